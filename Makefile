@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Works on a fresh Debian or Ubuntu with git, python3 and make; everything generated is below .build.
+
+PYTHON ?= python3
+BUILD  := .build
+VENV   := $(BUILD)/venv
+LINK   := $(BUILD)/collections/ansible_collections/tenantry/lxd
+PIP    := $(VENV)/bin/python -m pip install --quiet --quiet
+# What an LXD and apt want to be done as root.
+SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
+APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq
+# Installs what the test bed lacks, and says what; quick when nothing is lacking.
+BED    := $(PYTHON) -B -m tests.lxd
+
+export PIP_CACHE_DIR := $(CURDIR)/$(BUILD)/cache/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help setup setup-tests packages test lint demo clean
+help:
+	@echo "make demo    deploy, register, compose and report on a throwaway LXD of its own"
+	@echo "make test    every check and every test"
+	@echo "make lint    the checks that need no server: seconds"
+	@echo "make clean   leave nothing behind, no process either"
+
+demo: setup packages
+	$(SUDO) env PYTHONPYCACHEPREFIX=$(CURDIR)/$(BUILD)/lxd/pycache $(VENV)/bin/python -m tests.demo
+
+test: setup-tests packages
+	$(VENV)/bin/nox --parallel auto --tags static units hosts sanity
+	$(VENV)/bin/nox --session integration
+
+lint: setup-tests
+	$(VENV)/bin/nox --parallel auto --tags static
+
+setup: $(VENV)/.run $(LINK)
+setup-tests: $(VENV)/.tests $(LINK)
+
+packages:
+	$(BED) packages --install
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tenantry's controller needs Python 3.11 or newer: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { $(APT) update && $(APT) install -y python3-venv >/dev/null; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) --upgrade pip
+
+$(VENV)/.run: tests/requirements-run.txt meta/ee-requirements.txt | $(VENV)/bin/python
+	$(PIP) -r tests/requirements-run.txt
+	@touch $@
+
+$(VENV)/.tests: tests/requirements.txt tests/unit/requirements.txt $(VENV)/.run
+	$(PIP) -r tests/requirements.txt
+	@touch $@
+
+# Ansible finds a collection by its path; this one points back here.
+$(LINK):
+	mkdir -p $(@D)
+	ln -sfn ../../../.. $@
+
+clean:
+	if [ -d $(BUILD)/lxd ]; then $(SUDO) $(BED) down && $(SUDO) rm -rf $(BUILD)/lxd $(BUILD)/demo; fi
+	rm -rf $(BUILD) .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,239 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every check of the collection, each named once: `make test` runs all, `.build/venv/bin/nox -l` lists them."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+BUILD = ROOT / ".build"
+HOME = BUILD / "home"
+PIP_CONF = HOME / ".config" / "pip" / "pip.conf"
+PYTHONS = BUILD / "python"
+# ansible-core: the Python of its controller. The first is what we develop on, and what the integration tests use.
+MATRIX = {"2.19": "3.11", "2.20": "3.12", "2.21": "3.13"}
+# Below them, hosts that a module may run on (tests/config.yml).
+TARGET_PYTHONS = ("3.9", "3.10")
+
+nox.needs_version = ">=2025.2"
+nox.options.envdir = str(BUILD / "nox")
+nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"
+
+
+def _interpreter(version: str) -> Path | None:
+    """The real interpreter of a version, from the search path or from pyenv, if it runs at all."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    for candidate in (shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python{version}"))):
+        if candidate is not None:
+            where = [str(candidate), "-c", "import os, sys; print(os.path.realpath(sys.executable))"]
+            found = subprocess.run(where, capture_output=True, text=True, check=False)
+            if found.returncode == 0:
+                return Path(found.stdout.strip())
+    return None
+
+
+def _link_pythons() -> dict[str, Path]:
+    """Gather the interpreters in one folder: ansible-test runs whatever the search path offers, a dead shim too."""
+    PYTHONS.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for version in (*TARGET_PYTHONS, *MATRIX.values()):
+        link = PYTHONS / f"python{version}"
+        interpreter = _interpreter(version)
+        if link.is_symlink() and (interpreter is None or link.readlink() != interpreter):
+            link.unlink()
+        if interpreter is not None:
+            if not link.is_symlink():
+                link.symlink_to(interpreter)
+            found[version] = link
+    return found
+
+
+def _pip_settings() -> dict[str, str]:
+    """Pip's settings as they are in force here; what the environment says wins over files."""
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
+    settings: dict[str, str] = {}
+    for line in sorted(listed.stdout.splitlines(), key=lambda text: text.startswith(":env:")):
+        name, value = line.split("=", 1)
+        settings[name.rsplit(".", 1)[1]] = ast.literal_eval(value)
+    return settings
+
+
+def _move_home() -> None:
+    """Make a home below .build, so that no tool leaves anything outside; ansible-test drops PIP_*, but reads this."""
+    if os.environ.get("HOME") == str(HOME):
+        return  # nox runs itself for each session that is run in parallel
+    config = configparser.RawConfigParser()
+    config["global"] = _pip_settings()
+    PIP_CONF.parent.mkdir(parents=True, exist_ok=True)
+    with PIP_CONF.open("w", encoding="utf-8") as file:
+        config.write(file)
+    os.environ.setdefault("GIT_CONFIG_GLOBAL", str(Path("~/.gitconfig").expanduser()))
+    os.environ["HOME"] = str(HOME)
+    os.environ["XDG_CONFIG_HOME"] = str(HOME / ".config")
+    os.environ["XDG_CACHE_HOME"] = str(HOME / ".cache")
+    os.environ["XDG_DATA_HOME"] = str(HOME / ".local" / "share")
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(BUILD / "cache" / "hypothesis")
+
+
+FOUND = _link_pythons()
+_move_home()
+_searched = [entry for entry in os.environ["PATH"].split(os.pathsep) if Path(entry).name != "shims"]
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), str(PYTHONS), *_searched])
+
+
+def _copy_tree(session: nox.Session) -> Path:
+    """Copy what git would commit to a path where Ansible looks for a collection: ansible-test resolves links."""
+    top = BUILD / "tree" / session.name
+    tree = top / "ansible_collections" / "tenantry" / "lxd"
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    shutil.rmtree(top, ignore_errors=True)
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).exists():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name, follow_symlinks=False)
+    # Without a repository of its own the copy belongs to ours, which ignores it: ansible-test would check no file.
+    subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
+    return tree
+
+
+@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+def lint(session: nox.Session) -> None:
+    """Python and YAML: rules, format."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("yamllint", "--strict", ".")
+
+
+@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.run("mypy", "--no-error-summary")
+
+
+@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+def licences(session: nox.Session) -> None:
+    """Every file says whose it is and under which licence."""
+    session.run("reuse", "lint", "--quiet")
+
+
+@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+def docs(session: nox.Session) -> None:
+    """Documentation of every plugin and role, the references in it, and the changelog's fragments."""
+    with session.chdir(_copy_tree(session)):
+        session.run(
+            "antsibull-docs",
+            "lint-collection-docs",
+            "--plugin-docs",
+            "--skip-rstcheck",
+            "--validate-collection-refs=all",
+            "--disallow-unknown-collection-refs",
+            ".",
+        )
+        session.run("antsibull-changelog", "lint")
+
+
+@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+def ansible_lint(session: nox.Session) -> None:
+    """Roles and playbooks, by the strictest profile."""
+    tree = _copy_tree(session)
+    with session.chdir(tree):
+        session.run("ansible-lint", "--strict", env={"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2])})
+
+
+@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+def package(session: nox.Session) -> None:
+    """The collection builds, installs, and carries nothing that was generated."""
+    tree = _copy_tree(session)
+    output = BUILD / "package"
+    shutil.rmtree(output, ignore_errors=True)
+    session.run("ansible-galaxy", "collection", "build", "--output-path", str(output), str(tree), silent=True)
+    (archive,) = output.glob("tenantry-lxd-*.tar.gz")
+    install = ["ansible-galaxy", "collection", "install", "--offline", "--collections-path", str(output), str(archive)]
+    session.run(*install, silent=True)
+    session.run("ansible-doc", "--list", "tenantry.lxd", env={"ANSIBLE_COLLECTIONS_PATH": str(output)})
+
+
+def _cache_get_pip(session: nox.Session, home: Path) -> None:
+    """Spare ansible-test a download from a host that may be out of reach."""
+    internals = "import ansible_test._internal.python_requirements as r; print(r.__file__)"
+    source = Path((session.run("python", "-c", internals, silent=True, log=False) or "").strip())
+    wanted = re.search(r"\bpip='([0-9.]+)'", source.read_text(encoding="utf-8"))
+    if wanted is None:
+        session.error("ansible-test no longer says which pip it wants: see _cache_get_pip in noxfile.py")
+    cache = home / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    name = f"pip_{wanted[1].replace('.', '_')}"
+    if not (cache / name).exists():
+        session.run(
+            "python", "-m", "pip", "install", "-qq", "--no-deps", "--target", str(cache / name), f"pip=={wanted[1]}"
+        )
+    shutil.copy2(ROOT / "tests" / "ansible_test" / "get_pip.py", cache / f"get_{name}.py")
+
+
+def _sanity(session: nox.Session, core: str) -> None:
+    """ansible-test's own checks, with no ignore file."""
+    session.install("--quiet", "--quiet", f"ansible-core~={core}.0")
+    # A home for each: two ansible-tests would make the same virtual environments at the same time.
+    home = BUILD / "sanity" / core
+    pip_conf = home / PIP_CONF.relative_to(HOME)
+    pip_conf.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(PIP_CONF, pip_conf)
+    _cache_get_pip(session, home)
+    with session.chdir(_copy_tree(session)):
+        session.run("ansible-test", "sanity", "--local", *session.posargs, env={"HOME": str(home)})
+
+
+def _units(session: nox.Session, core: str) -> None:
+    """The pure code, in tables."""
+    tools = ["-r", "tests/unit/requirements.txt", "pytest~=9.2", "pytest-timeout~=2.4"]
+    session.install("--quiet", "--quiet", f"ansible-core~={core}.0", *tools)
+    session.run("pytest", "--timeout=60", "tests/unit", *session.posargs)
+
+
+def _hosts(session: nox.Session, _core: str) -> None:
+    """What decides inside a module, on a VM host's Python, with no package of ours."""
+    session.install("--quiet", "--quiet", "pytest>=8.4", "hypothesis>=6.100")
+    session.run("pytest", "tests/unit/plugins/module_utils/_core", *session.posargs)
+
+
+def _register(check: Callable[[nox.Session, str], None], version: str, python: str, title: str) -> None:
+    """One session for one version: run if its Python is here, else one line that says what was not run."""
+    kind = check.__name__.lstrip("_")
+
+    def session_for_version(session: nox.Session) -> None:
+        if python not in FOUND:
+            session.skip(f"not run: {kind} on {title}, because Python {python} is not on this machine")
+        check(session, version)
+
+    session_for_version.__doc__ = f"{(check.__doc__ or '').rstrip('.')}: {title}."
+    environment = {"python": python} if python in FOUND else {"venv_backend": "none"}
+    nox.session(session_for_version, name=f"{kind}-{version}", tags=[kind], allow_parallel=True, **environment)
+
+
+for _core, _python in MATRIX.items():
+    _register(_units, _core, _python, f"ansible-core {_core}, Python {_python}")
+for _python in TARGET_PYTHONS:
+    _register(_hosts, _python, _python, f"Python {_python}")
+for _core, _python in MATRIX.items():
+    _register(_sanity, _core, _python, f"ansible-core {_core}, Python {_python}")
+
+
+@nox.session(venv_backend="none")
+def integration(session: nox.Session) -> None:
+    """Everything that needs a server, against a real LXD: a daemon for each worker, a file's tests on one of them."""
+    # Each play is a Python start that keeps one core busy; the daemon next to it wants little.
+    workers = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+    session.run("pytest", "tests/integration", *workers, "--durations=15", *session.posargs)

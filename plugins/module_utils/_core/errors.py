@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What can go wrong, as one tree: every error has a code to branch on, a message and a hint."""
+
+from __future__ import annotations
+
+
+class TenantryError(Exception):
+    """*thing: what happened* as message, what to do as hint, and figures a rescue block may want as details."""
+
+    code = "operation_failed"
+
+    def __init__(self, message: str, hint: str = "", **details: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class OperationFailed(TenantryError):
+    """LXD tried and said no."""
+
+
+class Invalid(TenantryError):
+    """The input can't be right, whatever the server holds."""
+
+    code = "invalid"
+
+
+class Unreachable(TenantryError):
+    """No answer from the server: refused, reset, silent or not to be found."""
+
+    code = "unreachable"
+
+
+class NotTrusted(TenantryError):
+    """One side refuses the other: our certificate isn't trusted (for this), or theirs isn't the pinned one."""
+
+    code = "not_trusted"
+
+
+class NotOwned(TenantryError):
+    """It exists and isn't ours."""
+
+    code = "not_owned"
+
+
+class NotFound(TenantryError):
+    """It doesn't exist, or may not be seen."""
+
+    code = "not_found"
+
+
+class Conflict(TenantryError):
+    """It exists and stands in the way."""
+
+    code = "conflict"
+
+
+class Stale(Conflict):
+    """It changed between our reading and our writing (HTTP 412): read and plan again."""
+
+
+class Unanswered(Stale):
+    """It was sent, its answer was lost, and whether it was done is for a new plan to see."""
+
+
+class NoRoom(TenantryError):
+    """The host, the project or the pool has less free than was asked for."""
+
+    code = "no_room"
+
+
+class Protected(TenantryError):
+    """It was marked against deletion."""
+
+    code = "protected"
+
+
+class Unsupported(TenantryError):
+    """This server can't do it; the hint names the API extension or the key."""
+
+    code = "unsupported"
+
+
+class Deadline(TenantryError):
+    """It didn't happen in the time allowed; it may still."""
+
+    code = "timeout"
+
+
+class Lost(Unreachable):
+    """A write was sent and its answer never came: it may have been done, so look before anything else."""

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Sizes, booleans and other values as LXD writes them, compared by what they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from .errors import Invalid
+
+_FACTORS = {"": 1, "B": 1}
+for _power, _letter in enumerate("kMGTPE", start=1):
+    _FACTORS[f"{_letter}B"] = 1000**_power
+    _FACTORS[f"{_letter.upper()}iB"] = 1024**_power
+
+_SIZE = re.compile(r"(?P<number>[0-9]+)\s*(?P<unit>[A-Za-z]*)")
+# LXD counts bytes in 64 bits with a sign.
+_LARGEST = 2**63 - 1
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+
+
+def size(value: object, what: str) -> int:
+    """Bytes of an LXD size ("2GiB", "500MB", 2147483648); `what` names the option in the error."""
+    found = _size_or_none(value)
+    if found is None:
+        raise Invalid(
+            f"{what}: {value!r} is not a size",
+            "write a whole number with one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB, such as 2GiB",
+        )
+    return found
+
+
+def _size_or_none(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    match = _SIZE.fullmatch(str(value).strip())
+    if match is None or match["unit"] not in _FACTORS:
+        return None
+    count = int(match["number"]) * _FACTORS[match["unit"]]
+    return count if count <= _LARGEST else None
+
+
+def shown_size(count: int) -> str:
+    """The shortest exact spelling: 2147483648 becomes 2GiB, 1000 stays 1000B."""
+    for unit in ("EiB", "PiB", "TiB", "GiB", "MiB", "KiB"):
+        if count and count % _FACTORS[unit] == 0:
+            return f"{count // _FACTORS[unit]}{unit}"
+    return f"{count}B"
+
+
+def text(value: object, what: str) -> str | None:
+    """A value as LXD stores it: always a string; null stays null and means "remove"."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    raise Invalid(f"{what}: {type(value).__name__} where LXD takes a string", "quote it, or write it as YAML text")
+
+
+def texts(values: Mapping[str, object], what: str) -> dict[str, str | None]:
+    """`text` for a whole map."""
+    return {str(key): text(value, f"{what}.{key}") for key, value in values.items()}
+
+
+def is_true(value: str | None) -> bool:
+    """LXD's own reading of a boolean; unset is false."""
+    return value is not None and value.lower() in _TRUE
+
+
+def same(key: str, one: str | None, other: str | None) -> bool:
+    """Whether two values of a key mean the same to LXD: true = yes, 2GiB = 2147483648; `user.*` is text."""
+    if one == other:
+        return True
+    if key.startswith(("user.", "cloud-init.", "raw.")):
+        return (one or "") == (other or "")
+    # LXD reads an unset key and an empty one alike.
+    if not one or not other:
+        return not one and not other
+    if {one.lower(), other.lower()} <= _TRUE or {one.lower(), other.lower()} <= _FALSE:
+        return True
+    sizes = _size_or_none(one), _size_or_none(other)
+    return sizes[0] is not None and sizes[0] == sizes[1]

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How a VM looks to people: one shape for results, diffs, inventory and report."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .model import MARK, Instance, Volume
+from .plan import Later
+from .vm import ANNOTATION
+
+# What a guest is told at its first boot may hold passwords: a view says that it is there and whether it changed.
+_GUEST_TEXT = re.compile(r"(cloud-init\.|user\.)(user-data|network-config|vendor-data|meta-data)")
+_SAID_ELSEWHERE = ("volatile.", "image.", MARK)
+
+
+def vm(
+    instance: Instance, vmhost: str, project: str, volumes: Mapping[tuple[str, str], Volume] | None = None
+) -> dict[str, Any]:
+    """One VM. `volumes`, by pool and name, give the sizes of disks that are volumes of their own."""
+    config = instance.expanded_config
+    return {
+        "name": instance.name,
+        "vmhost": vmhost,
+        "project": project,
+        "location": instance.location,
+        "status": instance.status,
+        "type": instance.type,
+        "description": instance.description,
+        "architecture": instance.architecture,
+        "owner": instance.owner,
+        "cores": cores(config.get("limits.cpu")),
+        "pinned_cores": pinned(config.get("limits.cpu")),
+        "memory": config.get("limits.memory"),
+        "disks": _disks(instance, volumes or {}),
+        "interfaces": _interfaces(instance),
+        "addresses": addresses(instance.state),
+        "profiles": list(instance.profiles),
+        "pool": config.get(f"{MARK}pool"),
+        "zone": config.get(f"{MARK}zone"),
+        "tags": [tag for tag in config.get(f"{MARK}tags", "").split(",") if tag],
+        "annotations": {k[len(ANNOTATION) :]: v for k, v in sorted(config.items()) if k.startswith(ANNOTATION)},
+        "protected": instance.protected,
+        "config": _config(config),
+    }
+
+
+def cores(limit: str | None) -> int | None:
+    """How many; a VM without a limit has one."""
+    if not limit:
+        return 1
+    return int(limit) if limit.isdigit() else len(pinned(limit) or ())
+
+
+def pinned(limit: str | None) -> list[int] | None:
+    """Which of the host's cores; None where it is a number of any of them."""
+    if not limit or limit.isdigit():
+        return None
+    cores: set[int] = set()
+    for part in limit.split(","):
+        first, _dash, last = part.partition("-")
+        cores.update(range(int(first), int(last or first) + 1))
+    return sorted(cores)
+
+
+def _disks(instance: Instance, volumes: Mapping[tuple[str, str], Volume]) -> list[dict[str, Any]]:
+    found = []
+    for name, device in instance.expanded_devices.items():
+        if device.get("type") != "disk":
+            continue
+        volume = volumes.get((device.get("pool", ""), device.get("source", "")))
+        found.append(
+            {
+                "name": name,
+                "root": device.get("path") == "/",
+                "size": volume.config.get("size") if volume else device.get("size"),
+                "storage_pool": device.get("pool"),
+                "volume": device.get("source"),
+                "boot_priority": device.get("boot.priority"),
+            }
+        )
+    return sorted(found, key=lambda disk: (not disk["root"], disk["name"]))
+
+
+def _interfaces(instance: Instance) -> list[dict[str, Any]]:
+    found = []
+    for name, device in sorted(instance.expanded_devices.items()):
+        if device.get("type") != "nic":
+            continue
+        mac = device.get("hwaddr") or instance.config.get(f"volatile.{name}.hwaddr")
+        found.append(
+            {
+                "name": name,
+                "network": device.get("network"),
+                "parent": device.get("parent"),
+                "type": device.get("nictype"),
+                "mac": mac or Later("mac"),
+                "vlan": device.get("vlan"),
+                "ipv4": device.get("ipv4.address"),
+                "ipv6": device.get("ipv6.address"),
+                "boot": device.get("boot.priority"),
+            }
+        )
+    return found
+
+
+def addresses(state: Mapping[str, Any] | None) -> list[str]:
+    """The guest's addresses that others can reach, as leases or its agent tell them; empty where nobody asked."""
+    found = []
+    for name, network in ((state or {}).get("network") or {}).items():
+        if name == "lo":
+            continue
+        found += [a["address"] for a in network.get("addresses") or () if a.get("scope") == "global"]
+    return found
+
+
+def _config(config: Mapping[str, str]) -> dict[str, str]:
+    shown = {}
+    for key, value in sorted(config.items()):
+        if key.startswith(_SAID_ELSEWHERE):
+            continue
+        shown[key] = digest(value) if _GUEST_TEXT.fullmatch(key) else value
+    return shown
+
+
+def digest(text: str) -> str:
+    """Enough of a text to see that it changed, and nothing of what it says."""
+    return f"({len(text)} characters, SHA-256 {hashlib.sha256(text.encode()).hexdigest()[:12]})"

@@ -1,0 +1,190 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The only place that writes to LXD: one step at a time, guarded by ETags, looked up when an answer is lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from .._core import errors
+from .._core.model import Instance
+from .._core.plan import Request, filled
+from . import operations
+from .port import Port
+from .reader import Reader
+
+_LXDS_OWN = "volatile."
+
+_STAYS = ("Running", "Ready", "Stopped", "Frozen")
+# Seconds: how long a VM may be in between, and how often to look.
+_SETTLES, _LOOK = 10.0, 0.2
+
+
+# A guest's stop is told before LXD has tidied up after it: what is read in between is out of date a moment later.
+_READINGS = 3
+
+
+def apply(port: Port, request: Request, made: Mapping[str, Any]) -> None:
+    """Carry one request out; what earlier steps left behind is filled into its body.
+
+    Raises Stale where the object isn't what the plan was made from any more, or where a lost answer makes a new
+    reading necessary: the caller plans again.
+    """
+    ready = _guarded(port, request, made)
+    for attempt in range(max(request.tries, _READINGS if request.expect is not None else 1)):
+        try:
+            _send(port, ready)
+            return  # noqa: TRY300 (the else would be at the loop's other end)
+        except errors.NotTrusted as refused:
+            refused.hint = ready.hint or refused.hint
+            raise
+        except errors.OperationFailed as failure:
+            if _reached(port, ready):
+                return
+            failure.hint = failure.hint or request.hint
+            ready = _next_try(port, request, ready, made, failure, attempt + 1 >= request.tries)
+    raise errors.Stale(f"{'/'.join(request.path)}: it kept changing meanwhile", "run again")
+
+
+def _next_try(
+    port: Port, request: Request, sent: Request, made: Mapping[str, Any], failure: errors.OperationFailed, last: bool
+) -> Request:
+    """What to send after LXD tried and failed; raises where it would only fail again, or is for a new plan to say."""
+    if request.expect is not None:
+        ready = _guarded(port, request, made)
+        if ready.etag == sent.etag:
+            raise failure
+        return ready
+    if request.made and _there(port, request):
+        # Another run's create of the same thing was faster: where LXD 5.0 fails the operation, newer ones answer 409.
+        raise errors.Stale(failure.message, failure.hint) from None
+    # LXD 5.0 fails one in ten concurrent creates from an image for a race of its own, and cleans up after it; anything
+    # else that fails will fail again, at the price of one more request.
+    if last:
+        raise failure
+    return sent
+
+
+def _guarded(port: Port, request: Request, made: Mapping[str, Any]) -> Request:
+    body = filled(request.body, made)
+    if request.expect is None:
+        return dataclasses.replace(request, body=body)
+    answer = port.call("GET", request.path, project=request.project)
+    for field, planned_on in request.expect.items():
+        if not _alike(answer.metadata.get(field), planned_on):
+            raise errors.Stale(f"{'/'.join(request.path)}: its {field} changed meanwhile", "run again")
+    return dataclasses.replace(request, etag=answer.etag, body=_kept(body, answer.metadata))
+
+
+def _kept(body: Any, found: Mapping[str, Any]) -> Any:
+    """The body with LXD's own keys as they are now: a start or a stop since the listing has changed them."""
+    if not isinstance(body, Mapping) or "config" not in body:
+        return body
+    volatile = {key: value for key, value in found["config"].items() if key.startswith(_LXDS_OWN)}
+    said = {key: value for key, value in body["config"].items() if not key.startswith(_LXDS_OWN)}
+    return {**body, "config": {**said, **volatile}}
+
+
+def _send(port: Port, request: Request) -> None:
+    what = "/".join(request.made or request.path)
+    try:
+        answer = port.call(
+            request.method,
+            request.path,
+            project=request.project,
+            params=request.params,
+            body=request.body,
+            etag=request.etag,
+        )
+        operations.finish(port, answer, request.deadline, what)
+    except errors.NotFound:
+        if request.method != "DELETE":
+            raise
+    except errors.Stale:
+        raise
+    except errors.Conflict as taken:
+        # Somebody was faster: whether that is what we wanted is for a new plan to say.
+        raise errors.Stale(taken.message, taken.hint) from None
+    except errors.Lost as lost:
+        try:
+            _settle(port, request)
+            if _reached(port, request):
+                return
+        except (errors.NotFound, errors.NotTrusted):
+            # Done or not, this connection can't tell: a certificate that replaced itself is a stranger from then on.
+            pass
+        raise errors.Unanswered(lost.message, lost.hint) from None
+
+
+def _settle(port: Port, request: Request) -> None:
+    """Wait until nothing in LXD works on the object any more: a lost answer doesn't stop the operation behind it."""
+    end = time.monotonic() + request.deadline
+    name = (request.made or request.path)[-1 if request.path[-1] != "state" else -2]
+    while time.monotonic() < end:
+        busy = [
+            operation["id"]
+            for operation in Reader(port).running_operations(request.project or "default")
+            if any(name == url.split("?")[0].rsplit("/", 1)[-1] for urls in _resources(operation) for url in urls)
+        ]
+        if not busy:
+            return
+        params = {"timeout": "5"}
+        try:
+            port.call("GET", ("operations", busy[0], "wait"), params=params, timeout=15)
+        except errors.NotFound:
+            continue
+    raise errors.Deadline(f"{name}: LXD still works on it after {request.deadline} s", "run again later")
+
+
+def _resources(operation: Mapping[str, Any]) -> list[list[str]]:
+    return list((operation.get("resources") or {}).values())
+
+
+def _there(port: Port, request: Request) -> bool:
+    path = request.made or request.path
+    try:
+        port.call("GET", path, project=request.project)
+    except errors.NotFound:
+        return False
+    return True
+
+
+def _reached(port: Port, request: Request) -> bool:
+    """Whether the goal stands, whatever LXD said.
+
+    Seen on 5.0: deleting what somebody else deletes fails and it is gone; a change of `user.*` on a running VM
+    without an agent answers 500 and is saved; starting what has just been started fails.
+    """
+    if request.method == "DELETE":
+        return not _there(port, request)
+    if request.goal:
+        return _settled_status(port, request) in request.goal
+    if request.method in ("PUT", "PATCH") and isinstance(request.body, Mapping):
+        found = port.call("GET", request.path, project=request.project).metadata
+        return all(_alike(found.get(field), value) for field, value in request.body.items())
+    return False
+
+
+def _settled_status(port: Port, request: Request) -> str:
+    """The status once it is one that stays: while QEMU goes away, LXD calls a VM that it stopped an Error."""
+    end = time.monotonic() + _SETTLES
+    while True:
+        found = port.call("GET", request.path[:-1], project=request.project).metadata
+        status = Instance.of(found).status
+        if status in _STAYS or time.monotonic() > end:
+            return status
+        time.sleep(_LOOK)
+
+
+def _alike(found: Any, sent: Any) -> bool:
+    if isinstance(sent, Mapping) and isinstance(found, Mapping):
+        return _without_volatile(found) == _without_volatile(sent)
+    return bool(found == sent)
+
+
+def _without_volatile(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if not key.startswith(_LXDS_OWN)}

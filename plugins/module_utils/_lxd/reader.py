@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading LXD: one request a listing, models out, and a missing thing is None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from .._core import errors
+from .._core.model import (
+    Image,
+    Instance,
+    Network,
+    Project,
+    Resources,
+    StoragePool,
+    TrustEntry,
+    Volume,
+)
+from .port import Answer, Port
+
+_LIST = {"recursion": "1"}
+
+
+class Reader:
+    """What one server holds; every method is one request unless it says otherwise."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self.server = port.server
+
+    def _listing(self, path: Sequence[str], project: str | None = None, **params: str) -> list[Mapping[str, Any]]:
+        return list(self._port.call("GET", path, project=project, params={**_LIST, **params}).metadata or ())
+
+    def _one(self, path: Sequence[str], project: str | None = None) -> Optional[Answer]:
+        try:
+            return self._port.call("GET", path, project=project)
+        except errors.NotFound:
+            return None
+
+    def project(self, name: str) -> Project | None:
+        """The project, or None; to a restricted certificate a project of somebody else is NotTrusted."""
+        answer = self._one(("projects", name))
+        return Project.of(answer.metadata, answer.etag) if answer else None
+
+    def projects(self) -> list[Project]:
+        """All projects that this connection may see."""
+        return [Project.of(body) for body in self._listing(("projects",))]
+
+    def project_state(self, name: str) -> Mapping[str, Any]:
+        """Limits and usage of a project as LXD counts them."""
+        return dict(self._port.call("GET", ("projects", name, "state")).metadata["resources"])
+
+    def profile(self, project: str, name: str) -> tuple[Mapping[str, Any], str | None] | None:
+        """A profile's body and ETag, or None."""
+        answer = self._one(("profiles", name), project)
+        return (answer.metadata, answer.etag) if answer else None
+
+    def profiles(self, project: str) -> list[Mapping[str, Any]]:
+        """The profiles that instances of the project may use."""
+        return self._listing(("profiles",), project)
+
+    def trust_entry(self, fingerprint: str) -> TrustEntry | None:
+        """One entry of the trust store, or None; a restricted certificate sees its own on every version."""
+        answer = self._one(("certificates", fingerprint))
+        return TrustEntry.of(answer.metadata, answer.etag) if answer else None
+
+    def trust_entries(self) -> list[TrustEntry]:
+        """The whole trust store, as far as this connection may see it."""
+        return [TrustEntry.of(body) for body in self._listing(("certificates",))]
+
+    def instances(self, project: str, state: bool = False) -> list[Instance]:
+        """All instances of the project; with `state` LXD asks every guest, which costs it twenty times as much."""
+        depth = {"recursion": "2"} if state else {}
+        return [Instance.of(body) for body in self._listing(("instances",), project, **depth)]
+
+    def instance(self, project: str, name: str) -> Instance | None:
+        """One instance, or None."""
+        answer = self._one(("instances", name), project)
+        return Instance.of(answer.metadata) if answer else None
+
+    def instance_state(self, project: str, name: str) -> Mapping[str, Any]:
+        """What LXD and, where there is an agent, the guest say now."""
+        return dict(self._port.call("GET", ("instances", name, "state"), project=project).metadata)
+
+    def volumes(self, project: str, pool: str) -> list[Volume]:
+        """The custom volumes of one pool that belong to the project."""
+        found = self._listing(("storage-pools", pool, "volumes", "custom"), project)
+        return [Volume.of(pool, body) for body in found]
+
+    def networks(self, project: str) -> list[Network]:
+        """The networks that the project may use, unmanaged host interfaces included."""
+        return [Network.of(body) for body in self._listing(("networks",), project)]
+
+    def pools(self, space: bool = False) -> list[StoragePool]:
+        """The storage pools; with `space` one more request for each."""
+        bodies = self._listing(("storage-pools",))
+        return [StoragePool.of(body, self.pool_space(body["name"]) if space else None) for body in bodies]
+
+    def pool_space(self, pool: str, member: str = "") -> Mapping[str, Any]:
+        """What one storage pool has and uses; in a cluster on one member, since most pools are a member's own."""
+        params = {"target": member} if member else {}
+        return dict(self._port.call("GET", ("storage-pools", pool, "resources"), params=params).metadata)
+
+    def images(self, project: str) -> list[Image]:
+        """The images that the project sees."""
+        return [Image.of(body) for body in self._listing(("images",), project)]
+
+    def resources(self, member: str = "") -> Resources:
+        """What the machine has; in a cluster, the machine of one member."""
+        params = {"target": member} if member else {}
+        return Resources.of(self._port.call("GET", ("resources",), params=params).metadata)
+
+    def members(self) -> list[Mapping[str, Any]]:
+        """The members of a cluster with their status; none where the server isn't clustered."""
+        return self._listing(("cluster", "members")) if self.server.clustered else []
+
+    def running_operations(self, project: str) -> list[Mapping[str, Any]]:
+        """The operations that go on in the project right now."""
+        grouped = self._port.call("GET", ("operations",), project=project, params=_LIST).metadata or {}
+        return [operation for group in grouped.values() for operation in group if operation["status_code"] < 200]

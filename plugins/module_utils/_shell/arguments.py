@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The options that every module has, said once; doc fragment `connection` says the same to people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+# The action plugin hands over what it found on the controller as one JSON text. It is no option: a task can't say it,
+# and it is taken out before options are checked. Without it (a task that names no VM host) there is nothing.
+FROM_CONTROLLER = "_controller"
+_FOUND: Mapping[str, Any] = {"_connections": [], "_kept": {}, "_vault": None}
+_SECRETS = ("private_key", "next_private_key", "secret")
+
+CONNECTION: Mapping[str, Any] = {
+    "vmhost": {"type": "str"},
+    "registry": {"type": "path"},
+    "url": {"type": "list", "elements": "str"},
+    "client_cert": {"type": "str"},
+    "client_key": {"type": "str", "no_log": True},
+    "server_cert": {"type": "str"},
+    "server_fingerprint": {"type": "str"},
+    "project": {"type": "str"},
+    "owner": {"type": "str"},
+    "timeout": {"type": "int", "default": 30},
+}
+
+INFO: Mapping[str, Any] = {
+    "vmhosts": {"type": "list", "elements": "str"},
+    "query": {"type": "str"},
+    "strict": {"type": "bool", "default": False},
+}
+
+
+class _Module(AnsibleModule):
+    """AnsibleModule with what the action plugin found on the controller, and a code in every failure.
+
+    What its own option checks refuse is `invalid`.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], **constraints: Any) -> None:
+        self._found: dict[str, Any] = {}
+        # AnsibleModule has no types.
+        super().__init__(argument_spec=dict(spec), supports_check_mode=True, **constraints)  # type: ignore[no-untyped-call]
+        self.no_log_values.update(_secrets(self._found))
+        self.params.update({**_FOUND, **self._found})
+
+    def _load_params(self) -> None:
+        super()._load_params()  # type: ignore[no-untyped-call]
+        self._found = json.loads(self.params.pop(FROM_CONTROLLER, None) or "{}")
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        kwargs.setdefault("code", "invalid")
+        kwargs.setdefault("hint", "")
+        super().fail_json(msg, **{"invocation": self._invocation(), **kwargs})
+
+    def exit_json(self, **kwargs: Any) -> NoReturn:
+        super().exit_json(**{"invocation": self._invocation(), **kwargs})
+
+    def _invocation(self) -> dict[str, Any]:
+        """What the task said, without what the controller added; secrets among it are AnsibleModule's to hide."""
+        return {"module_args": {key: value for key, value in self.params.items() if key not in _FOUND}}
+
+
+def _secrets(found: Any) -> Iterator[str]:
+    """Every secret text in what the controller found, to be kept out of all output."""
+    if isinstance(found, Mapping):
+        for key, value in found.items():
+            if key in _SECRETS and value:
+                yield str(value)
+            else:
+                yield from _secrets(value)
+    elif isinstance(found, list):
+        for value in found:
+            yield from _secrets(value)
+
+
+def module(*specs: Mapping[str, Any], **constraints: Any) -> AnsibleModule:
+    """An AnsibleModule of the merged specs; later ones win, so that a module may say an option its own way."""
+    merged: dict[str, Any] = {}
+    for spec in specs:
+        merged.update(spec)
+    return _Module(merged, **constraints)

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Carrying a plan out: groups of changes side by side, each in order, each with its own failure."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from .._core import errors
+from .._core.plan import (
+    Change,
+    MakeKeyPair,
+    MoveFile,
+    Plan,
+    Prove,
+    RemoveFile,
+    Request,
+    Step,
+    WriteFile,
+    filled,
+)
+from .._lxd.apply import apply
+from .._lxd.port import Port
+from .._pki import key_pair, pem
+from .._registry import file_store
+
+Claim = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Means:
+    """What carrying out needs beyond the plan.
+
+    A port for each VM host, the claims that can be shown, how many groups at once, and how to encrypt a file.
+    """
+
+    ports: Mapping[str, Port] = dataclasses.field(default_factory=dict)
+    claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
+    workers: int = 1
+    seal: Callable[[str], str] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What was done, what failed (by group), and which groups found the world other than planned.
+
+    `unanswered`: of the stale groups, the changes that were sent and whose answer was lost.
+    """
+
+    done: tuple[Change, ...] = ()
+    failed: Mapping[str, errors.TenantryError] = dataclasses.field(default_factory=dict)
+    stale: Mapping[str, errors.TenantryError] = dataclasses.field(default_factory=dict)
+    unanswered: tuple[Change, ...] = ()
+
+
+def carry_out(plan: Plan, means: Means) -> Outcome:
+    """Every group of the plan; a failure ends its group and no other."""
+    groups: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        groups.setdefault(change.group, []).append(change)
+    if len(groups) < 2:
+        ended = [_group(changes, means) for changes in groups.values()]
+    else:
+        with ThreadPoolExecutor(max_workers=means.workers) as workers:
+            ended = list(workers.map(lambda changes: _group(changes, means), groups.values()))
+    failures = {name: end.failure for name, end in zip(groups, ended) if end.failure is not None}
+    return Outcome(
+        done=tuple(change for end in ended for change in end.done),
+        failed={name: error for name, error in failures.items() if not isinstance(error, errors.Stale)},
+        stale={name: error for name, error in failures.items() if isinstance(error, errors.Stale)},
+        unanswered=tuple(end.unanswered for end in ended if end.unanswered is not None),
+    )
+
+
+class _Ended(NamedTuple):
+    done: list[Change]
+    failure: errors.TenantryError | None = None
+    unanswered: Change | None = None
+
+
+def _group(changes: list[Change], means: Means) -> _Ended:
+    done: list[Change] = []
+    made: dict[str, Any] = {}
+    for change in changes:
+        written = 0
+        try:
+            for step in change.steps:
+                _step(step, change, means, made)
+                written += not isinstance(step, (MakeKeyPair, Prove))
+        except errors.TenantryError as failure:
+            unanswered = change if isinstance(failure, errors.Unanswered) and not written else None
+            return _Ended(done + _cut_short(change, written), failure, unanswered)
+        except OSError as failure:
+            reason = failure.strerror or type(failure).__name__
+            refused = errors.OperationFailed(f"{failure.filename}: {reason}", "the disk of the controller refused")
+            return _Ended(done + _cut_short(change, written), refused)
+        done.append(change)
+    return _Ended(done)
+
+
+def _cut_short(change: Change, written: int) -> list[Change]:
+    """A change that failed halfway has changed something all the same, and is told as what it is."""
+    if not written:
+        return []
+    detail = f"{change.detail}, cut short" if change.detail else "cut short"
+    return [dataclasses.replace(change, detail=detail)]
+
+
+def _step(step: Step, change: Change, means: Means, made: dict[str, Any]) -> None:
+    if isinstance(step, Request):
+        apply(means.ports[change.host], step, made)
+    elif isinstance(step, WriteFile):
+        file_store.write_file(step.path, _content(step, means, made), step.mode)
+    elif isinstance(step, MoveFile):
+        file_store.move_file(step.path, step.to)
+    elif isinstance(step, RemoveFile):
+        file_store.remove_file(step.path)
+        file_store.remove_folder_if_empty(os.path.dirname(step.path))
+    elif isinstance(step, MakeKeyPair):
+        made.update(_key_pair(step))
+    elif isinstance(step, Prove):
+        means.claims[step.claim](step.about, made)
+
+
+def _content(step: WriteFile, means: Means, made: Mapping[str, Any]) -> str:
+    text = str(filled(step.content, made))
+    if not step.vaulted:
+        return text
+    if means.seal is None:
+        # Without it the text would reach the disk as it is.
+        raise errors.Invalid(f"{step.path}: there is no vault secret to encrypt it with", "run with a vault password")
+    return means.seal(text)
+
+
+def _key_pair(step: MakeKeyPair) -> dict[str, Any]:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    pair = key_pair.generate(step.common_name, step.key_type, step.valid_for, now)
+    return {
+        f"{step.leaves}.certificate": pair.certificate.pem,
+        f"{step.leaves}.key": pair.private_key,
+        f"{step.leaves}.der": base64.b64encode(pem.der_of(pair.certificate.pem)).decode("ascii"),
+        f"{step.leaves}.fingerprint": pair.certificate.fingerprint,
+    }

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The four info modules: hosts read side by side, one row or more each; a broken host is a row with an error."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._core import errors
+from .._core.plan import shown
+from .._lxd.reader import Reader
+from . import run, targets
+
+JMESPATH_IMPORT_ERROR: ImportError | None = None
+try:
+    import jmespath
+    import jmespath.exceptions
+except ImportError as missing:
+    JMESPATH_IMPORT_ERROR = missing
+
+# Reading is waiting: more than the cores, and few enough that a small controller keeps its file handles.
+_AT_ONCE = 32
+
+Rows = Sequence[Mapping[str, Any]]
+ReadHost = Callable[[targets.Target, Reader], Rows]
+# What a row with an error still knows, from the registry's row and the options.
+OnDisk = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+
+
+def look(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk = lambda _row, _params: {}) -> None:
+    """Read every host that the task names, and end the module with the rows under `plural`."""
+    try:
+        hosts = _hosts(module.params)
+        with ThreadPoolExecutor(max_workers=min(_AT_ONCE, max(1, len(hosts)))) as workers:
+            found = list(workers.map(lambda host: _rows(host, module.params, read, on_disk), hosts))
+        rows = [row for of_host in found for row in of_host]
+        if module.params["strict"]:
+            _demand_all(rows)
+        module.exit_json(changed=False, **{plural: _queried(module.params.get("query"), shown(rows))})
+    except errors.TenantryError as failure:
+        run.fail(module, failure)
+
+
+def _hosts(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if params.get("url") and not params.get("vmhosts"):
+        return [{}]
+    rows = list(params.get("_connections") or ())
+    wanted = set(params.get("vmhosts") or ())
+    return [row for row in rows if not wanted or row["name"] in wanted]
+
+
+def _rows(
+    host: Mapping[str, Any], params: Mapping[str, Any], read: ReadHost, on_disk: OnDisk
+) -> list[Mapping[str, Any]]:
+    try:
+        to = targets.target_of_row(host, params) if host else targets.target(params)
+        with contextlib.closing(targets.trusted(to)) as port:
+            return [{"vmhost": to.name, **row} for row in read(to, Reader(port))]
+    except errors.TenantryError as error:
+        name = host.get("name") or params.get("vmhost") or (params.get("url") or [""])[0]
+        told = {"code": error.code, "msg": error.message, "hint": error.hint}
+        return [{**on_disk(host, params), "vmhost": name, "error": told}]
+
+
+def _demand_all(rows: Rows) -> None:
+    for row in rows:
+        if "error" in row:
+            error = row["error"]
+            raise _kind(error["code"])(f"{row['vmhost']}: {error['msg']}", error["hint"])
+
+
+def _kind(code: str) -> type[errors.TenantryError]:
+    for kind in errors.TenantryError.__subclasses__():
+        if kind.code == code:
+            return kind
+    return errors.OperationFailed
+
+
+def _queried(query: str | None, rows: Any) -> Any:
+    if not query:
+        return rows
+    if JMESPATH_IMPORT_ERROR is not None:
+        raise errors.Unsupported("query: this Python has no jmespath", "pip install jmespath on the controller")
+    try:
+        return jmespath.search(query, rows)
+    except jmespath.exceptions.JMESPathError as cause:
+        said = " ".join(str(cause).split())
+        raise errors.Invalid(f"query: not a JMESPath expression: {said}", "see jmespath.org") from None

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one runner: plan, show the plan, and outside check mode carry it out."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._core import errors
+from .._core.plan import Change, Plan, diff_of, shown
+from .carry_out import Means, Outcome, carry_out
+
+# Somebody else may change the same thing while we plan; three times in a row is a fight, not a coincidence.
+_ROUNDS = 3
+
+
+class Job(Protocol):
+    """What one module does: read and plan, say how to carry out, and tell the result."""
+
+    def plan(self) -> Plan:
+        """Read the world and say what should change; called again when the world moved."""
+
+    def means(self) -> Means:
+        """What carrying the last plan out needs."""
+
+    def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
+        """The module's own return values: as they are after carrying out, or as predicted (`outcome` is None)."""
+
+    def close(self) -> None:
+        """Give connections back."""
+
+
+def run(module: AnsibleModule, start: Any) -> None:
+    """Run the job that `start(params)` makes, and end the module; check mode stops after the plan."""
+    done = Outcome()
+    try:
+        with contextlib.closing(start(module.params)) as job:
+            plan = job.plan()
+            if module.check_mode:
+                _end(module, plan, None, job.result(plan, None))
+            plan, done = _carried_out(job, plan)
+            if done.failed:
+                _fail_groups(module, plan, done, job.result(plan, done))
+            _end(module, plan, done, job.result(plan, done))
+    except errors.TenantryError as failure:
+        fail(module, failure, changed=bool(done.done), actions=[change.sentence for change in done.done])
+
+
+def _carried_out(job: Job, plan: Plan) -> tuple[Plan, Outcome]:
+    total = Outcome()
+    _demand_verified(plan)
+    for _round in range(_ROUNDS):
+        latest = carry_out(plan, job.means())
+        # What failed is in the next plan again: only its last try counts.
+        total = dataclasses.replace(latest, done=total.done + latest.done)
+        if not latest.stale:
+            return plan, total
+        try:
+            plan = job.plan()
+            _demand_verified(plan)
+            total = dataclasses.replace(total, done=total.done + _found_done(latest, plan))
+        except errors.TenantryError as failure:
+            # What was done until now is reported all the same.
+            return plan, dataclasses.replace(total, failed={**total.failed, "": failure})
+    lost = {name: errors.Conflict(error.message, error.hint) for name, error in total.stale.items()}
+    return plan, dataclasses.replace(total, failed={**total.failed, **lost})
+
+
+def _found_done(latest: Outcome, plan: Plan) -> tuple[Change, ...]:
+    """Changes whose answer was lost, and that the new plan doesn't ask for any more."""
+    asked = {(change.verb, change.kind, change.name, change.host) for change in plan.changes}
+    return tuple(
+        change for change in latest.unanswered if (change.verb, change.kind, change.name, change.host) not in asked
+    )
+
+
+def _demand_verified(plan: Plan) -> None:
+    if plan.unverified:
+        raise plan.unverified[0]
+
+
+def _shared(module: AnsibleModule, plan: Plan, outcome: Outcome | None) -> dict[str, Any]:
+    changes = plan.changes if outcome is None else outcome.done
+    for warning in plan.warnings:
+        module.warn(warning)
+    ended: dict[str, Any] = {"changed": bool(changes), "actions": [change.sentence for change in changes]}
+    if module._diff:  # pylint: disable=protected-access  # AnsibleModule has no public name for it
+        ended["diff"] = diff_of(changes)
+    if plan.unverified:
+        ended["unverified"] = [str(error) for error in plan.unverified]
+    return ended
+
+
+def _end(module: AnsibleModule, plan: Plan, outcome: Outcome | None, result: Mapping[str, Any]) -> None:
+    module.exit_json(**_shared(module, plan, outcome), **shown(result))
+
+
+def _fail_groups(module: AnsibleModule, plan: Plan, outcome: Outcome, result: Mapping[str, Any]) -> None:
+    (_name, first), *others = outcome.failed.items()
+    more = f" (and {len(others)} more failed)" if others else ""
+    fail(module, first, more, **_shared(module, plan, outcome), **shown(result))
+
+
+def fail(module: AnsibleModule, failure: errors.TenantryError, more: str = "", **result: Any) -> None:
+    """The one way a module fails: message, code and hint; never a traceback."""
+    module.fail_json(
+        msg=f"{failure}{more}", code=failure.code, hint=failure.hint, **{**shown(failure.details), **result}
+    )

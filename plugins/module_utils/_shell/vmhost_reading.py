@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading one VM host as a whole: a constant number of requests, and one or two for each storage pool and member."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from .._core import errors, vmhost, vmhost_view
+from .._core.model import OWNER, Project, StoragePool, TrustEntry, Volume
+from .._core.tenant_pair import facts
+from .._core.vmhost_found import Found, Machine, pools_with_volumes
+from .._lxd.reader import Reader
+from .._pki import pem
+from .._registry import entries
+from .targets import Target
+from .tenant_files import described
+
+# One store for all members: each of them tells of the same space.
+_SHARED_DRIVERS = frozenset({"alletra", "ceph", "cephfs", "cephobject", "lvmcluster", "linstor", "powerflex", "pure"})
+
+
+def read(reader: Reader, host: str, project: str) -> Found:
+    """The host and its tracked project, as far as this connection may see them.
+
+    Raises NotFound or NotTrusted for a project that isn't there or isn't ours to see.
+    """
+    tracked = _project(reader, host, project)
+    instances = tuple(reader.instances(project))
+    volumes: dict[tuple[str, str], Volume] = {}
+    for pool in pools_with_volumes(tracked, instances):
+        own = tracked.has_own("storage.volumes")
+        kept = [each for each in reader.volumes(project, pool) if own or each.owner == tracked.owner]
+        volumes.update({(pool, each.name): each for each in kept})
+    return dataclasses.replace(_around(reader, tracked, project), instances=instances, volumes=volumes)
+
+
+def foreseen(reader: Reader, name: str, owner: str) -> Found:
+    """The host with the project that an earlier task of a check-mode run would have made: ours, with nothing in it."""
+    return dataclasses.replace(_around(reader, Project(name, "", {OWNER: owner}, ()), "default"), admin=True)
+
+
+def _around(reader: Reader, project: Project, seen_from: str) -> Found:
+    members = tuple(reader.members())
+    online = _online(members)
+    return Found(
+        reader.server,
+        project=project,
+        networks=tuple(reader.networks(seen_from)),
+        pools=tuple(_with_space(reader, pool, online) for pool in reader.pools()),
+        machines=_machines(reader, online),
+        members=members,
+    )
+
+
+def trust_entry(reader: Reader, certificate: str) -> Optional[TrustEntry]:
+    """What the server's trust store says of a certificate; None where it doesn't tell, or doesn't know it."""
+    try:
+        return reader.trust_entry(pem.fingerprint(certificate)) if certificate else None
+    except errors.TenantryError:
+        return None
+
+
+def _project(reader: Reader, host: str, name: str) -> Project:
+    try:
+        found = reader.project(name)
+    except errors.NotTrusted as refused:
+        raise vmhost.not_there(host, name, refused) from None
+    if found is None:
+        raise vmhost.not_there(host, name)
+    return found
+
+
+def _online(members: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    """Every member of a cluster and whether it answers; a server that is none has the one without a name."""
+    return {str(each["server_name"]): each.get("status") == "Online" for each in members} or {"": True}
+
+
+def _machines(reader: Reader, online: Mapping[str, bool]) -> tuple[Machine, ...]:
+    # LXD calls the place of an instance "none" where there is no cluster.
+    return tuple(Machine(name or "none", reader.resources(name) if up else None) for name, up in online.items())
+
+
+def _with_space(reader: Reader, pool: StoragePool, online: Mapping[str, bool]) -> StoragePool:
+    """The pool with what it has and uses, over all members that each have a part of it; unknown if one is missing."""
+    shared = pool.driver in _SHARED_DRIVERS
+    members = [name for name, up in online.items() if up][:1] if shared else list(online)
+    if not members or not all(online[name] for name in members):
+        return pool
+    try:
+        spaces = [reader.pool_space(pool.name, name).get("space") or {} for name in members]
+    except errors.TenantryError:
+        # A pool that is broken or unavailable says so by its status.
+        return pool
+    return dataclasses.replace(pool, total=_sum(spaces, "total"), used=_sum(spaces, "used"))
+
+
+def _sum(spaces: Sequence[Mapping[str, Any]], key: str) -> Optional[int]:
+    known = [space.get(key) for space in spaces]
+    return None if None in known else sum(value for value in known if value is not None)
+
+
+def certificate_of(pem_text: str) -> Optional[dict[str, Any]]:
+    """The host's certificate as people ask for it; None where there is none, or none that can be read."""
+    if not pem_text:
+        return None
+    try:
+        told = facts(described(pem_text), datetime.datetime.now(datetime.timezone.utc))
+    except errors.TenantryError:
+        return None
+    return {key: told[key] for key in ("fingerprint", "not_after", "days_left")}
+
+
+def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
+    """One row: the VM host as it is now; to the admin on it also before there is a project."""
+    if not to.project and to.local:
+        return [vmhost_view.whole(to.name, {}, Found(reader.server, members=tuple(reader.members()), admin=True), None)]
+    if not to.project:
+        raise errors.Invalid(f"{to.name}: no project is said", "say project, or register the VM host")
+    certificate = "" if to.local else to.connection.certificate
+    entry = trust_entry(reader, certificate)
+    found = dataclasses.replace(read(reader, to.name, to.project), restricted=entry.restricted if entry else None)
+    data: Mapping[str, Any] = entries.data_of(to.entry) if to.entry else {}
+    said = {"project": to.project, "owner": to.owner, "urls": list(to.connection.urls)}
+    return [vmhost_view.whole(to.name, {**data, **said}, found, certificate_of(certificate))]
+
+
+def on_disk(row: Mapping[str, Any], _params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a VM host's row says of it when the host itself says nothing."""
+    if not row.get("entry"):
+        return {}
+    nothing = dict.fromkeys(("server", "resources", "vms"))
+    certificate = certificate_of(row.get("certificate") or "")
+    return {**vmhost_view.entry(row["name"], row["entry"]), **nothing, "certificate": certificate, "exposure": []}

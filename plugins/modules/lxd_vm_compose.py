@@ -1,0 +1,271 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Compose virtual machines in the tracked project of LXD VM hosts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lxd_vm_compose
+short_description: Compose virtual machines on LXD VM hosts
+version_added: "0.1.0"
+description:
+  - Makes any number of virtual machines in one task, on any number of VM hosts, and keeps them as they are said to be,
+    so sized, so wired, in this power state.
+  - Every VM is made in the tracked project of its VM host, and only when that project carries our owner's mark.
+  - What isn't said is kept. What was changed by hand and is said here is mended. A running VM is never restarted for
+    that unless O(allow_restart=true); what waits for a restart is reported in RV(needs_restart).
+  - The whole task is checked before the first VM is touched. A VM that fails on the way doesn't stop the others.
+  - It never touches an instance or a volume that doesn't carry our mark, never shrinks or moves a disk, never deletes
+    a volume unless its VM goes or O(vms[].disks[].delete_volume=true) is said, and never deletes a protected VM.
+  - A run that was interrupted is finished by the next one, and VMs that LXD had only half made are made anew.
+author:
+  - Tenantry contributors (@tenantry)
+extends_documentation_fragment:
+  - tenantry.lxd.connection
+  - tenantry.lxd.connection.project
+  - tenantry.lxd.attributes
+  - tenantry.lxd.vm
+options:
+  vmhosts:
+    description:
+      - VM hosts of the registry that VMs without O(vms[].vmhost) may be on. A single one is the place of them all.
+    type: list
+    elements: str
+  allow_restart:
+    description: Whether a running VM is restarted for changes that LXD doesn't make while it runs.
+    type: bool
+    default: false
+  stop_timeout:
+    description: Seconds that a guest gets to shut down.
+    type: int
+    default: 60
+  force_stop:
+    description: Whether to switch a VM off instead of asking its guest to shut down.
+    type: bool
+    default: false
+  concurrency:
+    description: How many VMs are worked on at once, on each VM host.
+    type: int
+    default: 8
+seealso:
+  - module: tenantry.lxd.lxd_vm_info
+  - module: tenantry.lxd.lxd_vmhost
+"""
+
+EXAMPLES = r"""
+- name: The least, an empty VM that boots from the network
+  tenantry.lxd.lxd_vm_compose:
+    vmhost: kvm-01
+    vms:
+      - name: web-1
+
+- name: Three VMs from an image, with a data disk each
+  tenantry.lxd.lxd_vm_compose:
+    vmhost: kvm-01
+    defaults:
+      image: debian-12
+      cores: 2
+      memory: 4GiB
+      interfaces:
+        - network: lxdbr0
+      disks:
+        - size: 20GiB
+        - name: data
+          size: 100GiB
+      cloud_init:
+        user_data:
+          packages: [postgresql]
+      tags: [database]
+    vms:
+      - name: db-1
+      - name: db-2
+      - name: db-3
+        memory: 8GiB
+        protected: true
+
+- name: Gone, with the volumes that were made for it
+  tenantry.lxd.lxd_vm_compose:
+    vmhost: kvm-01
+    vms:
+      - name: web-1
+        state: absent
+"""
+
+RETURN = r"""
+vms:
+  description: The VMs of the task that are there afterwards, in the task's order. In check mode as they would be.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The VM's name.
+      type: str
+    vmhost:
+      description: The VM host it is on.
+      type: str
+    project:
+      description: The project it is in.
+      type: str
+    location:
+      description: The cluster member it is on; V(none) where the VM host isn't a cluster.
+      type: str
+    status:
+      description: LXD's word, such as V(Running), V(Ready) or V(Stopped).
+      type: str
+    type:
+      description: LXD's word for the kind of instance.
+      type: str
+    description:
+      description: Its description.
+      type: str
+    architecture:
+      description: Its architecture, empty until it is made.
+      type: str
+    owner:
+      description: The tenant that composed it.
+      type: str
+    cores:
+      description: How many cores it has.
+      type: int
+    pinned_cores:
+      description: The host's cores that it is pinned to, or null.
+      type: list
+      elements: int
+    memory:
+      description: Its memory as LXD holds it.
+      type: str
+    disks:
+      description: Its disks, the root disk first, each with its size, storage pool, volume and boot priority.
+      type: list
+      elements: dict
+    interfaces:
+      description: Its interfaces, each with its network or parent, MAC, VLAN, addresses said and boot priority.
+      type: list
+      elements: dict
+    addresses:
+      description: Always empty here; M(tenantry.lxd.lxd_vm_info) asks the guest.
+      type: list
+      elements: str
+    profiles:
+      description: The LXD profiles it uses.
+      type: list
+      elements: str
+    pool:
+      description: The resource pool it is in.
+      type: str
+    zone:
+      description: The zone it is in.
+      type: str
+    tags:
+      description: Its tags.
+      type: list
+      elements: str
+    annotations:
+      description: Its workload annotations.
+      type: dict
+    protected:
+      description: Whether it is protected against deletion.
+      type: bool
+    config:
+      description: Its LXD config, profiles included. Texts for the guest's first boot show as a digest.
+      type: dict
+  sample:
+    - name: web-1
+      vmhost: kvm-01
+      project: tenant-a
+      location: none
+      status: Running
+      type: virtual-machine
+      description: ""
+      architecture: x86_64
+      owner: tenant-a
+      cores: 1
+      pinned_cores: null
+      memory: 1GiB
+      disks:
+        - {name: root, root: true, size: 10GiB, storage_pool: default, volume: null, boot_priority: null}
+      interfaces:
+        - {name: eth0, network: lxdbr0, parent: null, type: null, mac: "00:16:3e:12:34:56", vlan: null, ipv4: null,
+           ipv6: null, boot: "10"}
+      addresses: []
+      profiles: []
+      pool: null
+      zone: null
+      tags: []
+      annotations: {}
+      protected: false
+      config: {limits.cpu: "1", limits.memory: 1GiB}
+placements:
+  description: Where each VM of the task is, and why there.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - {name: web-1, vmhost: kvm-01, reason: said by the task}
+actions:
+  description: What was done, or in check mode would be done, a sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - create VM web-1
+    - start VM web-1
+needs_restart:
+  description: VMs that run and differ from what was said in what LXD changes only while they are stopped.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - {name: web-1, vmhost: kvm-01, keys: [limits.memory]}
+failed_vms:
+  description: The VMs that failed, each with its own C(msg), C(code) and C(hint).
+  returned: outside check mode
+  type: list
+  elements: dict
+  sample: []
+unverified:
+  description: What check mode could not look at because an earlier task of the play would have made it.
+  returned: in check mode, when there is any
+  type: list
+  elements: str
+refused:
+  description: Each VM's refusal, where several were refused before anything was written.
+  returned: on failure
+  type: list
+  elements: str
+code:
+  description: What kind of failure it is, such as V(invalid), V(not_owned), V(protected) or V(unreachable).
+  returned: on failure
+  type: str
+hint:
+  description: What to do about the failure.
+  returned: on failure
+  type: str
+"""
+
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vm_arguments import DEFAULTS, VM
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vm_compose import ComposeJob
+
+OPTIONS = {
+    "vms": {"type": "list", "elements": "dict", "required": True, "options": VM},
+    "defaults": {"type": "dict", "options": DEFAULTS},
+    "vmhosts": {"type": "list", "elements": "str"},
+    "allow_restart": {"type": "bool", "default": False},
+    "stop_timeout": {"type": "int", "default": 60},
+    "force_stop": {"type": "bool", "default": False},
+    "concurrency": {"type": "int", "default": 8},
+}
+
+
+def main() -> None:
+    """Declare the options and hand over to the runner."""
+    run(arguments.module(arguments.CONNECTION, OPTIONS), ComposeJob)
+
+
+if __name__ == "__main__":
+    main()

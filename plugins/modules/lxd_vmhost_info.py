@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at the VM hosts of the registry: entry, server, resources, VMs, certificate."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lxd_vmhost_info
+short_description: Look at LXD VM hosts
+version_added: "0.1.0"
+description:
+  - Tells of each VM host of the registry what its entry says, and what its server says now of itself, of its resources,
+    and of the tracked project with its VMs.
+  - VM hosts are read side by side, each with a constant number of requests whatever the number of VMs, and one or two
+    more for each storage pool. One that can't be read is a row with an C(error), and doesn't fail the task.
+  - On the host itself, with O(url=unix:) and without O(project), it tells of a server that isn't a VM host yet.
+  - It never changes anything, and never looks outside of the tracked projects.
+author:
+  - Tenantry contributors (@tenantry)
+extends_documentation_fragment:
+  - tenantry.lxd.connection
+  - tenantry.lxd.connection.project
+  - tenantry.lxd.attributes.info
+seealso:
+  - module: tenantry.lxd.lxd_vmhost
+  - module: tenantry.lxd.lxd_vm_info
+"""
+
+EXAMPLES = r"""
+- name: The least, all VM hosts
+  tenantry.lxd.lxd_vmhost_info:
+  register: found
+
+- name: Where there is memory left
+  tenantry.lxd.lxd_vmhost_info:
+    vmhosts: [kvm-01, kvm-02]
+    query: "[?resources].{name: name, free: resources.memory.free}"
+
+- name: Certificates that expire within a month, and hosts that don't answer fail the task
+  tenantry.lxd.lxd_vmhost_info:
+    strict: true
+    query: "[?certificate.days_left < `30`].name"
+"""
+
+RETURN = r"""
+vmhosts:
+  description: A row for each VM host. With O(query), whatever that makes of them.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    vmhost:
+      description: The VM host.
+      type: str
+    error:
+      description: Why it could not be read, as C(code), C(msg) and C(hint). What the registry says of it is there all
+        the same.
+      returned: for a VM host that could not be read
+      type: dict
+    name:
+      description: Its name.
+      type: str
+    url:
+      description: Its first address.
+      type: str
+    urls:
+      description: All its addresses.
+      type: list
+      elements: str
+    project:
+      description: The tracked project.
+      type: str
+    owner:
+      description: The tenant.
+      type: str
+    zone:
+      description: Its zone, or null.
+      type: str
+    pool:
+      description: Its resource pool, or null.
+      type: str
+    tags:
+      description: Its tags.
+      type: list
+      elements: str
+    cpu_overcommit:
+      description: The ratio, as exact decimal text.
+      type: str
+    memory_overcommit:
+      description: The ratio, as exact decimal text.
+      type: str
+    default_storage_pool:
+      description: Where the disks of VMs go that don't say it, or null.
+      type: str
+    default_network:
+      description: The network of VMs that don't say one, or null.
+      type: str
+    server:
+      description:
+        - The server's C(name), C(version), C(flavour) (V(lxd) or V(incus)), C(drivers), whether it is C(clustered), and
+          the C(members) with their C(status). Null where it could not be asked.
+        - C(certificate) is its own, which others pin. C(https_address) is where it listens, and null to anybody but its
+          admin.
+      type: dict
+    resources:
+      description:
+        - What the host has and what of it is promised. Null where nobody could look.
+        - C(ours) is what the instances of the tracked project may use by their limits, stopped ones too. C(others) is
+          what other projects may use, and null where that can't be seen, which is so for every tenant. C(free) of
+          C(cores) and C(memory) is what the ratio and the project's C(limit) leave after C(ours), and of a storage pool
+          what is free on disk. C(overcommitted) is by how much C(ours) exceeds C(total). Sizes are in bytes.
+      type: dict
+      contains:
+        cores:
+          description: Threads, as LXD counts them for C(limits.cpu).
+          type: dict
+        memory:
+          description: Memory, with what is really C(used) and the C(hugepages).
+          type: dict
+        uncounted:
+          description: Instances without limits that could be counted, which are containers mostly.
+          type: list
+          elements: str
+        storage_pools:
+          description: The storage pools. A VM's disk without a size counts as LXD's default of 10 GiB.
+          type: list
+          elements: dict
+        networks:
+          description: The networks that the project may use, and how many interfaces of ours are on each.
+          type: list
+          elements: dict
+        numa_nodes:
+          description: The NUMA nodes of each machine, with the VMs that are mapped to them.
+          type: list
+          elements: dict
+    vms:
+      description: The VMs in the tracked project, as RV(tenantry.lxd.lxd_vm_compose#module:vms) shows them.
+      type: list
+      elements: dict
+    certificate:
+      description: The tenant certificate's C(fingerprint), C(not_after) and C(days_left).
+      type: dict
+    exposure:
+      description: What the holder of that certificate could do beyond the project, a sentence each, by reading only.
+      type: list
+      elements: str
+  sample:
+    - vmhost: kvm-01
+      name: kvm-01
+      url: https://kvm-01.example.com:8443
+      urls: ["https://kvm-01.example.com:8443"]
+      project: tenant-a
+      owner: team-a
+      zone: rack-4
+      pool: production
+      tags: [ssd, 10g]
+      cpu_overcommit: "2"
+      memory_overcommit: "1"
+      default_storage_pool: default
+      default_network: lxdbr0
+      server: {name: kvm-01, version: 5.0.2, flavour: lxd, drivers: [lxc, qemu], https_address: null,
+               certificate: "-----BEGIN CERTIFICATE-----...", clustered: false, members: []}
+      resources:
+        cores: {total: 32, overcommit: "2", limit: null, ours: 12, others: null, free: 52, overcommitted: 0}
+        memory: {total: 137438953472, overcommit: "1", limit: null, ours: 51539607552, others: null, free: 85899345920,
+                 overcommitted: 0, used: 61203283968, hugepages: {total: 0, size: 2097152}}
+        uncounted: []
+        storage_pools:
+          - {name: default, driver: zfs, status: Created, total: 1099511627776, used: 322122547200, ours: 536870912000,
+             others: null, free: 777389080576, overcommitted: 0}
+        networks:
+          - {name: lxdbr0, type: bridge, managed: true, ours: 6, others: null}
+        numa_nodes:
+          - member: none
+            numa_node: 0
+            vms: [db-1]
+            cores: {total: 4, list: [0, 1, 2, 3], ours: 2, others: null, free: 2}
+            memory: {total: 68719476736, used: 30601641984}
+            hugepages: 0
+      vms: []
+      certificate: {fingerprint: 3b5d6e, not_after: "2036-11-18T03:41:00Z", days_left: 3649}
+      exposure: []
+code:
+  description: What kind of failure it is.
+  returned: on failure
+  type: str
+hint:
+  description: What to do about the failure.
+  returned: on failure
+  type: str
+"""
+
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info, vmhost_reading
+
+
+def main() -> None:
+    """Declare the options and hand over to the reader of all info modules."""
+    module = arguments.module(arguments.CONNECTION, arguments.INFO)
+    info.look(module, "vmhosts", vmhost_reading.look, vmhost_reading.on_disk)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What this machine lacks of what LXD's virtual machines need: each gap measured alone, bridged only where there."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+QEMU = "qemu-system-x86_64"
+# A boot sector that writes 0x10 to QEMU's exit port, then halts. QEMU ends with (0x10 << 1) + 1 when a guest ran it.
+_BOOT_SECTOR = bytes([0xB0, 0x10, 0xE6, 0xF4, 0xF4, 0xEB, 0xFD]).ljust(510, b"\0") + b"\x55\xaa"
+_GUEST_RAN = 33
+_GUEST_SECONDS = 5
+_KVM, _KVM_MADE = Path("/dev/kvm"), "kvm-device-made"
+_NULL_DEVICE = (1, 3)
+_RAISE_MEMLOCK = "import resource as r; r.setrlimit(r.RLIMIT_MEMLOCK, (r.RLIM_INFINITY, r.RLIM_INFINITY))"
+
+
+@dataclasses.dataclass(frozen=True)
+class Gaps:
+    """True where something is missing."""
+
+    kvm: bool
+    vsock: bool
+    tun: bool
+    memlock: bool
+
+    def lines(self) -> list[str]:
+        """One line for each gap: what is missing, and what is done about it. Empty on a machine that has it all."""
+        said = {
+            "kvm: /dev/kvm runs no guest here; QEMU translates instead, several times slower": self.kvm,
+            "vsock: no /dev/vhost-vsock and no module for it; machines run without one, so no LXD agent": self.vsock,
+            "tun: /dev/net/tun opens for root only; QEMU keeps root's rights instead of becoming nobody": self.tun,
+            "memlock: RLIMIT_MEMLOCK can't be raised; the daemon is made to believe that it was": self.memlock,
+        }
+        return [line for line, missing in said.items() if missing]
+
+    def command(self, program: list[str]) -> list[str]:
+        """How to start the daemon `program` so that it gets over the limits of this machine."""
+        launcher = Path(__file__).with_name("memlock.py")
+        return [sys.executable, "-I", str(launcher), *program] if self.memlock else program
+
+    def write_programs(self, directory: Path) -> None:
+        """Fill `directory`, which the daemon has first in its PATH, with stand-ins for what can't work here."""
+        directory.mkdir(exist_ok=True)
+        named = ",".join(name for name in ("kvm", "vsock", "tun") if getattr(self, name))
+        if named:
+            wrapper = [sys.executable, "-I", str(Path(__file__).with_name("qemu.py")), real_qemu(), named]
+            _write_script(directory / QEMU, f'exec {shlex.join(wrapper)} "$@"')
+        if self.vsock:
+            real = shutil.which("modprobe") or "false"
+            _write_script(directory / "modprobe", f'case " $* " in *" vhost_vsock "*) exit 0;; esac\nexec {real} "$@"')
+
+
+def measure(root: Path, fresh: bool = False) -> Gaps:
+    """The gaps of this machine. Whether KVM runs a guest is remembered in `root` until the next boot or `fresh`."""
+    return Gaps(
+        kvm=not _remembered_kvm(root, fresh),
+        vsock=not vsock_works(),
+        tun=not tun_works(),
+        memlock=not memlock_works(),
+    )
+
+
+def real_qemu() -> str:
+    """The distribution's QEMU."""
+    found = shutil.which(QEMU)
+    if found is None:
+        raise FileNotFoundError(f"{QEMU}: not installed; `python3 -m tests.lxd packages --install` installs it")
+    return found
+
+
+def kvm_works() -> bool:
+    """Whether a guest really runs: some hosts offer /dev/kvm and then never get through a firmware's first steps."""
+    if not _KVM.exists():
+        return False
+    with tempfile.NamedTemporaryFile() as disk:
+        disk.write(_BOOT_SECTOR)
+        disk.flush()
+        # fmt: off
+        command = [real_qemu(), "-accel", "kvm", "-m", "32", "-nodefaults", "-nographic", "-no-reboot",
+                   "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-drive", f"file={disk.name},format=raw,if=ide"]
+        # fmt: on
+        try:
+            return (
+                subprocess.run(command, capture_output=True, timeout=_GUEST_SECONDS, check=False).returncode
+                == _GUEST_RAN
+            )
+        except subprocess.TimeoutExpired:
+            return False
+
+
+def make_kvm_device(root: Path) -> None:
+    """A /dev/kvm that does nothing, where there is none: LXD offers no machines without, though QEMU can do without."""
+    if not _KVM.exists():
+        (root / _KVM_MADE).touch()
+        with contextlib.suppress(FileExistsError):
+            os.mknod(_KVM, stat.S_IFCHR | 0o600, os.makedev(*_NULL_DEVICE))
+
+
+def remove_kvm_device(root: Path) -> None:
+    """Take it away again, if it was made for this root."""
+    if (root / _KVM_MADE).exists():
+        _KVM.unlink(missing_ok=True)
+        (root / _KVM_MADE).unlink()
+
+
+def vsock_works() -> bool:
+    """Whether QEMU can have a vsock device, after trying what LXD tries: to load the module."""
+    device = Path("/dev/vhost-vsock")
+    if not device.exists() and shutil.which("modprobe"):
+        subprocess.run(["modprobe", "-q", "vhost_vsock"], capture_output=True, check=False)
+    return device.exists()
+
+
+def tun_works() -> bool:
+    """Whether a QEMU that has given up root's rights, as LXD tells it to, can still be given a network interface."""
+    device = Path("/dev/net/tun")
+    return device.exists() and device.stat().st_mode & 0o006 == 0o006
+
+
+def memlock_works() -> bool:
+    """Whether a process of ours may raise RLIMIT_MEMLOCK. Tried in another process: it can't be taken back."""
+    return (
+        subprocess.run([sys.executable, "-I", "-c", _RAISE_MEMLOCK], capture_output=True, check=False).returncode == 0
+    )
+
+
+def _remembered_kvm(root: Path, fresh: bool) -> bool:
+    """A KVM that runs nothing is found out only by waiting in vain, which no daemon's start should take."""
+    memory = root / "kvm.json"
+    here = {"boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(), "device": _KVM.exists()}
+    known = _read(memory)
+    if not fresh and known.items() >= here.items() and "works" in known:
+        return bool(known["works"])
+    works = kvm_works()
+    root.mkdir(parents=True, exist_ok=True)
+    memory.write_text(json.dumps({**here, "works": works}))
+    return works
+
+
+def _read(memory: Path) -> Mapping[str, object]:
+    try:
+        return dict(json.loads(memory.read_text()))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _write_script(path: Path, body: str) -> None:
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)

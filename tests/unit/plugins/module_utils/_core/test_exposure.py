@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""exposure: which sentence each setting earns."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.exposure import exposure
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Project, Server
+
+OLD = ("projects", "projects_restrictions", "projects_networks")
+NEW = (*OLD, "projects_networks_zones", "storage_buckets", "access_management")
+CONFINED = {
+    "features.images": "true",
+    "features.profiles": "true",
+    "features.storage.volumes": "true",
+    "features.storage.buckets": "true",
+    "features.networks.zones": "true",
+    "features.networks": "false",
+    "restricted": "true",
+    "restricted.devices.nic": "block",
+}
+
+
+def told(
+    config: dict[str, str], extensions: tuple[str, ...] = NEW, name: str = "p", restricted: bool = True
+) -> list[str]:
+    project = Project(name, "", config, ())
+    server = Server.of({"api_extensions": list(extensions)})
+    return list(exposure(project, server, certificate_restricted=restricted))
+
+
+def test_confined_on_a_discreet_server_is_silent() -> None:
+    assert told(CONFINED) == []
+
+
+def test_a_server_without_access_management_tells_its_trust_store() -> None:
+    (said,) = told(CONFINED, OLD)
+    assert "access_management" in said
+
+
+def test_an_unrestricted_certificate_is_everything() -> None:
+    (said,) = told(CONFINED, restricted=False)
+    assert "administrator of the whole server" in said
+
+
+@pytest.mark.parametrize("extensions", [OLD, NEW, ()])
+def test_shared_is_never_empty(extensions: tuple[str, ...]) -> None:
+    said = " ".join(told({}, extensions))
+    for word in (
+        "raw.qemu",
+        "any path of the host",
+        "features.images",
+        "features.profiles",
+        "features.storage.volumes",
+    ):
+        assert word in said
+    assert ("features.storage.buckets" in said) == ("storage_buckets" in extensions)
+
+
+# What is set beside CONFINED (None: taken away), and the words of the one sentence that it earns.
+OPENED = {
+    "not restricted": ({"restricted": None, "features.networks": "true"}, ("root on the host", "restricted=true")),
+    "images": ({"features.images": "false"}, ("features.images", "change and delete")),
+    "profiles": ({"features.profiles": "0"}, ("features.profiles", "profile default")),
+    "volumes, unset": ({"features.storage.volumes": None}, ("custom volumes of project default",)),
+    "buckets": ({"features.storage.buckets": "false"}, ("buckets of project default",)),
+    "zones": ({"features.networks.zones": "false"}, ("network zones",)),
+    "one network": (
+        {"restricted.devices.nic": None, "restricted.networks.access": "br0"},
+        ("change the configuration of network br0:",),
+    ),
+    "two networks": (
+        {"restricted.devices.nic": "managed", "restricted.networks.access": "br1, br0"},
+        ("networks br0, br1:",),
+    ),
+    "all networks": ({"restricted.devices.nic": None}, ("names no networks", "create, change and delete")),
+    "raw options of VMs": ({"restricted.virtual-machines.lowlevel": "allow"}, ("raw QEMU", "root on the host")),
+    "raw options of containers": ({"restricted.containers.lowlevel": "allow"}, ("raw LXC",)),
+    "privileged": ({"restricted.containers.privilege": "allow"}, ("root is the host's root",)),
+    "host paths": ({"restricted.devices.disk": "allow"}, ("any path of the host",)),
+    "some host paths": (
+        {"restricted.devices.disk": "allow", "restricted.devices.disk.paths": "/srv"},
+        ("these paths of the host", "/srv"),
+    ),
+    "snapshots": ({"restricted.snapshots": "allow"}, ("snapshots",)),
+    "block devices": ({"restricted.devices.unix-block": "allow"}, ("block devices",)),
+    "uplinks": ({"restricted.networks.uplinks": "up0"}, ("up0", "uplinks")),
+    "one of a newer LXD": ({"restricted.time.travel": "allow"}, ("restricted.time.travel",)),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), OPENED.values(), ids=OPENED.keys())
+def test_what_is_opened_earns_one_sentence(change: dict[str, str | None], words: tuple[str, ...]) -> None:
+    config = {key: value for key, value in {**CONFINED, **change}.items() if value is not None}
+    (said,) = told(config)
+    assert all(word in said for word in words), said
+    assert said.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "closed",
+    [
+        {"restricted.snapshots": "block"},
+        {"restricted.containers.privilege": "isolated"},
+        {"restricted.devices.disk": "managed"},
+        {"restricted.devices.disk.paths": "/srv"},
+        {"restricted.cluster.groups": "blue"},
+        {"user.restricted.snapshots": "allow"},
+    ],
+    ids=lambda closed: next(iter(closed)),
+)
+def test_what_opens_nothing_is_not_told(closed: dict[str, str]) -> None:
+    assert told({**CONFINED, **closed}) == []
+
+
+def test_images_are_only_used_where_lxd_checks_each() -> None:
+    (said,) = told({**CONFINED, "features.images": "false"}, (*NEW, "access_management_tls"))
+    assert "see and use" in said
+    assert "delete" not in said
+
+
+def test_the_default_project_lends_to_the_others() -> None:
+    said = told(CONFINED, name="default")
+    assert "other projects borrow" in said[0]

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How a VM shows: everything people ask for, nothing that a guest is told in confidence."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.tenantry.lxd.plugins.module_utils._core import view, vm_plan
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY, diff_of, shown
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.plugins.module_utils._core.vm_world import NIC, ROOT, World, body, volume, wanted
+
+DATA = {"type": "disk", "pool": "default", "source": "vm-data", "boot.priority": "2"}
+
+
+def viewed(found: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
+    host = World([found or body()], [volume()]).host()
+    instance = host.instances["vm"]
+    if state:
+        instance = Instance.of({**(found or body()), "expanded_config": instance.expanded_config, "state": state})
+    return dict(shown(view.vm(instance, "kvm", "p", host.volumes)))
+
+
+def test_everything_people_ask_for() -> None:
+    config = {
+        "user.tenantry.pool": "prod",
+        "user.tenantry.zone": "north",
+        "user.tenantry.tags": "a,b",
+        "user.tenantry.annotation.team": "red",
+        "user.tenantry.protected": "true",
+        "volatile.eth0.hwaddr": "00:16:3e:00:00:01",
+        "image.os": "Debian",
+        "boot.autostart": "true",
+    }
+    assert viewed(body(config=config, devices={"data": DATA, "root": {**ROOT, "size": "9GiB"}, "eth0": NIC})) == {
+        "name": "vm",
+        "vmhost": "kvm",
+        "project": "p",
+        "location": "none",
+        "status": "Stopped",
+        "type": "virtual-machine",
+        "description": "",
+        "architecture": "",
+        "owner": "us",
+        "cores": 1,
+        "pinned_cores": None,
+        "memory": "1GiB",
+        "disks": [
+            {"name": "root", "root": True, "size": "9GiB", "storage_pool": "default", "volume": None}
+            | {"boot_priority": None},
+            {"name": "data", "root": False, "size": "5MiB", "storage_pool": "default", "volume": "vm-data"}
+            | {"boot_priority": "2"},
+        ],
+        "interfaces": [
+            {"name": "eth0", "network": "br0", "parent": None, "type": None, "mac": "00:16:3e:00:00:01"}
+            | {"vlan": None, "ipv4": None, "ipv6": None, "boot": None}
+        ],
+        "addresses": [],
+        "profiles": [],
+        "pool": "prod",
+        "zone": "north",
+        "tags": ["a", "b"],
+        "annotations": {"team": "red"},
+        "protected": True,
+        "config": {"boot.autostart": "true", "limits.cpu": "1", "limits.memory": "1GiB"},
+    }
+
+
+def test_a_mac_that_lxd_will_choose() -> None:
+    (nic,) = viewed()["interfaces"]
+    assert nic["mac"] == KNOWN_AFTER_APPLY
+
+
+@pytest.mark.parametrize(
+    ("limit", "cores", "pinned"),
+    [
+        (None, 1, None),
+        ("", 1, None),
+        ("4", 4, None),
+        ("2-2", 1, [2]),
+        ("0-3", 4, [0, 1, 2, 3]),
+        ("7,0-1,1", 3, [0, 1, 7]),
+        # LXD 5.0.2 takes this, too.
+        ("3-2", 0, []),
+    ],
+)
+def test_cores(limit: str | None, cores: int, pinned: list[int] | None) -> None:
+    assert (view.cores(limit), view.pinned(limit)) == (cores, pinned)
+
+
+def test_addresses_that_others_reach() -> None:
+    network = {
+        "lo": {"addresses": [{"address": "127.0.0.1", "scope": "global"}]},
+        "eth0": {
+            "addresses": [{"address": "fe80::1", "scope": "link"}, {"address": "10.0.0.9", "scope": "global"}],
+        },
+        "eth1": {"addresses": None},
+    }
+    assert viewed(body(), network=network)["addresses"] == ["10.0.0.9"]
+    for state in (None, {}, {"network": None}):
+        assert view.addresses(state) == []
+
+
+def test_a_profiles_part_shows_too() -> None:
+    assert viewed(body(profiles=["big"], config={"limits.cpu": "2"}))["cores"] == 2
+    found = body(profiles=["big"], devices={})
+    del found["config"]["limits.cpu"]
+    assert viewed(found)["cores"] == 4 and viewed(found)["disks"][0]["name"] == "disk0"
+
+
+GUEST_KEYS = [
+    f"{start}.{text}"
+    for start in ("cloud-init", "user")
+    for text in ("user-data", "network-config", "vendor-data", "meta-data")
+]
+
+
+@pytest.mark.parametrize("key", GUEST_KEYS)
+def test_what_a_guest_is_told_shows_as_a_digest(key: str) -> None:
+    one, same, other = (
+        viewed(body(config={key: text}))["config"][key] for text in ("sesame 1", "sesame 1", "sesame 2")
+    )
+    assert one == same != other and one.startswith("(8 characters, SHA-256 ") and "sesame" not in one
+
+
+@settings(deadline=None)
+@given(st.text("abcXYZ019", min_size=12, max_size=30), st.sampled_from(["user_data", "network_config", "vendor_data"]))
+def test_no_secret_is_in_any_view(secret: str, option: str) -> None:
+    """Neither of a VM that is made, nor of one that changes, nor of one that goes."""
+    told = {"cloud_init": {option: f"#cloud-config\npassword: {secret}\n"}}
+    key = "cloud-init." + option.replace("_", "-")
+    holder = body(config={key: f"old {secret}"})
+    policy = vm_plan.Policy()
+    plans = [
+        vm_plan.plan(wanted(**told), World().host(), policy),
+        vm_plan.plan(wanted(**told), World([holder]).host(), policy),
+        vm_plan.plan(wanted(state="absent"), World([holder]).host(), policy),
+        vm_plan.plan(wanted(**told), World([{**holder, "status": "Running"}]).host(), policy),
+    ]
+    for plan in plans:
+        assert plan.changes
+        everything = [shown(change.before) for change in plan.changes], diff_of(plan.changes), repr(plan)
+        assert secret not in json.dumps(everything)
