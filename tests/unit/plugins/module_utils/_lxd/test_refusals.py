@@ -33,7 +33,7 @@ WHERE = "https://host:8443"
 def test_trap_15_a_status_has_its_kind(status: int, kind: type[errors.TenantryError], code: str) -> None:
     # LXD's words would mean another kind each time.
     refusal = refusals.refusal(status, "Not Found: already exists\n", WHERE, ("instances", "a"))
-    assert type(refusal) is kind and refusal.code == code
+    assert refusal.__class__ is kind and refusal.code == code
     assert refusal.message == f"{WHERE}: instances/a: Not Found: already exists"
     assert refusal.details == {"status": status}
 
@@ -63,7 +63,7 @@ def test_a_refusal_names_the_thing(text: object, path: tuple[str, ...], expected
 )
 def test_trap_04_after_a_write_silence_is_a_lost_answer(method: str, kind: type[errors.TenantryError]) -> None:
     silence = refusals.silence(WHERE, TimeoutError("timed\nout"), method, 30)
-    assert type(silence) is kind and silence.code == "unreachable"
+    assert silence.__class__ is kind and silence.code == "unreachable"
     assert WHERE in silence.message and silence.message.endswith(": timed out") and silence.hint
 
 
@@ -72,7 +72,7 @@ def test_a_silence_without_words_names_its_kind() -> None:
 
 
 def test_trap_15_a_stranger_is_unreachable() -> None:
-    assert type(refusals.stranger(WHERE)) is errors.Unreachable and WHERE in refusals.stranger(WHERE).message
+    assert refusals.stranger(WHERE).__class__ is errors.Unreachable and WHERE in refusals.stranger(WHERE).message
 
 
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
@@ -80,5 +80,5 @@ def test_trap_16_an_error_goes_to_another_process_whole(again: object) -> None:
     assert callable(again)
     refusal = refusals.refusal(412, "ETag doesn't match", WHERE, ("instances", "a"))
     other = again(refusal)
-    assert type(other) is errors.Stale and str(other) == str(refusal) and repr(other) == repr(refusal)
+    assert other.__class__ is errors.Stale and str(other) == str(refusal) and repr(other) == repr(refusal)
     assert (other.message, other.hint, other.details) == (refusal.message, refusal.hint, {"status": 412})
