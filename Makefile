@@ -19,7 +19,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: help setup setup-tests packages test lint demo clean
 help:
-	@echo "make demo    deploy, register, compose and report on a throwaway LXD of its own"
+	@echo "make demo    register a throwaway LXD of its own as a VM host, compose a VM on it, see it run"
 	@echo "make test    every check and every test"
 	@echo "make lint    the checks that need no server: seconds"
 	@echo "make clean   leave nothing behind, no process either"

@@ -135,7 +135,7 @@ vms:
       description: Whether it is protected against deletion.
       type: bool
     config:
-      description: Its LXD config, profiles included. Texts for the guest's first boot show as a digest.
+      description: Its LXD config, profiles included. Of texts for the guest's first boot only the length shows.
       type: dict
     error:
       description: Why the VM host could not be read, with C(code), C(msg) and C(hint).

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .model import MARK, Instance, Volume
 from .plan import Later
 from .vm import ANNOTATION
 
-# What a guest is told at its first boot may hold passwords: a view says that it is there and whether it changed.
+# What a guest is told at its first boot may hold passwords, and a short one could be guessed from any digest of it.
 _GUEST_TEXT = re.compile(r"(cloud-init\.|user\.)(user-data|network-config|vendor-data|meta-data)")
 _SAID_ELSEWHERE = ("volatile.", "image.", MARK)
 
@@ -124,10 +123,16 @@ def _config(config: Mapping[str, str]) -> dict[str, str]:
     for key, value in sorted(config.items()):
         if key.startswith(_SAID_ELSEWHERE):
             continue
-        shown[key] = digest(value) if _GUEST_TEXT.fullmatch(key) else value
+        shown[key] = f"{len(value)} characters" if is_guest_text(key) else value
     return shown
 
 
-def digest(text: str) -> str:
-    """Enough of a text to see that it changed, and nothing of what it says."""
-    return f"({len(text)} characters, SHA-256 {hashlib.sha256(text.encode()).hexdigest()[:12]})"
+def with_new_texts(shown: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """The view after a change of `keys`: a new text for the guest may be as long as the one before."""
+    texts = {key: f"{text}, changed" for key, text in shown["config"].items() if key in keys and is_guest_text(key)}
+    return {**shown, "config": {**shown["config"], **texts}}
+
+
+def is_guest_text(key: str) -> bool:
+    """Whether a key of a VM's config is what its guest is told at its first boot."""
+    return _GUEST_TEXT.fullmatch(key) is not None

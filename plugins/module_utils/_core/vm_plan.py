@@ -14,6 +14,7 @@ from .errors import Conflict, NotOwned, Protected, TenantryError, Unreachable
 from .model import Instance
 from .plan import Change, Request
 from .view import vm as shown_vm
+from .view import with_new_texts
 from .vm import ANNOTATION, LXD_PROTECTED, Wanted
 from .vm_host import Host
 
@@ -116,7 +117,8 @@ def _start_hint(name: str, host: Host) -> str:
     # A QEMU that LXD had started when it was killed outlives it, unknown to LXD, and holds the VM's mounts (5.0.2).
     return (
         f"the admin of {host.name} sees why: lxc info --show-log {name} --project {host.project.name}; "
-        "after a crash of LXD a QEMU process of this VM may be left on the host, to be ended there"
+        "LXD runs one VM of a name on a bridge, whichever projects they are in; after a crash of LXD a QEMU process of "
+        "this VM may be left on the host, to be ended there"
     )
 
 
@@ -214,6 +216,7 @@ def _update(body: vm_edits.Body, now: Instance, wanted: Wanted, host: Host) -> l
     volumes = {**host.volumes, **vm_volumes.as_planned(wanted, host)}
     before = shown_vm(now, host.name, host.project.name, host.volumes)
     after = shown_vm(dataclasses.replace(body.instance, status=now.status), host.name, host.project.name, volumes)
+    after = with_new_texts(after, body.keys)
     detail = ", ".join(body.keys)
     return [_change("update", host, wanted.name, steps=(request,), before=before, after=after, detail=detail)]
 
