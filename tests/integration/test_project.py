@@ -10,7 +10,6 @@ import json
 import ssl
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._lxd import https
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import project, run
 
+from tests.integration.interpreters import host_pythons
 from tests.integration.playing import Site
 from tests.integration.tenancy import OWNER, Tenant, confined_project, registered
 from tests.lxd.admin import ApiError
@@ -30,7 +30,6 @@ from tests.lxd.world import differences
 
 MARK = "user.tenantry.owner"
 OFF = {f"features.{name}": "false" for name in ("images", "networks", "profiles", "storage.volumes")}
-OLD_PYTHON = Path("~/.pyenv/versions/3.9.18/bin/python").expanduser()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -478,10 +477,8 @@ def test_a_chain_in_check_mode_where_nothing_exists_yet(site: Site, lxd: Daemon,
 
 
 def test_the_admins_part_runs_on_python_3_9_without_a_package_of_ours(admin: Admin) -> None:
-    if not OLD_PYTHON.exists():
-        pytest.skip("Python 3.9 is not here (pyenv 3.9.18)")
     said = confined(admin.lxd, limits={"cpu": 2})
-    options = {"python": str(OLD_PYTHON), "environment": {"PYTHONNOUSERSITE": "1"}}
+    options = {"python": host_pythons()[0], "environment": {"PYTHONNOUSERSITE": "1"}}
     first, second, gone = admin.several(said, said, {"state": "absent"}, **options)
     assert (first["changed"], second["changed"], gone["changed"]) == (True, False, True)
     assert not admin.there()

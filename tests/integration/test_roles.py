@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.integration.interpreters import host_pythons
 from tests.integration.playing import Played, Site
 from tests.integration.tenancy import OWNER
 from tests.lxd.daemon import Daemon
@@ -28,16 +28,6 @@ BARE = {"state": "present", "memory": "160MiB"}
 RUNNING = {"image": "micro", "memory": "160MiB", "secure_boot": False}
 # What ours needs on the controller, and a VM host must do without.
 OURS = ("pylxd", "cryptography", "yaml", "requests", "jmespath")
-
-
-def pythons() -> list[str]:
-    """The oldest interpreters that a VM host may have, as far as this machine has them; else its own."""
-    found = []
-    for name in ("python3.9", "python3.10"):
-        path = shutil.which(name)
-        if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
-            found.append(path)
-    return found or ["/usr/bin/python3"]
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +50,7 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str
 @pytest.fixture
 def estate(lxd: Daemon, site: Site, project_name: str, bare_python: Callable[[str], str]) -> Iterator[Estate]:
     """A repository with one VM host in its inventory, of which nothing exists yet."""
-    found = Estate(site, lxd, project_name, bare_python(pythons()[0]))
+    found = Estate(site, lxd, project_name, bare_python(host_pythons()[0]))
     yield found
     found.forget()
 
@@ -70,6 +60,7 @@ class Estate:
 
     def __init__(self, site: Site, lxd: Daemon, project: str, python: str) -> None:
         self.site, self.lxd, self.project = site, lxd, project
+        self._others = {each["fingerprint"] for each in self._entries()}
         self.common: dict[str, Any] = {
             "ansible_connection": "local",
             "ansible_python_interpreter": python,
@@ -99,13 +90,15 @@ class Estate:
         return {each["name"]: each["status"] for each in self.lxd.api("GET", "/1.0/instances", query=query)}
 
     def trust(self) -> list[tuple[str, bool, list[str]]]:
-        """The server's trust entries that have to do with our projects."""
-        entries = self.lxd.api("GET", "/1.0/certificates", query={"recursion": 1})
+        """The server's trust entries that came with this test."""
         return [
             (each["fingerprint"], each["restricted"], each["projects"])
-            for each in entries
-            if any(project.startswith(self.project) for project in each["projects"]) or not each["restricted"]
+            for each in self._entries()
+            if each["fingerprint"] not in self._others
         ]
+
+    def _entries(self) -> list[dict[str, Any]]:
+        return list(self.lxd.api("GET", "/1.0/certificates", query={"recursion": 1}))
 
     def files(self) -> dict[str, str]:
         """Every file of the repository and its content, but what the test itself writes there."""
@@ -125,7 +118,7 @@ def changed(played: Played) -> dict[str, int]:
     return {line.split()[0]: int(line.split("changed=")[1].split()[0]) for line in lines}
 
 
-@pytest.mark.parametrize("python", pythons(), ids=lambda path: Path(path).name)
+@pytest.mark.parametrize("python", host_pythons(), ids=lambda path: Path(path).name)
 def test_site_registers_composes_and_is_quiet_afterwards(
     estate: Estate, python: str, bare_python: Callable[[str], str], tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out impo
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.tenant_cert import TenantCertJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.tenant_proof import prove_closed
 
+from tests.integration.interpreters import host_pythons
 from tests.integration.playing import Played, Site
 from tests.integration.tenancy import confined_project
 from tests.lxd.certificate import new_client_certificate
@@ -74,14 +75,10 @@ def server(lxd: Daemon) -> dict[str, Any]:
 @pytest.fixture
 def python39() -> str:
     """A Python as an old LXD host has it, with no package of ours."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    candidates = [ROOT / ".build" / "python" / "python3.9", *sorted(pyenv.glob("3.9.*/bin/python3.9"))]
-    found = next((path for path in candidates if path.exists()), None) or shutil.which("python3.9")
-    if not found:
-        pytest.skip("no Python 3.9 on this machine")
+    found = host_pythons()[0]
     lacking = "import importlib.util as u; print([n for n in ('pylxd', 'cryptography', 'yaml') if u.find_spec(n)])"
     assert subprocess.run([found, "-c", lacking], capture_output=True, text=True, check=False).stdout.strip() == "[]"
-    return str(found)
+    return found
 
 
 class Host:

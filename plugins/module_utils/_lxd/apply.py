@@ -59,9 +59,12 @@ def _next_try(
         if ready.etag == sent.etag:
             raise failure
         return ready
-    if request.made and _there(port, request):
+    if request.made:
         # Another run's create of the same thing was faster: where LXD 5.0 fails the operation, newer ones answer 409.
-        raise errors.Stale(failure.message, failure.hint) from None
+        # It may not be there yet: LXD also says that it is busy with it.
+        _settle(port, request)
+        if _there(port, request):
+            raise errors.Stale(failure.message, failure.hint) from None
     # LXD 5.0 fails one in ten concurrent creates from an image for a race of its own, and cleans up after it; anything
     # else that fails will fail again, at the price of one more request.
     if last:

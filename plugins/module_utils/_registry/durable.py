@@ -78,14 +78,20 @@ def move(path: str, to: str) -> None:
 
 def remove(path: str) -> None:
     """The file is gone, and so is what a crash while writing it left; quiet if there was none."""
-    folder = os.path.dirname(os.path.abspath(path))
+    sweep(path)
     with named(path, "removed"), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        prefix = _temporary_prefix(path)
+        _unlink(path)
+        _sync_folder(os.path.dirname(os.path.abspath(path)))
+
+
+def sweep(path: str) -> None:
+    """What a crash while writing the file left is gone; for whoever is alone in its folder: a writer's would go too."""
+    folder = os.path.dirname(os.path.abspath(path))
+    prefix = _temporary_prefix(path)
+    with named(path, "removed"), contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for name in os.listdir(folder):
             if name.startswith(prefix):
                 _unlink(os.path.join(folder, name))
-        _unlink(path)
-        _sync_folder(folder)
 
 
 def tighten(path: str) -> bool:

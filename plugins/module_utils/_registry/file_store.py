@@ -113,10 +113,11 @@ class FileStore:
 
 def write_file(path: str, text: str, mode: int = FILE_MODE) -> None:
     """The file holds `text`; a private key gets mode 0600 whatever is asked, and git is told whether it may travel."""
-    if os.path.basename(path) not in KEY_FILES:
-        durable.replace(path, text, mode)
-        return
     with durable.locked(_folder(path)):
+        durable.sweep(path)
+        if os.path.basename(path) not in KEY_FILES:
+            durable.replace(path, text, mode)
+            return
         if not git_ignore.is_vaulted_throughout(text):
             _withhold(path)
         durable.replace(path, text, KEY_MODE)
@@ -125,10 +126,11 @@ def write_file(path: str, text: str, mode: int = FILE_MODE) -> None:
 
 def move_file(path: str, to: str) -> None:
     """The file takes the other's place in one step."""
-    if os.path.basename(to) not in KEY_FILES:
-        durable.move(path, to)
-        return
     with durable.locked(_folder(to)):
+        durable.sweep(path)
+        if os.path.basename(to) not in KEY_FILES:
+            durable.move(path, to)
+            return
         if not _travels(path):
             _withhold(to)
         durable.move(path, to)

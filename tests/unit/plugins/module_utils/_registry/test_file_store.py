@@ -243,8 +243,10 @@ def test_a_planted_link_is_not_followed(root, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(durable.secrets, "token_hex", lambda _size: "guessed")
     (root / "kvm-01" / ".client.key.tmp-guessed").symlink_to(tmp_path / "target")
     with pytest.raises(errors.OperationFailed):
-        file_store.write_file(f"{root}/kvm-01/client.key", SECRET)
+        durable.replace(f"{root}/kvm-01/client.key", SECRET, 0o600)
     assert (tmp_path / "target").read_text() == "theirs"
+    file_store.write_file(f"{root}/kvm-01/client.key", SECRET)
+    assert (tmp_path / "target").read_text() == "theirs" and not list((root / "kvm-01").glob(".*.tmp-*"))
 
 
 # --- moving and removing
@@ -286,6 +288,20 @@ def test_removing_takes_what_a_crash_left_of_the_same_file_along(root) -> None:
         (folder / name).write_text("left")
     file_store.remove_file(f"{folder}/client.key")
     assert inside(folder) == [".client.crt.tmp-0011", ".client.key.next.tmp-0011"]
+
+
+def test_writing_and_moving_take_what_a_crash_left_of_the_same_file_along(root) -> None:
+    folder = root / "kvm-01"
+    folder.mkdir(parents=True)
+    for name in (".client.key.tmp-0011", ".client.key.next.tmp-0011", ".client.crt.tmp-0011"):
+        (folder / name).write_text("left")
+    file_store.write_file(f"{folder}/client.crt", "x")
+    assert not (folder / ".client.crt.tmp-0011").exists() and (folder / ".client.key.tmp-0011").exists()
+    (folder / "client.key.next").write_text(SECRET)
+    file_store.move_file(f"{folder}/client.key.next", f"{folder}/client.key")
+    assert not (folder / ".client.key.next.tmp-0011").exists()
+    file_store.write_file(f"{folder}/client.key", SECRET)
+    assert not list(folder.glob(".*.tmp-*"))
 
 
 def test_a_folder_goes_only_when_nothing_of_anyones_is_in_it(root) -> None:
