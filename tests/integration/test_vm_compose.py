@@ -209,7 +209,7 @@ def test_a_guest_that_listens_is_asked_to_shut_down(tenant: Tenant) -> None:
         network = tenant.lxd.api("GET", "/1.0/instances/vm/state", query=query)["network"] or {}
         return any(a["family"] == "inet" for nic in network.values() for a in nic["addresses"])
 
-    until(answers, 120, "the guest has an address")
+    until(answers, 300, "the guest has an address")
     assert tenant.compose([{"name": "vm", "state": "stopped"}])["changed"]
     assert tenant.instance("vm")["config"]["volatile.last_state.power"] == "STOPPED"
 

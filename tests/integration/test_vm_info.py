@@ -30,7 +30,7 @@ def test_addresses_come_from_the_running_guest(tenant: Tenant) -> None:
         found[:] = tenant.site.run("lxd_vm_info", options)["vms"]
         return bool(found)
 
-    until(has_address, 120, "the guest's address is told")
+    until(has_address, 300, "the guest's address is told")
     gateway = tenant.lxd.api("GET", f"/1.0/networks/{tenant.lxd.bridge}")["config"]["ipv4.address"]
     assert found[0].startswith(gateway.rsplit(".", 1)[0])
 
