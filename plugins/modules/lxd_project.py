@@ -49,7 +49,8 @@ options:
         networks from the project C(default), and who holds its certificate can change them; RV(exposure) says more.
       - V(confined) restricts the project (C(restricted=true)), gives it its own images, profiles, volumes and buckets,
         and lets it reach O(networks) only. That forbids raw QEMU and LXC options, host paths, huge pages, snapshots,
-        backups, host devices, and interfaces that aren't on a managed network.
+        backups, host devices, and interfaces that aren't on a managed network. On a cluster it also says
+        C(restricted.cluster.target=allow), unless O(restrictions) says otherwise, so that a VM's member can be chosen.
       - Unsaid, a new project is V(shared), and an existing one stays as it is.
       - LXD changes features of empty projects only, and so does this module.
     type: str

@@ -91,6 +91,9 @@ vmhosts:
     memory_overcommit:
       description: The ratio, as exact decimal text.
       type: str
+    storage_overcommit:
+      description: The ratio, as exact decimal text.
+      type: str
     default_storage_pool:
       description: Where the disks of VMs go that don't say it, or null.
       type: str
@@ -108,23 +111,28 @@ vmhosts:
       description:
         - What the host has and what of it is promised. Null where nobody could look.
         - C(ours) is what the instances of the tracked project may use by their limits, stopped ones too. C(others) is
-          what other projects may use, and null where that can't be seen, which is so for every tenant. C(free) of
-          C(cores) and C(memory) is what the ratio and the project's C(limit) leave after C(ours), and of a storage pool
-          what is free on disk. C(overcommitted) is by how much C(ours) exceeds C(total). Sizes are in bytes.
+          what is used by others at least, where what is used can be seen, else null. What they were promised is told to
+          no tenant. C(overcommitted) is by how much C(ours) exceeds C(total). Sizes are in bytes.
+        - C(free) of C(cores) and C(memory) is what the ratio and the project's C(limit) leave after C(ours), and of a
+          storage pool what is neither used nor promised. It is what M(tenantry.lxd.lxd_vm_compose) places VMs by.
       type: dict
       contains:
         cores:
           description: Threads, as LXD counts them for C(limits.cpu).
           type: dict
         memory:
-          description: Memory, with what is really C(used) and the C(hugepages).
+          description:
+            - Memory, with what is really C(used) and the C(hugepages). They are C(free) only for VMs that ask for them
+              and are never overcommitted.
           type: dict
         uncounted:
           description: Instances without limits that could be counted, which are containers mostly.
           type: list
           elements: str
         storage_pools:
-          description: The storage pools. A VM's disk without a size counts as LXD's default of 10 GiB.
+          description:
+            - The storage pools. A VM's disk without a size counts as LXD's default of 10 GiB.
+            - C(same_filesystem) names pools that have their space in common with this one. It counts once.
           type: list
           elements: dict
         networks:
@@ -133,6 +141,10 @@ vmhosts:
           elements: dict
         numa_nodes:
           description: The NUMA nodes of each machine, with the VMs that are mapped to them.
+          type: list
+          elements: dict
+        members:
+          description: The same figures for each member of a cluster; empty where there is none.
           type: list
           elements: dict
     vms:
@@ -158,18 +170,20 @@ vmhosts:
       tags: [ssd, 10g]
       cpu_overcommit: "2"
       memory_overcommit: "1"
+      storage_overcommit: "1"
       default_storage_pool: default
       default_network: lxdbr0
       server: {name: kvm-01, version: 5.0.2, flavour: lxd, drivers: [lxc, qemu], https_address: null,
                certificate: "-----BEGIN CERTIFICATE-----...", clustered: false, members: []}
       resources:
         cores: {total: 32, overcommit: "2", limit: null, ours: 12, others: null, free: 52, overcommitted: 0}
-        memory: {total: 137438953472, overcommit: "1", limit: null, ours: 51539607552, others: null, free: 85899345920,
-                 overcommitted: 0, used: 61203283968, hugepages: {total: 0, size: 2097152}}
+        memory: {total: 137438953472, overcommit: "1", limit: null, ours: 51539607552, others: 9663676416,
+                 free: 85899345920, overcommitted: 0, used: 61203283968,
+                 hugepages: {total: 0, ours: 0, free: 0, size: 2097152}}
         uncounted: []
         storage_pools:
           - {name: default, driver: zfs, status: Created, total: 1099511627776, used: 322122547200, ours: 536870912000,
-             others: null, free: 777389080576, overcommitted: 0}
+             overcommit: "1", others: 0, free: 562640715776, overcommitted: 0, same_filesystem: []}
         networks:
           - {name: lxdbr0, type: bridge, managed: true, ours: 6, others: null}
         numa_nodes:
@@ -179,6 +193,7 @@ vmhosts:
             cores: {total: 4, list: [0, 1, 2, 3], ours: 2, others: null, free: 2}
             memory: {total: 68719476736, used: 30601641984}
             hugepages: 0
+        members: []
       vms: []
       certificate: {fingerprint: 3b5d6e, not_after: "2036-11-18T03:41:00Z", days_left: 3649}
       exposure: []

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class TenantryError(Exception):
     """*thing: what happened* as message, what to do as hint, and figures a rescue block may want as details."""
@@ -19,6 +21,17 @@ class TenantryError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+def raise_all(refused: Sequence[TenantryError]) -> None:
+    """Every refusal at once, so that a list is put right in one go; quiet where there is none."""
+    if not refused:
+        return
+    first = refused[0]
+    if len(refused) == 1:
+        raise first
+    said = "; ".join(error.message for error in refused)
+    raise type(first)(f"{len(refused)} VMs are refused: {said}", first.hint, refused=[str(error) for error in refused])
 
 
 class OperationFailed(TenantryError):

@@ -12,6 +12,9 @@ from typing import Any
 OWNER = "user.tenantry.owner"
 MARK = "user.tenantry."
 
+# One store for all members of a cluster: each of them tells of the same space.
+_SHARED_DRIVERS = frozenset({"alletra", "ceph", "cephfs", "cephobject", "lvmcluster", "linstor", "powerflex", "pure"})
+
 
 def _map(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     # An instance on a dead cluster member is listed with a null config.
@@ -178,6 +181,14 @@ class Instance:
         return self.status == "Error" and not self.config
 
     @property
+    def moving(self) -> bool:
+        """Whether it is the copy that LXD makes while it moves an instance to another member, our mark and all.
+
+        LXD 5.0 deletes the original before it gives the copy its name: whoever deleted the copy would delete the VM.
+        """
+        return self.name.startswith("lxd-move-of-")
+
+    @property
     def whole(self) -> bool:
         """Whether LXD finished making it.
 
@@ -256,6 +267,11 @@ class StoragePool:
             body["name"], body.get("driver") or "", body.get("status") or "", space.get("total"), space.get("used")
         )
 
+    @property
+    def shared(self) -> bool:
+        """Whether all members of a cluster have the same space in it."""
+        return self.driver in _SHARED_DRIVERS
+
 
 @dataclasses.dataclass(frozen=True)
 class Image:
@@ -284,7 +300,10 @@ class Image:
 
 @dataclasses.dataclass(frozen=True)
 class Resources:
-    """`GET /1.0/resources`: what the machine has. Memory in bytes; a node is a NUMA node."""
+    """`GET /1.0/resources`: what the machine has. Memory in bytes; a node is a NUMA node.
+
+    `virtual_functions`: how many each port of a network card can give (SR-IOV), by the port's name; 0 for none.
+    """
 
     threads: int
     memory_total: int
@@ -292,6 +311,7 @@ class Resources:
     hugepages_total: int
     hugepages_size: int
     nodes: tuple[Mapping[str, Any], ...]
+    virtual_functions: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Resources:
@@ -314,6 +334,7 @@ class Resources:
             }
             for number in sorted(set(cpus) | set(memories))
         )
+        ports = [(card, port) for card in _map(body, "network").get("cards") or () for port in card.get("ports") or ()]
         return cls(
             threads=int(cpu.get("total") or 0),
             memory_total=int(memory.get("total") or 0),
@@ -321,4 +342,22 @@ class Resources:
             hugepages_total=int(memory.get("hugepages_total") or 0),
             hugepages_size=int(memory.get("hugepages_size") or 0),
             nodes=nodes,
+            virtual_functions={port["id"]: int(_map(card, "sriov").get("maximum_vfs") or 0) for card, port in ports},
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """One machine that runs instances: the server itself, or one member of a cluster.
+
+    `member`: its name in the cluster; "none", as LXD calls the location of an instance, where there is no cluster.
+    `resources`: None where it doesn't answer. `pools`: with the space that this machine has in each (bytes).
+    `groups`: the cluster groups it is in. `status`: as the cluster tells it ("Online", "Offline", "Evacuated", ...).
+    """
+
+    member: str
+    resources: Resources | None
+    pools: tuple[StoragePool, ...] = ()
+    groups: frozenset[str] = frozenset()
+    status: str = "Online"
+    architecture: str = ""

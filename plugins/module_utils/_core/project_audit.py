@@ -12,7 +12,7 @@ from . import units
 from .errors import Conflict, Invalid
 from .model import Instance
 from .project_config import access
-from .project_found import Found, a_few
+from .project_found import Found
 
 # LXD's own lists (5.0 to 6.x) of what is low-level for containers and for VMs.
 _LOW_CONTAINER = frozenset(
@@ -46,7 +46,7 @@ def check_restrictions(name: str, config: Mapping[str, str], found: Found) -> No
         wrong += [f"profile {profile['name']}: {it}" for it in it_has]
     if wrong:
         raise Conflict(
-            f"project {name}: it holds what its restrictions would forbid: {a_few(wrong)}",
+            f"project {name}: it holds what its restrictions would forbid: {units.a_few(wrong)}",
             "change those first, or open the key in brackets with restrictions (for a network, with networks)",
             forbidden=wrong,
         )
@@ -124,7 +124,7 @@ def check_limits(name: str, limits: Mapping[str, str], found: Found) -> None:
         without = [each.name for each in found.instances if not _countable(each, key)]
         if without:
             wrong.append(
-                f"{key} needs each instance to say its own as a plain figure, and these don't: {a_few(without)}"
+                f"{key} needs each instance to say its own as a plain figure, and these don't: {units.a_few(without)}"
             )
     if wrong:
         raise Conflict(

@@ -11,8 +11,10 @@ from . import units
 from .errors import Conflict, Invalid, Unsupported
 from .model import OWNER, Project, Server
 from .project import ACCESS, NIC, Wanted, check_reachable, shared_profile
-from .project_found import Found, a_few, inside, said
+from .project_found import Found, inside, said
 from .project_keys import LATE_FEATURES, OWN_WHEN_CONFINED, extension_of, known_features
+
+_TARGET = "restricted.cluster.target"
 
 
 def resulting(wanted: Wanted, found: Found) -> dict[str, str]:
@@ -25,6 +27,9 @@ def resulting(wanted: Wanted, found: Found) -> dict[str, str]:
         config = _merged(config, values)
     if wanted.isolation == "confined":
         config = _merged(config, {"restricted": "true"})
+        if found.server.clustered:
+            # Without it a tenant can't say on which member of a cluster a VM is made, and further disks can't be made.
+            config.setdefault(_TARGET, "allow")
     config = _reaching(wanted, config)
     _check(wanted, found, config)
     return config
@@ -163,7 +168,7 @@ def _check_features(wanted: Wanted, project: Project, config: Mapping[str, str])
     things = said(inside(project.used_by))
     if changed and things:
         raise Conflict(
-            f"project {wanted.name}: {', '.join(changed)} can't change while something is in it: {a_few(things)}",
+            f"project {wanted.name}: {', '.join(changed)} can't change while something is in it: {units.a_few(things)}",
             "empty it first, make another project, or leave isolation and features out",
             inside=things,
         )

@@ -61,9 +61,3 @@ def inside(used_by: Iterable[str]) -> list[tuple[str, str]]:
 def said(things: Iterable[tuple[str, str]]) -> list[str]:
     """Those as people read them; a fingerprint by its first twelve digits, as lxc shows it."""
     return [f"{kind} {name[:12] if kind == 'image' else name}" for kind, name in things]
-
-
-def a_few(names: list[str], most: int = 8) -> str:
-    """A list that stays in one line."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

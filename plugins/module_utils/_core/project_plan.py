@@ -17,7 +17,7 @@ from .plan import Change, Plan, Request
 from .project import Wanted
 from .project_audit import check_limits, check_restrictions
 from .project_config import changed_keys, resulting
-from .project_found import Found, Needs, Profile, a_few, inside, said
+from .project_found import Found, Needs, Profile, inside, said
 
 
 def needs(wanted: Wanted, found: Found) -> Needs:
@@ -174,7 +174,7 @@ def _plan_absent(wanted: Wanted, found: Found, host: str) -> Plan:
 
 def _not_empty(wanted: Wanted, things: list[str]) -> TenantryError:
     return Conflict(
-        f"project {wanted.name}: it isn't empty, so it is not deleted: {a_few(things)}",
+        f"project {wanted.name}: it isn't empty, so it is not deleted: {units.a_few(things)}",
         "move or delete those first; nothing in a project is deleted with it, whoever it belongs to",
         inside=things,
     )

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .errors import Invalid
 
@@ -85,3 +85,9 @@ def same(key: str, one: str | None, other: str | None) -> bool:
         return True
     sizes = _size_or_none(one), _size_or_none(other)
     return sizes[0] is not None and sizes[0] == sizes[1]
+
+
+def a_few(names: Sequence[str], most: int = 8) -> str:
+    """A list that stays in one line."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import units, vm_devices
+from . import units, vm_cores, vm_devices
 from .errors import Invalid, TenantryError
 from .model import MARK, OWNER
 
@@ -56,11 +56,15 @@ class Image:
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """One VM as said; None is unsaid and kept. In `config`, None as a value removes the key."""
+    """One VM as said; None is unsaid and kept. In `config`, None as a value removes the key.
+
+    `pinning`: so many cores of its own, which ones is for the placement to choose (`pinning.pinned_as`).
+    """
 
     name: str
     state: str
     target: str | None
+    architecture: str | None
     config: Mapping[str, str | None]
     secure_boot: bool | None
     annotations: Mapping[str, str | None]
@@ -71,6 +75,7 @@ class Wanted:
     disks: tuple[vm_devices.Disk, ...] | None
     interfaces: tuple[vm_devices.Interface, ...] | None
     devices: Mapping[str, Mapping[str, str | None] | None]
+    pinning: vm_cores.Pinning | None = None
 
 
 def merged(defaults: Mapping[str, Any] | None, vm: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,6 +121,7 @@ def want(spec: Mapping[str, Any]) -> Wanted:
             name=name,
             state=state,
             target=spec.get("target"),
+            architecture=_architecture(spec.get("architecture")),
             config=_config(spec),
             secure_boot=spec.get("secure_boot"),
             annotations=_annotations(spec.get("annotations") or {}),
@@ -126,6 +132,7 @@ def want(spec: Mapping[str, Any]) -> Wanted:
             disks=disks,
             interfaces=interfaces,
             devices=vm_devices.others(spec.get("devices") or {}, disks or (), interfaces or ()),
+            pinning=vm_cores.pinning(spec),
         )
     except TenantryError as error:
         raise type(error)(f"VM {name}: {error.message}", error.hint) from None
@@ -153,21 +160,10 @@ def _config(spec: Mapping[str, Any]) -> dict[str, str | None]:
     return {**said, **_sizes(spec), **_cloud_init(spec.get("cloud_init") or {}), **_marks(spec)}
 
 
-def _cores(spec: Mapping[str, Any]) -> dict[str, str | None]:
-    cores, pinned = spec.get("cores"), spec.get("pinned_cores")
-    if cores is not None and pinned is not None:
-        raise Invalid("cores: said together with pinned_cores", "say how many, or which, not both")
-    if cores is not None:
-        if not _is_count(cores) or cores < 1:
-            raise Invalid(f"cores: {cores} is not a number of cores", "1 or more")
-        return {"limits.cpu": str(cores)}
-    return {} if pinned is None else {"limits.cpu": _pinned(pinned)}
-
-
 def _sizes(spec: Mapping[str, Any]) -> dict[str, str | None]:
-    config = _cores(spec)
+    config = vm_cores.config(spec)
     if spec.get("numa_nodes") is not None:
-        nodes = _set_of(spec["numa_nodes"], "numa_nodes", "NUMA nodes")
+        nodes = vm_cores.set_of(spec["numa_nodes"], "numa_nodes", "NUMA nodes")
         config["limits.cpu.nodes"] = ",".join(str(node) for node in nodes) or None
     if spec.get("memory") is not None:
         count = units.size(spec["memory"], "memory")
@@ -178,25 +174,6 @@ def _sizes(spec: Mapping[str, Any]) -> dict[str, str | None]:
     if spec.get("hugepages") is not None:
         config["limits.memory.hugepages"] = units.text(spec["hugepages"], "hugepages")
     return config
-
-
-def _is_count(value: object) -> bool:
-    # Ansible lets a boolean pass for a number.
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _set_of(numbers: Sequence[int], option: str, what: str) -> list[int]:
-    if not all(_is_count(number) and number >= 0 for number in numbers) or len(set(numbers)) != len(numbers):
-        raise Invalid(f"{option}: {list(numbers)} is not a set of {what}", "list each once, such as [2, 3]")
-    return sorted(numbers)
-
-
-def _pinned(said: Sequence[int]) -> str:
-    cores = _set_of(said, "pinned_cores", "host cores")
-    if not cores:
-        raise Invalid("pinned_cores: none is listed", "list some, such as [2, 3], or say cores: how many")
-    # LXD reads "2" as a count and "2-2" as the core.
-    return f"{cores[0]}-{cores[0]}" if len(cores) == 1 else ",".join(str(core) for core in cores)
 
 
 def _cloud_init(said: Mapping[str, Any]) -> dict[str, str | None]:
@@ -263,6 +240,12 @@ def _image(said: Any) -> Image | None:
     if protocol not in (None, "simplestreams", "lxd"):
         raise Invalid(f"image: protocol {protocol!r} is neither simplestreams nor lxd", "say the one its server speaks")
     return Image(names[0], server, protocol)
+
+
+def _architecture(said: str | None) -> str | None:
+    if said is not None and not re.fullmatch(r"[a-z0-9_]+", said):
+        raise Invalid(f"architecture: {said!r:.80} is none of LXD's", "write it as LXD does, such as x86_64 or aarch64")
+    return said
 
 
 def owner_mark(owner: str) -> dict[str, str]:

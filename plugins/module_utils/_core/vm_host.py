@@ -9,9 +9,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .model import Image, Instance, Network, Project, Server, StoragePool, Volume
+from .model import Image, Instance, Machine, Network, Project, Server, StoragePool, Volume
 from .vm import Wanted
-from .vm_devices import Disk
+from .vm_devices import Disk, Interface, same_device
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +28,13 @@ class Listings:
 class Host:
     """One VM host as found, and what its registry entry says for VMs that don't say it themselves.
 
+    `machines` are read only when something is to be placed or grows, `state` (the project's limits and usage as LXD
+    counts them) with them. `ratios`: the overcommit ratios in force, by "cpu", "memory" and "storage", as decimal
+    text.
+    `zone`, `pool` and `tags` are the registry entry's, to choose hosts by.
+
+    `addresses`: of networks that give static addresses, the bridge's own as "10.0.0.1/24".
+
     `unread`: check mode, where an earlier task would have made what there is to read; nothing of it can be looked up.
     """
 
@@ -41,14 +48,25 @@ class Host:
     default_storage_pool: str | None = None
     default_network: str | None = None
     unread: bool = False
+    machines: tuple[Machine, ...] = ()
+    state: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    ratios: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    zone: str | None = None
+    pool: str | None = None
+    tags: frozenset[str] = frozenset()
+    addresses: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Needs:
-    """What to read beyond the server, the project and its instances. `pools` None means all of them."""
+    """What to read beyond the server, the project and its instances. `pools` None means all of them.
+
+    `addressed`: the networks that give static addresses, whose own addresses say which there can be.
+    """
 
     pools: frozenset[str] | None
     listings: bool
+    addressed: frozenset[str] = frozenset()
 
 
 def needs(wanted: Sequence[Wanted], host: Host) -> Needs:
@@ -65,7 +83,8 @@ def needs(wanted: Sequence[Wanted], host: Host) -> Needs:
         pools |= _pools(vm, host)
         # A disk that was detached says no pool any more.
         everywhere = everywhere or any(disk.delete_volume and not disk.pool for disk in vm.disks or ())
-    return Needs(None if everywhere else frozenset(pools), listings)
+    addressed = frozenset(name for vm in wanted if vm.state != "absent" for name in _addressed(vm, host))
+    return Needs(None if everywhere else frozenset(pools), listings, addressed)
 
 
 def _pools(vm: Wanted, host: Host) -> set[str]:
@@ -82,13 +101,26 @@ def _pool(disk: Disk, device: Mapping[str, str], host: Host) -> str | None:
     return attached_in or disk.pool or host.default_storage_pool
 
 
+def _differs(nic: Interface, devices: Mapping[str, Mapping[str, str]]) -> bool:
+    return not nic.absent and (nic.name not in devices or not same_device(devices[nic.name], nic.said))
+
+
+def _addressed(vm: Wanted, host: Host) -> list[str]:
+    """The networks of new or changed interfaces with a static address."""
+    instance = host.instances.get(vm.name)
+    devices = instance.expanded_devices if instance else {}
+    changed = [{**devices.get(nic.name, {}), **nic.said} for nic in vm.interfaces or () if _differs(nic, devices)]
+    static = [nic for nic in changed if nic.get("ipv4.address") or nic.get("ipv6.address")]
+    return [str(nic.get("network") or nic.get("parent")) for nic in static]
+
+
 def _brings_something(vm: Wanted, instance: Instance) -> bool:
     """Whether the VM refers to something that it doesn't use yet."""
     devices = instance.expanded_devices
     new_disk = any(not disk.absent and disk.name not in devices for disk in vm.disks or () if not disk.root)
-    new_nic = any(
-        not nic.absent and (nic.name not in devices or nic.said.get("network") != devices[nic.name].get("network"))
-        for nic in vm.interfaces or ()
+    new_nic = any(_differs(nic, devices) for nic in vm.interfaces or ())
+    new_other = any(
+        device is not None and (name not in devices or not same_device(devices[name], device))
+        for name, device in vm.devices.items()
     )
-    new_other = any(device is not None and name not in devices for name, device in vm.devices.items())
     return new_disk or new_nic or new_other or vm.profiles not in (None, instance.profiles)

@@ -10,15 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 from urllib.parse import unquote, urlsplit
 
-from .model import Instance, Network, Project, Resources, Server, StoragePool, Volume
-
-
-@dataclasses.dataclass(frozen=True)
-class Machine:
-    """One machine: the server itself, or one member of a cluster; None where a member doesn't answer."""
-
-    member: str
-    resources: Optional[Resources]
+from .model import Instance, Machine, Network, Project, Server, StoragePool, Volume
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +18,8 @@ class Found:
     """One VM host as found; what could not be looked at is None, or empty beside a `project` of None.
 
     `admin`: this connection may write projects. `restricted`: whether the server restricts the certificate that the
-    registry has for this host; None where nobody tells. `pools` carry their space where it could be read.
+    registry has for this host; None where nobody tells. `pools` carry their space where it could be read. `state`:
+    the project's limits and usage as LXD counts them, where it was asked.
     """
 
     server: Server
@@ -39,6 +32,7 @@ class Found:
     members: tuple[Mapping[str, Any], ...] = ()
     admin: bool = False
     restricted: Optional[bool] = None
+    state: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def pools_with_volumes(project: Project, instances: Sequence[Instance]) -> list[str]:

@@ -11,17 +11,20 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Optional
 
-from . import units
+from . import capacity, units
+from .capacity import Figure
 from .errors import NoRoom, Unreachable
 from .model import MARK, Project
 from .plan import Change, Request
 from .project_audit import check_limits
 from .project_found import Found as ProjectFound
 from .vmhost_found import Found
-from .vmhost_resources import Promised, capacity, promised, total_cores, total_memory
+from .vmhost_resources import counted
 
-KINDS = ("cpu", "memory")
-UNSAID = "1"
+KINDS = ("cpu", "memory", "storage")
+# What LXD can hold a project to by a limit that is made from a ratio.
+HELD = ("cpu", "memory")
+UNSAID = capacity.UNSAID
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Ratios:
 def mark(kind: str) -> str:
     """The project's key for the ratio in force, which every controller reads."""
     return f"{MARK}{kind}_overcommit"
+
+
+def in_force(config: Mapping[str, str], said: Mapping[str, Optional[str]]) -> dict[str, str]:
+    """The ratio of each kind: what the project says is the same for every controller; else the entry's; else 1."""
+    return {kind: config.get(mark(kind)) or said.get(f"{kind}_overcommit") or UNSAID for kind in KINDS}
 
 
 def differences(host: str, ratios: Ratios, found: Found) -> dict[str, tuple[Optional[str], str]]:
@@ -54,7 +62,7 @@ def differences(host: str, ratios: Ratios, found: Found) -> dict[str, tuple[Opti
         ratio = ratios.said.get(kind) or ratios.before.get(kind) or config.get(mark(kind)) or UNSAID
         if config.get(mark(kind)) != ratio:
             keys[mark(kind)] = (config.get(mark(kind)), ratio)
-        if limit in config or kind in ratios.enforce:
+        if kind in HELD and (limit in config or kind in ratios.enforce):
             text = _limit(host, kind, ratio, found)
             if not units.same(limit, config.get(limit), text):
                 keys[limit] = (config.get(limit), text)
@@ -74,14 +82,12 @@ def check_room(host: str, ratios: Ratios, found: Found, keys: Mapping[str, Any])
     """Raise NoRoom for a ratio that would make less than is promised already; one that stays as it is is no news."""
     if found.project is None:
         return
-    memory = total_memory(found)
-    in_use = promised(found.instances, memory)
     for kind in KINDS:
-        total = total_cores(found) if kind == "cpu" else memory
         ratio = ratios.said.get(kind)
         news = ratio is not None and ratios.before.get(kind) != ratio
-        if total is not None and (news or f"limits.{kind}" in keys):
-            _check_one(host, kind, ratio or ratios.before.get(kind) or UNSAID, total, in_use)
+        if news or f"limits.{kind}" in keys:
+            for what, figure in _figures(kind, found):
+                _check_one(host, kind, ratio or ratios.before.get(kind) or UNSAID, what, figure)
 
 
 def change(found: Found, keys: Mapping[str, tuple[Optional[str], str]], host: str) -> list[Change]:
@@ -106,25 +112,36 @@ def with_keys(project: Project, keys: Mapping[str, tuple[Optional[str], str]]) -
 
 
 def _limit(host: str, kind: str, ratio: str, found: Found) -> str:
-    total = total_cores(found) if kind == "cpu" else total_memory(found)
+    ((_what, figure),) = _figures(kind, found)
+    total = figure.total
     if total is None:
         raise Unreachable(
             f"{host}: {kind}_overcommit: a member of the cluster doesn't answer, so nobody knows what there is",
             "run again when all members are back",
         )
-    most = capacity(total, ratio)
+    most = capacity.capacity(total, ratio)
     return str(most) if kind == "cpu" else units.shown_size(most)
 
 
-def _check_one(host: str, kind: str, ratio: str, total: int, in_use: Promised) -> None:
-    used = in_use.cores if kind == "cpu" else in_use.memory
-    most = capacity(total, ratio)
+def _figures(kind: str, found: Found) -> list[tuple[str, Figure]]:
+    """What a ratio is about, with what it is called where there are several."""
+    figures = counted(found)
+    if kind == "storage":
+        return [(f" of pool {pool.name}", Figure(total=pool.total, ours=pool.ours)) for pool in figures.pools.values()]
+    return [("", figures.cores if kind == "cpu" else figures.memory)]
+
+
+def _check_one(host: str, kind: str, ratio: str, what: str, figure: Figure) -> None:
+    total, used = figure.total, figure.ours
+    if total is None or used is None:
+        return
+    most = capacity.capacity(total, ratio)
     if most >= used:
         return
     least = math.ceil(Fraction(used, total) * 100) / 100 if total else 0
     raise NoRoom(
-        f"{host}: {kind}_overcommit: {ratio} times {_shown(kind, total)} makes {_shown(kind, most)}, and the instances "
-        f"of the project have {_shown(kind, used)}, stopped ones too",
+        f"{host}: {kind}_overcommit: {ratio} times {_shown(kind, total)}{what} makes {_shown(kind, most)}, and the "
+        f"instances of the project have {_shown(kind, used)}, stopped ones too",
         f"the least that fits is {least:g}; or make VMs smaller, or delete some, first",
         limit=f"{kind}_overcommit",
         total=total,
@@ -134,6 +151,6 @@ def _check_one(host: str, kind: str, ratio: str, total: int, in_use: Promised) -
 
 
 def _shown(kind: str, count: int) -> str:
-    if kind == "memory":
+    if kind != "cpu":
         return f"{count / 1024**3:.2f} GiB"
     return f"{count} core{'' if count == 1 else 's'}"

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from . import view
+from .capacity import UNSAID
 from .exposure import exposure
 from .model import Project, Server
 from .vmhost_found import Found
-from .vmhost_limits import UNSAID
+from .vmhost_limits import in_force
 from .vmhost_resources import resources
 
 _KEYS = ("project", "owner", "zone", "pool", "default_storage_pool", "default_network")
@@ -30,6 +31,7 @@ def entry(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
         "tags": list(data.get("tags") or ()),
         "cpu_overcommit": data.get("cpu_overcommit") or UNSAID,
         "memory_overcommit": data.get("memory_overcommit") or UNSAID,
+        "storage_overcommit": data.get("storage_overcommit") or UNSAID,
     }
 
 
@@ -47,7 +49,7 @@ def whole(
     return {
         **shown,
         "server": server(found.server, found.members) if read else None,
-        "resources": resources(found, shown["cpu_overcommit"], shown["memory_overcommit"]) if found.project else None,
+        "resources": resources(found, in_force(found.project.config, data)) if found.project else None,
         "vms": _vms(name, found),
         "certificate": certificate,
         "exposure": told(found),
@@ -84,7 +86,8 @@ def _vms(name: str, found: Found) -> Optional[list[dict[str, Any]]]:
     project = found.project
     if project is None:
         return None
-    vms = [instance for instance in found.instances if instance.is_vm]
+    # What is on a member that doesn't answer is listed without its type: better one container too many than a VM lost.
+    vms = [instance for instance in found.instances if (instance.is_vm or instance.lost) and not instance.moving]
     return [
         view.vm(instance, name, project.name, found.volumes) for instance in sorted(vms, key=lambda each: each.name)
     ]

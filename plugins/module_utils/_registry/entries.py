@@ -19,7 +19,7 @@ SCHEMA = 1
 DEFAULT_PORT = 8443
 
 _TEXTS = ("zone", "pool", "default_storage_pool", "default_network")
-_RATIOS = ("cpu_overcommit", "memory_overcommit")
+_RATIOS = ("cpu_overcommit", "memory_overcommit", "storage_overcommit")
 # In the order in which people read them.
 _KEYS = ("schema", "name", "url", "urls", "project", "owner", "zone", "pool", "tags", *_RATIOS, *_TEXTS[2:])
 _URL_FORM = "https://host or https://host:port"
@@ -45,6 +45,7 @@ class Entry:
     tags: tuple[str, ...] = ()
     cpu_overcommit: str | None = None
     memory_overcommit: str | None = None
+    storage_overcommit: str | None = None
     default_storage_pool: str | None = None
     default_network: str | None = None
 

@@ -563,3 +563,14 @@ def test_the_prediction_is_what_lxd_will_hold() -> None:
     assert after[0].config == REACHING
     assert project_view.default_profile(after[1]) == {"storage_pool": "fast", "network": "br0"}
     assert project_plan.predicted(wanted(state="absent"), found(CONFINED)) is None
+
+
+def test_a_confined_project_of_a_cluster_lets_its_tenant_choose_members() -> None:
+    there = found()
+    server = Server.of({"api_extensions": list(OLD), "environment": {"server_clustered": True}})
+    clustered = Found(server, there.project, there.profile, networks=there.networks, pools=there.pools)
+    said = wanted(isolation="confined")
+    assert config_after(planned(said, clustered)) == {**CONFINED, "restricted.cluster.target": "allow"}
+    closed = wanted(isolation="confined", restrictions={"cluster.target": "block"})
+    assert config_after(planned(closed, clustered))["restricted.cluster.target"] == "block"
+    assert "restricted.cluster.target" not in config_after(planned(said, there))

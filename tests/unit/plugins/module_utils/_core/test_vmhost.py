@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, vmhost, vmhost_files
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
     Instance,
+    Machine,
     Network,
     Project,
     Resources,
@@ -19,7 +20,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
     StoragePool,
 )
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Later, MoveFile, WriteFile
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost_found import Found, Machine
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost_found import Found
 
 ENTRY = {"name": "kvm-01", "url": "https://h:8443", "project": "p", "owner": "us"}
 MARK = "user.tenantry.cpu_overcommit"
