@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import Tenant, confined_project, registered
+from tests.integration.tenancy import ROOMY, Tenant, confined_project, registered
 from tests.lxd import packages
+from tests.lxd.cluster import Cluster
 from tests.lxd.daemon import Daemon
 from tests.lxd.image import import_image, micro_image
 from tests.lxd.place import default_root
@@ -83,6 +84,27 @@ def site(tmp_path: Path) -> Site:
 @pytest.fixture
 def tenant(lxd: Daemon, site: Site, project_name: str) -> Tenant:
     """A registered VM host with a confined, empty project that holds the image `micro`."""
-    confined_project(lxd, project_name)
+    confined_project(lxd, project_name, **ROOMY)
     import_image(lxd, micro_image(), project=project_name)
     return registered(site, lxd, project_name)
+
+
+@pytest.fixture(scope="session")
+def formed_cluster() -> Iterator[Cluster]:
+    """One cluster of three for the whole run, with the image `micro` in its default project."""
+    root = default_root()
+    take_down_abandoned(root)
+    formed = Cluster.new(f"cluster-{os.getpid()}", root=root, owned=True)
+    try:
+        formed.start()
+        import_image(formed.members[0], micro_image())
+        yield formed
+    finally:
+        formed.destroy()
+
+
+@pytest.fixture
+def cluster(formed_cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster with every member running; what a test ended, cut off or evacuated is put right after it."""
+    yield formed_cluster
+    formed_cluster.heal()

@@ -11,6 +11,7 @@ import yaml
 
 from tests.integration.playing import Site
 from tests.lxd.certificate import new_client_certificate
+from tests.lxd.cluster import Cluster
 from tests.lxd.daemon import Daemon
 
 OWNER = "tests"
@@ -21,7 +22,7 @@ class Tenant:
     """One VM host in a site's registry, with a confined project of ours and a certificate restricted to it."""
 
     site: Site
-    lxd: Daemon
+    lxd: Daemon | Cluster
     project: str
     vmhost: str = "kvm-01"
 
@@ -56,7 +57,15 @@ class Tenant:
         self.lxd.api("PUT", f"/1.0/instances/{name}", body, query={"project": self.project})
 
 
-def confined_project(lxd: Daemon, name: str, owner: str | None = OWNER, **config: str) -> None:
+# A small machine promises what a large one has: what tests are about is seldom how much room there is.
+ROOMY = {
+    "user.tenantry.cpu_overcommit": "100",
+    "user.tenantry.memory_overcommit": "4",
+    "user.tenantry.storage_overcommit": "100",
+}
+
+
+def confined_project(lxd: Daemon | Cluster, name: str, owner: str | None = OWNER, **config: str) -> None:
     """A project as the admin would confine it, with the image of the default project in it."""
     lxd.api(
         "POST",
@@ -77,7 +86,7 @@ def confined_project(lxd: Daemon, name: str, owner: str | None = OWNER, **config
     )
 
 
-def registered(site: Site, lxd: Daemon, project: str, vmhost: str = "kvm-01", **entry: Any) -> Tenant:
+def registered(site: Site, lxd: Daemon | Cluster, project: str, vmhost: str = "kvm-01", **entry: Any) -> Tenant:
     """A VM host of the site's registry whose certificate is trusted for `project` and nothing else."""
     folder = site.registry / vmhost
     folder.mkdir(parents=True)

@@ -78,7 +78,7 @@ class Daemon:
             make_kvm_device(Path(self.place.root))
         with open(self.place.log, "ab") as log:
             self._process = subprocess.Popen(
-                self.gaps.command(["lxd", "--group", "root", *(["--debug"] if self._debug else [])]),
+                self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -173,6 +173,10 @@ class Daemon:
         return fingerprint_of_world(self.admin, exclude_project)
 
     # Inside
+
+    def _command(self) -> list[str]:
+        program = ["lxd", "--group", "root", *(["--debug"] if self._debug else [])]
+        return self.gaps.command(program) if self.gaps else program
 
     def _programs_first(self) -> dict[str, str]:
         return {

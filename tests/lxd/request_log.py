@@ -26,11 +26,15 @@ _QUICK = re.compile(rb'msg="(?:Handling API request|Allowing untrusted |Rejectin
 
 
 class Request(NamedTuple):
-    """One request over https. Method and url (path and query, as sent) are empty for a refused one, LXD logs none."""
+    """One request over https. Method and url (path and query, as sent) are empty for a refused one, LXD logs none.
+
+    `client`: address and port that it came from.
+    """
 
     method: str
     url: str
     trusted: bool
+    client: str = ""
 
     @property
     def path(self) -> str:
@@ -81,11 +85,11 @@ def requests_in(line: bytes) -> Iterator[Request]:
     if client in ("", "@"):  # "@": by the unix socket
         return
     if message in _REFUSED:
-        yield Request("", "", trusted=False)
+        yield Request("", "", False, client)
     elif message.startswith(_UNTRUSTED):
-        yield Request(message.removeprefix(_UNTRUSTED), fields["url"], trusted=False)
+        yield Request(message.removeprefix(_UNTRUSTED), fields["url"], False, client)
     else:
-        yield Request(fields["method"], fields["url"], trusted="protocol" in fields)
+        yield Request(fields["method"], fields["url"], "protocol" in fields, client)
 
 
 def _unquoted(value: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from tests.lxd import gaps, leftovers
 from tests.lxd.admin import ApiError
+from tests.lxd.cluster import Cluster
 from tests.lxd.daemon import Daemon
 from tests.lxd.place import places
 
@@ -36,7 +37,7 @@ def take_down_abandoned(root: Path) -> list[str]:
     return take_down(root, names) if names else []
 
 
-def discard_project(daemon: Daemon, name: str) -> None:
+def discard_project(daemon: Daemon | Cluster, name: str) -> None:
     """Remove a project and whatever is in it, by force; a project that is not there is removed already."""
     with contextlib.suppress(ApiError):
         discard_instances(daemon, name)
@@ -50,7 +51,7 @@ def discard_project(daemon: Daemon, name: str) -> None:
             raise
 
 
-def discard_instances(daemon: Daemon, project: str) -> None:
+def discard_instances(daemon: Daemon | Cluster, project: str) -> None:
     """Remove all instances of a project by force, protected ones too."""
     for instance in daemon.api("GET", "/1.0/instances", query={"project": project, "recursion": 1}):
         path, query = f"/1.0/instances/{instance['name']}", {"project": project}

@@ -68,8 +68,15 @@ def _without(value: Any, mentions: set[str]) -> Any:
     """`value` without restless keys, and without list entries (of `used_by`) that mention an excluded project."""
     if isinstance(value, Mapping):
         kept = {key: inner for key, inner in value.items() if key not in _RESTLESS}
-        return {k: _used(inner, mentions) if k == "used_by" else _without(inner, mentions) for k, inner in kept.items()}
+        return {key: _listed_as(key, inner, mentions) for key, inner in kept.items()}
     return [_without(inner, mentions) for inner in value] if isinstance(value, list) else value
+
+
+def _listed_as(key: str, value: Any, mentions: set[str]) -> Any:
+    if key == "used_by":
+        return _used(value, mentions)
+    # A cluster names the members that have a thing in any order.
+    return sorted(value or ()) if key == "locations" else _without(value, mentions)
 
 
 def _used(users: list[str] | None, mentions: set[str]) -> list[str]:

@@ -25,44 +25,66 @@ try:
     import pylxd.exceptions
     import requests
     import requests.adapters
+    import urllib3.exceptions
 except ImportError as missing:
     PYLXD_IMPORT_ERROR = missing
     _Adapter: Any = object
 else:
     _Adapter = requests.adapters.HTTPAdapter
 
+# Seconds that a member of a cluster gets to take up a connection, while there are others to ask.
+_GLANCE = 2.0
 # Enough that no worker of a run throws a warm connection away: urllib3 keeps 10 unless told.
 _POOL = 64
 
 
 class HttpsPort:
-    """LXD by HTTPS: trusts one certificate and nothing else, and tries a cluster's members in order."""
+    """LXD by HTTPS: trusts one certificate and nothing else, and goes on with another member where one is gone."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._session = _session(connection)
         self._lock = threading.Lock()
+        self._gone: set[str] = set()
+        self._url = ""
         self._client: Any = None
-        self.server = self._connect()
+        self.server = self._connect(connection.urls)
 
-    def _connect(self) -> Server:
+    def _connect(self, urls: Sequence[str]) -> Server:
+        """Settle on the first member that answers; those that kept silent are given more time when all others failed.
+
+        All members of a cluster show the same certificate, so one pin does for all of them.
+        """
         failures: list[errors.TenantryError] = []
-        for url in self.connection.urls:
-            try:
-                # Client() asks GET /1.0 once: the answer is our Server.
-                self._client = pylxd.Client(
-                    endpoint=url, session=self._session, timeout=(self._patience, self.connection.timeout)
-                )
-            except pylxd.exceptions.LXDAPIException as cause:
-                failures.append(_refusal(cause, url, ()))
-            except errors.TenantryError as cause:
-                failures.append(cause)
-            except (pylxd.exceptions.ClientConnectionFailed, OSError, ValueError) as cause:
-                failures.append(_no_connection(self.connection.pin, url, cause, "GET", self.connection.timeout))
-            else:
-                self._url = url
-                return Server.of(self._client.host_info)
+        silent = list(urls)
+        for limits in self._patiences(len(urls)):
+            asked, silent = silent, []
+            for url in asked:
+                try:
+                    return self._opened(url, limits)
+                except _Silent as cause:
+                    silent.append(url)
+                    failures.append(cause.error)
+                except errors.TenantryError as cause:
+                    failures.append(cause)
         raise failures[0]
+
+    def _patiences(self, addresses: int) -> Sequence[tuple[float, float]]:
+        """How long to wait in each round for a connection, and then for an answer."""
+        whole = (self._patience, float(self.connection.timeout))
+        return (whole,) if addresses == 1 else ((min(_GLANCE, whole[0]), min(self._patience, whole[1])), whole)
+
+    def _opened(self, url: str, limits: tuple[float, float]) -> Server:
+        try:
+            # Client() asks GET /1.0 once: the answer is our Server.
+            client = pylxd.Client(endpoint=url, session=self._session, timeout=limits)
+        except pylxd.exceptions.LXDAPIException as cause:
+            raise _refusal(cause, url, ()) from None
+        except (pylxd.exceptions.ClientConnectionFailed, OSError, ValueError) as cause:
+            error = _no_connection(self.connection.pin, url, cause, "GET", limits[1])
+            raise _Silent(error) if _timed_out(cause) else error from None
+        self._url, self._client = url, client
+        return Server.of(client.host_info)
 
     @property
     def _patience(self) -> float:
@@ -80,7 +102,10 @@ class HttpsPort:
         etag: str | None = None,
         timeout: float | None = None,
     ) -> Answer:
-        """One request; a GET that met a connection gone stale is sent once more, nothing else ever is."""
+        """One request; a GET that met a connection gone stale is sent once more, nothing else ever is.
+
+        What never left, because the member can't be connected to any more, goes to the next member that answers.
+        """
         limit = timeout or self.connection.timeout
         options: dict[str, Any] = {"timeout": (self._patience, limit)}
         # pylxd writes into the dictionary it is given.
@@ -89,31 +114,79 @@ class HttpsPort:
             options["headers"] = {"If-Match": etag}
         if body is not None:
             options["json"] = body
-        try:
-            response = self._sent(method, path, options)
-        except pylxd.exceptions.LXDAPIException as cause:
-            raise _refusal(cause, self._url, path) from None
-        except requests.exceptions.ConnectTimeout as cause:
-            raise errors.Unreachable(f"{self._url}: no answer", "is the host up?") from cause
-        except (OSError, ValueError) as cause:
-            raise _no_connection(self.connection.pin, self._url, cause, method, limit) from None
-        return answer_of(response.json(), response.headers.get("ETag"))
+        while True:
+            url = self._url
+            try:
+                response = _sent(self._client, method, path, options)
+            except pylxd.exceptions.LXDAPIException as cause:
+                raise _refusal(cause, url, path) from None
+            except (OSError, ValueError) as cause:
+                if _never_left(cause) and self._moved_from(url):
+                    continue
+                raise self._failure(url, cause, method, limit) from cause
+            return answer_of(response.json(), response.headers.get("ETag"))
 
-    def _sent(self, method: str, path: Sequence[str], options: Mapping[str, Any]) -> Any:
-        node = self._client.api
-        for segment in quoted(path):
-            node = node[segment]
-        send = getattr(node, method.lower())
+    def _failure(self, url: str, cause: BaseException, method: str, limit: float) -> errors.TenantryError:
+        if isinstance(cause, requests.exceptions.ConnectTimeout):
+            return errors.Unreachable(f"{url}: no answer", "is the host up?")
+        return _no_connection(self.connection.pin, url, cause, method, limit)
+
+    def _moved_from(self, url: str) -> bool:
+        """Whether there is another member to go on with: one that was left is not gone back to."""
+        with self._lock:
+            if self._url != url:
+                return True
+            self._gone.add(url)
+            left = [other for other in self.connection.urls if other not in self._gone]
+            if not left:
+                return False
+            try:
+                self._connect(left)
+            except errors.TenantryError:
+                return False
+            return True
+
+    def text(self, path: Sequence[str], *, project: str) -> str:
+        """A file that LXD hands out as it is; what it refuses comes in its envelope."""
+        url, limit = self._url, self.connection.timeout
         try:
-            return send(**options)
-        except requests.exceptions.ConnectionError as stale:
-            if method != "GET" or isinstance(stale, requests.exceptions.ConnectTimeout):
-                raise
-        return send(**options)
+            response = self._session.get(
+                "/".join([url, "1.0", *quoted(path)]),
+                params={"project": project},
+                timeout=(self._patience, limit),
+                # In place of the session's, which wants an envelope around everything.
+                hooks={"response": [_demand_lxds_refusal]},
+            )
+        except (OSError, ValueError) as cause:
+            raise _no_connection(self.connection.pin, url, cause, "GET", limit) from None
+        if not response.ok:
+            raise refusals.refusal(response.status_code, response.json().get("error"), url, path)
+        return bytes(response.content).decode("utf-8", "replace")
 
     def close(self) -> None:
         """Close every kept connection."""
         self._session.close()
+
+
+class _Silent(errors.TenantryError):
+    """No answer in time, which may be for lack of time."""
+
+    def __init__(self, error: errors.TenantryError) -> None:
+        super().__init__(error.message, error.hint)
+        self.error = error
+
+
+def _sent(client: Any, method: str, path: Sequence[str], options: Mapping[str, Any]) -> Any:
+    node = client.api
+    for segment in quoted(path):
+        node = node[segment]
+    send = getattr(node, method.lower())
+    try:
+        return send(**options)
+    except requests.exceptions.ConnectionError as stale:
+        if method != "GET" or isinstance(stale, requests.exceptions.ConnectTimeout):
+            raise
+    return send(**options)
 
 
 def seen_fingerprint(url: str, timeout: float = 5.0) -> str:
@@ -140,6 +213,13 @@ def _demand_lxds(response: Any, **_options: Any) -> None:
         payload = None
     if response.is_redirect or not is_lxds(payload):
         raise refusals.stranger(response.url.partition("/1.0")[0])
+    # pylxd decodes every answer again, and so would we: of a long listing that is most of the work.
+    response.json = lambda **_options: payload
+
+
+def _demand_lxds_refusal(response: Any, **_options: Any) -> None:
+    if response.is_redirect or not response.ok:
+        _demand_lxds(response)
 
 
 def _context(connection: Connection) -> ssl.SSLContext:
@@ -217,6 +297,24 @@ def _no_connection(pin: str, url: str, cause: BaseException, method: str, timeou
                 fingerprint=seen,
             )
     return refusals.silence(url, _reason(inner or cause), method, timeout)
+
+
+def _timed_out(cause: BaseException) -> bool:
+    inner = cause.__context__ if isinstance(cause, pylxd.exceptions.ClientConnectionFailed) else cause
+    return isinstance(inner, requests.exceptions.Timeout)
+
+
+def _never_left(cause: BaseException) -> bool:
+    """Whether no byte of a request can have reached the server: there was no connection to send it on."""
+    unconnected = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    return isinstance(_wrapped(cause), unconnected)
+
+
+def _wrapped(cause: BaseException) -> BaseException | None:
+    """What requests took from urllib3 and wrapped twice."""
+    inner = cause.args[0] if cause.args else None
+    reason = getattr(inner, "reason", inner)
+    return reason if isinstance(reason, BaseException) else None
 
 
 def _reason(cause: BaseException) -> BaseException:

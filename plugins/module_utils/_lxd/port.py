@@ -55,6 +55,9 @@ class Port(Protocol):
     ) -> Answer:
         """One request; `path` holds the unquoted segments behind /1.0."""
 
+    def text(self, path: Sequence[str], *, project: str) -> str:
+        """A file that LXD hands out as it is, such as a log of an instance."""
+
     def close(self) -> None:
         """Give the sockets back."""
 

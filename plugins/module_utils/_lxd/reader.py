@@ -22,6 +22,8 @@ from .._core.model import (
 from .port import Answer, Port
 
 _LIST = {"recursion": "1"}
+# Seconds that one member of a cluster gets to answer through another: silence of one is no reason to wait for all.
+_PATIENCE = 5.0
 
 
 class Reader:
@@ -39,6 +41,13 @@ class Reader:
             return self._port.call("GET", path, project=project)
         except errors.NotFound:
             return None
+
+    def _of_member(self, path: Sequence[str], member: str) -> Answer:
+        """What one member says, through the one that we are connected to; of a server that is alone, what it says."""
+        if not member:
+            return self._port.call("GET", path)
+        patience = min(_PATIENCE, float(self._port.connection.timeout))
+        return self._port.call("GET", path, params={"target": member}, timeout=patience)
 
     def project(self, name: str) -> Project | None:
         """The project, or None; to a restricted certificate a project of somebody else is NotTrusted."""
@@ -94,6 +103,18 @@ class Reader:
         """The networks that the project may use, unmanaged host interfaces included."""
         return [Network.of(body) for body in self._listing(("networks",), project)]
 
+    def network_addresses(self, project: str, name: str) -> tuple[str, ...]:
+        """The addresses of a network's own bridge, as "10.0.0.1/24"; none of a network that isn't there.
+
+        To a restricted certificate LXD 5.0 lists networks without their config; of their state it tells.
+        """
+        try:
+            state = self._port.call("GET", ("networks", name, "state"), project=project).metadata
+        except errors.NotFound:
+            return ()
+        found = (state or {}).get("addresses") or ()
+        return tuple(f"{each['address']}/{each['netmask']}" for each in found if each.get("scope") == "global")
+
     def pools(self, space: bool = False) -> list[StoragePool]:
         """The storage pools; with `space` one more request for each."""
         bodies = self._listing(("storage-pools",))
@@ -101,8 +122,7 @@ class Reader:
 
     def pool_space(self, pool: str, member: str = "") -> Mapping[str, Any]:
         """What one storage pool has and uses; in a cluster on one member, since most pools are a member's own."""
-        params = {"target": member} if member else {}
-        return dict(self._port.call("GET", ("storage-pools", pool, "resources"), params=params).metadata)
+        return dict(self._of_member(("storage-pools", pool, "resources"), member).metadata)
 
     def images(self, project: str) -> list[Image]:
         """The images that the project sees."""
@@ -110,8 +130,7 @@ class Reader:
 
     def resources(self, member: str = "") -> Resources:
         """What the machine has; in a cluster, the machine of one member."""
-        params = {"target": member} if member else {}
-        return Resources.of(self._port.call("GET", ("resources",), params=params).metadata)
+        return Resources.of(self._of_member(("resources",), member).metadata)
 
     def members(self) -> list[Mapping[str, Any]]:
         """The members of a cluster with their status; none where the server isn't clustered."""

@@ -43,15 +43,38 @@ class UnixPort:
     ) -> Answer:
         """One request on a socket of its own: LXD answers on it in microseconds, and threads share nothing."""
         wanted = {**(params or {}), **({"project": project} if project is not None else {})}
-        target = "/".join(["/1.0", *quoted(path)]) + (f"?{urlencode(wanted)}" if wanted else "")
         headers = {"Content-Type": "application/json", **({"If-Match": etag} if etag else {})}
-        limit = timeout or self.connection.timeout
-        where = f"lxd at {self._path}"
+        content = None if body is None else json.dumps(body)
+        response, text = self._exchange(method, path, wanted, content, headers, timeout or self.connection.timeout)
+        return _opened(response, text, self._where, path)
+
+    def text(self, path: Sequence[str], *, project: str) -> str:
+        """A file that LXD hands out as it is; what it refuses comes in its envelope."""
+        response, text = self._exchange("GET", path, {"project": project}, None, {}, self.connection.timeout)
+        if response.status >= 300:
+            _opened(response, text, self._where, path)
+        return text.decode("utf-8", "replace")
+
+    @property
+    def _where(self) -> str:
+        return f"lxd at {self._path}"
+
+    def _exchange(
+        self,
+        method: str,
+        path: Sequence[str],
+        params: Mapping[str, str],
+        content: str | None,
+        headers: Mapping[str, str],
+        limit: float,
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        target = "/".join(["/1.0", *quoted(path)]) + (f"?{urlencode(params)}" if params else "")
+        where = self._where
         connection = _SocketConnection(self._path, limit)
         try:
-            connection.request(method, target, None if body is None else json.dumps(body), headers)
+            connection.request(method, target, content, dict(headers))
             response = connection.getresponse()
-            text = response.read()
+            return response, response.read()
         except ConnectionRefusedError as cause:
             raise errors.Unreachable(f"{where}: nothing listens on it", "start LXD, or name its socket") from cause
         except PermissionError as cause:
@@ -62,7 +85,6 @@ class UnixPort:
             raise refusals.silence(where, cause, method, limit) from cause
         finally:
             connection.close()
-        return _opened(response, text, where, path)
 
     def close(self) -> None:
         """Nothing is kept open."""

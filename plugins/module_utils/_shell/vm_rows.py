@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Optional
 
 from .._core import errors, view
+from .._core.model import Instance
 from .._lxd.reader import Reader
 from .info import ReadHost, Rows
 from .targets import Target
@@ -20,9 +22,14 @@ def of(names: Sequence[str] | None, addresses: bool) -> ReadHost:
         if not target.project:
             raise errors.Invalid(f"{target.name}: no project is said", "say project, or register the VM host")
         return [
-            {**view.vm(instance, target.name, target.project), "enlisted": instance.owner != target.owner}
+            {**view.vm(instance, target.name, target.project), "enlisted": _enlisted(instance, target)}
             for instance in reader.instances(target.project, state=addresses)
-            if names is None or instance.name in names
+            if (names is None or instance.name in names) and not instance.moving
         ]
 
     return read
+
+
+def _enlisted(instance: Instance, target: Target) -> Optional[bool]:
+    """Whether it was not composed by us; of one on a member that doesn't answer nobody can tell."""
+    return None if instance.lost else instance.owner != target.owner

@@ -11,17 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from .._core import errors, vmhost, vmhost_view
-from .._core.model import OWNER, Project, StoragePool, TrustEntry, Volume
+from .._core.model import OWNER, Project, TrustEntry, Volume
 from .._core.tenant_pair import facts
-from .._core.vmhost_found import Found, Machine, pools_with_volumes
+from .._core.vmhost_found import Found, pools_with_volumes
+from .._lxd import machines
 from .._lxd.reader import Reader
 from .._pki import pem
 from .._registry import entries
 from .targets import Target
 from .tenant_files import described
-
-# One store for all members: each of them tells of the same space.
-_SHARED_DRIVERS = frozenset({"alletra", "ceph", "cephfs", "cephobject", "lvmcluster", "linstor", "powerflex", "pure"})
 
 
 def read(reader: Reader, host: str, project: str) -> Found:
@@ -46,13 +44,13 @@ def foreseen(reader: Reader, name: str, owner: str) -> Found:
 
 def _around(reader: Reader, project: Project, seen_from: str) -> Found:
     members = tuple(reader.members())
-    online = _online(members)
+    found = machines.machines(reader, members)
     return Found(
         reader.server,
         project=project,
         networks=tuple(reader.networks(seen_from)),
-        pools=tuple(_with_space(reader, pool, online) for pool in reader.pools()),
-        machines=_machines(reader, online),
+        pools=machines.pools_of(found),
+        machines=found,
         members=members,
     )
 
@@ -73,35 +71,6 @@ def _project(reader: Reader, host: str, name: str) -> Project:
     if found is None:
         raise vmhost.not_there(host, name)
     return found
-
-
-def _online(members: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
-    """Every member of a cluster and whether it answers; a server that is none has the one without a name."""
-    return {str(each["server_name"]): each.get("status") == "Online" for each in members} or {"": True}
-
-
-def _machines(reader: Reader, online: Mapping[str, bool]) -> tuple[Machine, ...]:
-    # LXD calls the place of an instance "none" where there is no cluster.
-    return tuple(Machine(name or "none", reader.resources(name) if up else None) for name, up in online.items())
-
-
-def _with_space(reader: Reader, pool: StoragePool, online: Mapping[str, bool]) -> StoragePool:
-    """The pool with what it has and uses, over all members that each have a part of it; unknown if one is missing."""
-    shared = pool.driver in _SHARED_DRIVERS
-    members = [name for name, up in online.items() if up][:1] if shared else list(online)
-    if not members or not all(online[name] for name in members):
-        return pool
-    try:
-        spaces = [reader.pool_space(pool.name, name).get("space") or {} for name in members]
-    except errors.TenantryError:
-        # A pool that is broken or unavailable says so by its status.
-        return pool
-    return dataclasses.replace(pool, total=_sum(spaces, "total"), used=_sum(spaces, "used"))
-
-
-def _sum(spaces: Sequence[Mapping[str, Any]], key: str) -> Optional[int]:
-    known = [space.get(key) for space in spaces]
-    return None if None in known else sum(value for value in known if value is not None)
 
 
 def certificate_of(pem_text: str) -> Optional[dict[str, Any]]:
