@@ -28,15 +28,23 @@ options:
         description: The VM host it is on, by its name in the registry.
         type: str
       target:
-        description: The cluster member to make it on, or C(@group).
+        description:
+          - The cluster member to make it on, or C(@group). Unsaid, the member is chosen as a VM host is.
+          - A VM that is there is never moved, whatever this says.
+        type: str
+      architecture:
+        description:
+          - The architecture of a new VM as LXD spells it, such as V(x86_64) or V(aarch64). Unsaid, it is the image's.
         type: str
       cores:
         description: How many cores it has. A new VM has one unless this or a profile says otherwise.
         type: int
       pinned_cores:
-        description: The host's cores that it runs on and no others, instead of O(vms[].cores).
-        type: list
-        elements: int
+        description:
+          - The host's cores that it runs on and no others, such as V([2, 3]), instead of O(vms[].cores).
+          - "Or how many, such as V({count: 2, numa_node: 0}): the least used ones are chosen, on the NUMA node that
+            suits best where C(numa_node) isn't said. A VM that has as many there keeps the ones it has."
+        type: raw
       memory:
         description:
           - Its memory, such as V(2GiB). A new VM has V(1GiB) unless this or a profile says otherwise.
@@ -97,27 +105,57 @@ options:
             description: The network of LXD's that it is on.
             type: str
           parent:
-            description: The interface or bridge of the host that it is on, instead of a network of LXD's.
+            description:
+              - The interface or bridge of the host that it is on, instead of a network of LXD's.
+              - A confined project forbids it.
             type: str
           type:
-            description: How it is connected to its parent.
+            description:
+              - How it is connected to its parent. V(bridged) wants a bridge, V(sriov) and V(physical) a network card.
             type: str
             choices: [bridged, macvlan, sriov, physical]
           mac:
-            description: Its MAC address. Unsaid, LXD chooses one and keeps it.
+            description:
+              - Its MAC address. Unsaid, LXD chooses one and keeps it.
+              - One that another interface of the VM, or of a VM on the same network, has is refused.
             type: str
           vlan:
-            description: The VLAN that it is on.
+            description:
+              - The VLAN that it is on, 1 to 4094. On a network of LXD's only where that is a bridge, and never with
+                O(vms[].interfaces[].type=physical).
             type: int
           ipv4:
-            description: The IPv4 address that LXD's DHCP gives it, or V(none).
+            description:
+              - The IPv4 address that LXD's DHCP gives it, inside the network's subnet.
+              - V(none) goes with O(vms[].interfaces[].ipv4_filter=true) and keeps the guest from using any.
             type: str
           ipv6:
-            description: The IPv6 address that LXD's DHCP gives it, or V(none).
+            description:
+              - The IPv6 address that LXD's DHCP gives it, where the network has C(ipv6.dhcp.stateful).
+              - V(none) goes with O(vms[].interfaces[].ipv6_filter=true) and keeps the guest from using any.
             type: str
-          boot:
-            description: Its boot priority; the higher, the earlier the firmware tries it.
+          mac_filter:
+            description: Whether the guest is kept to this MAC address. On bridges and with SR-IOV.
+            type: bool
+          ipv4_filter:
+            description: Whether the guest is kept to its IPv4 address. On bridges, and not together with a VLAN.
+            type: bool
+          ipv6_filter:
+            description: Whether the guest is kept to its IPv6 address. On bridges, and not together with a VLAN.
+            type: bool
+          mtu:
+            description: Its MTU, 1280 to 16384. With a bridged or macvlan parent; a network of LXD's has its own.
             type: int
+          boot:
+            description:
+              - Its boot priority; the higher, the earlier the firmware tries it.
+              - A root disk for which none is said has 1.
+            type: int
+          config:
+            description:
+              - LXD's further keys of the interface, such as C(limits.max) and C(security.port_isolation).
+              - A null removes a key, and so what one of the other options once said.
+            type: dict
           state:
             description: V(absent) takes the interface from the VM.
             type: str

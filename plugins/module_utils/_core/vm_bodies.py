@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Optional
 
-from . import vm_checks, vm_devices
+from . import vm_checks, vm_devices, vm_nics
 from .errors import Invalid
 from .model import OWNER, Instance, Server
 from .plan import KNOWN_AFTER_APPLY
@@ -38,7 +38,7 @@ def new(wanted: Wanted, host: Host) -> Body:
     config[OWNER] = host.owner
     devices = _new_devices(wanted, host, inherited.devices)
     _check_root({**inherited.devices, **devices}, "devices")
-    vm_checks.check(wanted, {**inherited.config, **config}, devices, host)
+    vm_checks.check(wanted, {**inherited.config, **config}, devices, host, {**inherited.devices, **devices})
     source = vm_checks.image_source(wanted.image, host)
     instance = Instance(
         name=wanted.name,
@@ -46,7 +46,7 @@ def new(wanted: Wanted, host: Host) -> Body:
         status="Stopped",
         location=wanted.target or "none",
         description=wanted.description or "",
-        architecture="",
+        architecture=wanted.architecture or "",
         config=config,
         devices=devices,
         expanded_config={**inherited.config, **config},
@@ -153,7 +153,7 @@ def changed(wanted: Wanted, instance: Instance, host: Host) -> Body:
         # Only what changes is looked up: what a VM has had all along may have been allowed by somebody else.
         brought = {edit.key: edit.value for edit in edits if edit.where == "devices" and edit.value}
         keys = {edit.key: edit.value for edit in edits if edit.where == "config" and edit.value}
-        vm_checks.check(wanted, keys, brought, host)
+        vm_checks.check(wanted, keys, brought, host, body.instance.expanded_devices)
     return body
 
 
@@ -201,14 +201,33 @@ def _device_edits(wanted: Wanted, instance: Instance, then: Instance, host: Host
             raise Invalid(f"device {name} comes with a profile", "it can't be taken from the VM alone; change profiles")
     planned = {name: device for name, device in {**found, **after}.items() if device is not None}
     after.update(_boot_order(wanted.boot, planned))
-    edits = []
-    for name, device in sorted(after.items()):
-        if device != found.get(name) and (device is not None or name in instance.devices):
-            # A root disk that a profile gave and that comes from the VM itself now: LXD never has two.
-            new_root = name not in runs_with and device is not None and device.get("path") == "/"
-            live = not new_root and vm_devices.is_live(runs_with.get(name), device)
-            edits.append(Edit("devices", name, device, live))
-    return edits
+    changes = {
+        name: device
+        for name, device in sorted(after.items())
+        if device != found.get(name) and (device is not None or name in instance.devices)
+    }
+    waiting = _waiting(changes, runs_with, host)
+    return [Edit("devices", name, device, name not in waiting) for name, device in changes.items()]
+
+
+def _waiting(changes: Mapping[str, Optional[Mapping[str, str]]], runs_with: Devices, host: Host) -> set[str]:
+    """The changes of devices that a running VM doesn't take."""
+    networks = {network.name: network for network in host.listings.networks} if host.listings else {}
+    nics = vm_nics.nics(runs_with)
+    waiting = set()
+    for name, device in changes.items():
+        # A root disk that a profile gave and that comes from the VM itself now: LXD never has two.
+        new_root = name not in runs_with and device is not None and device.get("path") == "/"
+        if new_root or not vm_devices.is_live(runs_with.get(name), device, networks):
+            waiting.add(name)
+    for name in sorted(changes):
+        device = changes[name]
+        if name not in runs_with and device is not None and device.get("type") == "nic":
+            if vm_nics.is_plugged(name, nics, changes):
+                nics[name] = device
+            else:
+                waiting.add(name)
+    return waiting
 
 
 def _merged(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import units
+from . import units, vm_nics
 from .errors import Invalid
 
 Device = Mapping[str, str]
@@ -22,8 +22,11 @@ _DEVICE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})")
 _HIGHEST = 1_000_000
 NIC_TYPES = ("bridged", "macvlan", "sriov", "physical")
 
-# LXD 5.0 changes these of an interface in place; anything else it unplugs and plugs in again, which a guest may refuse.
-_LIVE_NIC_KEYS = re.compile(r"(ipv[46]\.|limits\.|security\.).*")
+# Options of an interface that are numbers: LXD's key, and the least and the most that it takes.
+_NUMBERS = {"vlan": ("vlan", 1, 4094), "mtu": ("mtu", 1280, 16384), "boot": ("boot.priority", 0, _HIGHEST)}
+_FILTERS = {f"{what}_filter": f"security.{what}_filtering" for what in ("mac", "ipv4", "ipv6")}
+# Keys of LXD's that an option of an interface says.
+_NIC_KEYS = frozenset({*("type", "name", "network", "parent", "nictype", "boot.priority"), *vm_nics.OPTIONS})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,17 +111,28 @@ def interfaces(said: Sequence[Mapping[str, Any]] | None) -> tuple[Interface, ...
 
 def _nic(name: str, said: Mapping[str, Any]) -> dict[str, str | None]:
     where = f"interfaces: {name}"
-    device = _wire(where, said)
+    device = {**_nic_config(where, said.get("config") or {}), **_wire(where, said)}
     if said.get("mac") is not None:
         device["hwaddr"] = _mac(said["mac"], where)
-    if said.get("vlan") is not None:
-        device["vlan"] = _number(said["vlan"], f"{where}: vlan", 1, 4094)
+    for option, (key, least, most) in _NUMBERS.items():
+        if said.get(option) is not None:
+            device[key] = _number(said[option], f"{where}: {option}", least, most)
     for family in (4, 6):
         if said.get(f"ipv{family}") is not None:
             device[f"ipv{family}.address"] = _address(said[f"ipv{family}"], family, where)
-    if said.get("boot") is not None:
-        device["boot.priority"] = _number(said["boot"], f"{where}: boot", 0, _HIGHEST)
+    for option, key in _FILTERS.items():
+        if said.get(option) is not None:
+            device[key] = units.text(said[option], f"{where}: {option}")
     return device
+
+
+def _nic_config(where: str, said: Mapping[str, Any]) -> dict[str, str | None]:
+    config = units.texts(said, f"{where}: config")
+    # A null takes away what an option once said: unsaid, it would be kept.
+    taken = sorted(key for key, value in config.items() if key in _NIC_KEYS and value is not None)
+    if taken:
+        raise Invalid(f"{where}: config: {taken[0]} has an option of its own", "say it there")
+    return config
 
 
 def _number(said: object, what: str, least: int, most: int) -> str:
@@ -219,14 +233,29 @@ def changed_device(found: Device | None, said: Mapping[str, str | None]) -> dict
     return {key: value for key, value in both.items() if value is not None}
 
 
-def is_live(before: Device | None, after: Device | None) -> bool:
-    """Whether LXD makes this change on a running VM without pulling the device out of the guest."""
-    if before is None:
-        return True
+# LXD 5.0 plugs no other kinds of devices into a running VM, and unplugs no others.
+_HOT = ("nic", "proxy", "usb")
+
+
+def is_live(before: Device | None, after: Device | None, networks: vm_nics.Networks) -> bool:
+    """Whether LXD makes this change on a running VM, and not by taking away from the guest what it may be using.
+
+    `networks`: those of LXD's by name, as far as they were read.
+    """
+    if before is None or after is None:
+        return _is_hot(after or before or {})
     kind = before.get("type")
-    if after is None:
-        return kind == "disk"
-    keys = {key for key in {*before, *after} if before.get(key) != after.get(key)}
     if kind == "nic":
-        return all(_LIVE_NIC_KEYS.fullmatch(key) for key in keys)
-    return kind == "disk" and keys <= {"size", "limits.read", "limits.write", "limits.max"}
+        return vm_nics.is_live(before, after, networks)
+    keys = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    # Of a disk that isn't the root, LXD changes no limits while the VM runs.
+    return (
+        kind == "disk" and before.get("path") == "/" and keys <= {"size", "limits.read", "limits.write", "limits.max"}
+    )
+
+
+def _is_hot(device: Device) -> bool:
+    if device.get("type") != "disk":
+        return device.get("type") in _HOT
+    # A folder of the host is shared by a daemon that starts with the VM.
+    return bool(device.get("pool")) or device.get("source") == "cloud-init:config"

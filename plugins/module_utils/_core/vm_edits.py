@@ -110,7 +110,9 @@ class Body:
     def create_body(self) -> dict[str, Any]:
         """What a POST takes."""
         made = self.instance
-        return {**put_fields(made), "name": made.name, "type": "virtual-machine", "source": dict(self.source)}
+        architecture = {"architecture": made.architecture} if made.architecture else {}
+        fixed = {"name": made.name, "type": "virtual-machine", "source": dict(self.source), **architecture}
+        return {**put_fields(made), **fixed}
 
 
 def put_fields(instance: Instance) -> dict[str, Any]:

@@ -28,7 +28,12 @@ _INTERFACE = {
     "vlan": {"type": "int"},
     "ipv4": {"type": "str"},
     "ipv6": {"type": "str"},
+    "mac_filter": {"type": "bool"},
+    "ipv4_filter": {"type": "bool"},
+    "ipv6_filter": {"type": "bool"},
+    "mtu": {"type": "int"},
     "boot": {"type": "int"},
+    "config": {"type": "dict"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
@@ -43,8 +48,10 @@ DEFAULTS: dict[str, Any] = {
     "state": {"type": "str", "choices": list(STATES)},
     "vmhost": {"type": "str"},
     "target": {"type": "str"},
+    "architecture": {"type": "str"},
     "cores": {"type": "int"},
-    "pinned_cores": {"type": "list", "elements": "int"},
+    # A list or a map.
+    "pinned_cores": {"type": "raw"},
     "memory": {"type": "str"},
     "hugepages": {"type": "bool"},
     "numa_nodes": {"type": "list", "elements": "int"},

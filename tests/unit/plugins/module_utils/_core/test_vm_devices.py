@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Network
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm_devices import (
     NIC_TYPES,
     changed_device,
@@ -109,6 +110,22 @@ INTERFACES: list[Any] = [
         {"network": "n", "ipv4.address": "none", "ipv6.address": "none", "boot.priority": "0"},
         id="no addresses",
     ),
+    pytest.param(
+        {"network": "n", "mac_filter": True, "ipv4_filter": False, "ipv6_filter": True},
+        {
+            "network": "n",
+            "security.mac_filtering": "true",
+            "security.ipv4_filtering": "false",
+            "security.ipv6_filtering": "true",
+        },
+        id="filters",
+    ),
+    pytest.param({"parent": "e", "type": "macvlan", "mtu": 9000}, {"parent": "e", "nictype": "macvlan", "mtu": "9000"}),
+    pytest.param(
+        {"network": "n", "config": {"limits.max": "1Gbit", "security.port_isolation": True, "ipv4.address": None}},
+        {"network": "n", "limits.max": "1Gbit", "security.port_isolation": "true"},
+        id="config",
+    ),
 ]
 
 
@@ -147,6 +164,12 @@ BAD_INTERFACES = [
     ({"network": "n", "ipv6": "10.0.0.1"}, "interfaces: eth0: '10.0.0.1' is not an IPv6", "none"),
     ({"network": "n", "boot": -1}, "interfaces: eth0: boot: -1", "0 to"),
     ({"network": "n", "name": "e th"}, "interfaces: 'e th' ", "letters"),
+    ({"network": "n", "mtu": 1279}, "interfaces: eth0: mtu: 1279", "1280 to 16384"),
+    ({"network": "n", "mtu": 16385}, "interfaces: eth0: mtu: 16385", "1280 to 16384"),
+    ({"network": "n", "config": {"vlan": 5}}, "interfaces: eth0: config: vlan has an option", "say it there"),
+    ({"network": "n", "config": {"hwaddr": "x"}}, "interfaces: eth0: config: hwaddr has an option", "say it there"),
+    ({"network": "n", "config": {"parent": "x"}}, "interfaces: eth0: config: parent has an option", "say it there"),
+    ({"network": "n", "config": {"limits.max": []}}, "interfaces: eth0: config.limits.max: list", "quote"),
 ]
 
 
@@ -215,27 +238,66 @@ def test_a_device_of_another_kind_is_not_touched(option: str, found: dict[str, s
         check_kind("x", found, option)
 
 
+NETWORKS = {
+    "n": Network("n", "bridge", True, {}),
+    "m": Network("m", "bridge", True, {}),
+    "o": Network("o", "ovn", True, {}),
+    "v": Network("v", "macvlan", True, {}),
+}
+MACVLAN = {"type": "nic", "nictype": "macvlan", "parent": "e0"}
+BRIDGED = {"type": "nic", "nictype": "bridged", "parent": "br9"}
+FOLDER = {"type": "disk", "source": "/srv", "path": "/mnt"}
+SEED = {"type": "disk", "source": "cloud-init:config"}
+
+# As seen on LXD 5.0.2: tests/integration/test_vm_interfaces.py asks it again.
 LIVE: list[Any] = [
     pytest.param(None, DATA, True, id="a disk comes"),
+    pytest.param(None, SEED, True, id="cloud-init's drive comes"),
+    pytest.param(None, FOLDER, False, id="a folder comes"),
     pytest.param(None, NIC, True, id="an interface comes"),
+    pytest.param(None, MACVLAN, True, id="an interface with a parent comes"),
     pytest.param(DATA, None, True, id="a disk goes"),
-    pytest.param(NIC, None, False, id="an interface goes"),
+    pytest.param(NIC, None, True, id="an interface goes"),
+    *[pytest.param(None, {"type": kind}, True, id=f"a {kind} comes") for kind in ("usb", "proxy")],
+    *[pytest.param({"type": kind}, None, True, id=f"a {kind} goes") for kind in ("usb", "proxy")],
+    *[
+        pytest.param(None, {"type": kind}, False, id=f"a {kind} comes")
+        for kind in ("tpm", "gpu", "pci", "infiniband", "none")
+    ],
     pytest.param({"type": "tpm"}, None, False, id="a tpm goes"),
     pytest.param(ROOT, {**ROOT, "size": "2GiB"}, True, id="the root disk grows"),
-    pytest.param(DATA, {**DATA, "limits.read": "1MB"}, True, id="a disk's limit"),
+    pytest.param(ROOT, {**ROOT, "limits.read": "1MB"}, True, id="the root disk's limit"),
+    pytest.param(ROOT, {**ROOT, "boot.priority": "3"}, False, id="the root disk's priority"),
+    pytest.param(ROOT, {**ROOT, "size": "2GiB", "boot.priority": "3"}, False, id="the root disk's size and priority"),
+    pytest.param(DATA, {**DATA, "limits.read": "1MB"}, False, id="a disk's limit"),
     pytest.param(DATA, {**DATA, "boot.priority": "3"}, False, id="a disk's priority"),
     pytest.param(DATA, {**DATA, "source": "other"}, False, id="a disk's volume"),
-    pytest.param(NIC, {**NIC, "ipv4.address": "10.0.0.1"}, True, id="an interface's address"),
-    pytest.param(NIC, {**NIC, "limits.max": "1Mbit"}, True, id="an interface's limit"),
-    pytest.param(NIC, {**NIC, "network": "m"}, False, id="an interface's network"),
-    pytest.param(NIC, {**NIC, "hwaddr": "x"}, False, id="an interface's MAC"),
+    *[
+        pytest.param(NIC, {**NIC, key: "x"}, True, id=f"an interface's {key}")
+        for key in (
+            *("ipv4.address", "ipv6.address", "limits.max", "limits.ingress", "limits.egress", "ipv4.routes"),
+            *("security.mac_filtering", "security.ipv4_filtering", "security.ipv6_filtering"),
+        )
+    ],
+    *[
+        pytest.param(NIC, {**NIC, key: "m"}, False, id=f"an interface's {key}")
+        for key in ("network", "hwaddr", "vlan", "boot.priority", "name", "host_name", "security.port_isolation")
+    ],
+    pytest.param({**NIC, "limits.max": "1Mbit"}, NIC, True, id="an interface's limit goes"),
+    pytest.param(NIC, {**NIC, "limits.max": "1Mbit", "vlan": "5"}, False, id="an interface's limit and vlan"),
+    pytest.param(BRIDGED, {**BRIDGED, "security.mac_filtering": "true"}, True, id="a bridged parent's filter"),
+    pytest.param(MACVLAN, {**MACVLAN, "mtu": "1400"}, False, id="a macvlan's MTU"),
+    pytest.param({**NIC, "network": "v"}, {**NIC, "network": "v", "limits.max": "1"}, False, id="macvlan network"),
+    pytest.param({**NIC, "network": "o"}, {**NIC, "network": "o", "ipv4.address": "1"}, False, id="OVN address"),
+    pytest.param({**NIC, "network": "o"}, {**NIC, "network": "o", "security.acls": "a"}, True, id="OVN ACLs"),
+    pytest.param({**NIC, "network": "?"}, {**NIC, "network": "?", "limits.max": "1"}, True, id="a network not read"),
     pytest.param({"type": "tpm"}, {"type": "tpm", "path": "x"}, False, id="a tpm changes"),
 ]
 
 
 @pytest.mark.parametrize(("before", "after", "live"), LIVE)
 def test_what_is_live(before: dict[str, str] | None, after: dict[str, str] | None, live: bool) -> None:
-    assert is_live(before, after) is live
+    assert is_live(before, after, NETWORKS) is live
 
 
 @pytest.mark.parametrize(
@@ -253,6 +315,13 @@ def test_what_is_live(before: dict[str, str] | None, after: dict[str, str] | Non
 )
 def test_only_what_is_said_is_compared(found: dict[str, str], said: dict[str, str | None], same: bool) -> None:
     assert same_device(found, said) is same
+
+
+def test_a_null_takes_away_what_an_option_said() -> None:
+    (static,) = interfaces([{"network": "n", "ipv4": "10.0.0.9"}]) or ()
+    (moved,) = interfaces([{"parent": "e0", "type": "macvlan", "config": {"ipv4.address": None}}]) or ()
+    after = changed_device(changed_device(None, static.device()), moved.said)
+    assert after == {"type": "nic", "name": "eth0", "parent": "e0", "nictype": "macvlan"}
 
 
 def test_from_a_network_to_a_parent_and_back() -> None:
