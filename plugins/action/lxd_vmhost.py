@@ -8,8 +8,10 @@ It decides nothing: what a task means is for the module. Every module of the col
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from ansible import constants
@@ -17,6 +19,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._registry import file_store, rows
+from ansible_collections.tenantry.lxd.plugins.plugin_utils import progress
 
 _PEM_OPTIONS = ("client_cert", "client_key", "server_cert", "certificate", "private_key")
 _FALLBACKS = {
@@ -60,15 +63,28 @@ class ActionModule(ActionBase):
         except errors.TenantryError as failure:
             result.update(failed=True, msg=str(failure), code=failure.code, hint=failure.hint)
             return result
-        result.update(
-            self._execute_module(
-                module_name=self._task.action,
-                module_args=options,
-                task_vars=task_vars,
-                wrap_async=self._task.async_val,
+        with self._shown(options, task_vars or {}):
+            result.update(
+                self._execute_module(
+                    module_name=self._task.action,
+                    module_args=options,
+                    task_vars=task_vars,
+                    wrap_async=self._task.async_val,
+                )
             )
-        )
         return result
+
+    @contextlib.contextmanager
+    def _shown(self, options: dict[str, Any], task_vars: dict[str, Any]) -> Iterator[None]:
+        """Tell a module that may take long, and runs here, where to say how far it is, and show that meanwhile."""
+        here = self._connection.transport == "local" and not self._task.async_val
+        if not here or self._kind != "lxd_vm_compose" or self._task.no_log or not progress.wanted():
+            yield
+            return
+        with progress.shown(f"{task_vars.get('inventory_hostname', 'localhost')}: {self._kind}") as path:
+            found = json.loads(options["_controller"])
+            options["_controller"] = json.dumps({**found, "_progress": path})
+            yield
 
     def _completed(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         options["registry"] = rows.location(

@@ -63,6 +63,8 @@ LAYERS: Mapping[str, Layer] = {
     "action": layer("_lxd _registry _core _pki", "ansible"),
     "inventory": layer("_lxd _registry _core _pki", "ansible"),
     "connection": layer("_lxd _registry _core _pki", "ansible"),
+    # What action plugins share that is no decision: the terminal.
+    "plugin_utils": layer(packages="ansible"),
     "doc_fragments": layer(),
 }
 
@@ -135,7 +137,7 @@ def test_imports_only_downwards(path: Path) -> None:
 
 @every_file
 def test_imports_only_the_packages_of_its_layer(path: Path) -> None:
-    tops = {name.split(".")[0] for name in imports(path)} - {"module_utils", path.parent.name}
+    tops = {name.split(".")[0] for name in imports(path)} - {"module_utils", "plugin_utils", path.parent.name}
     assert tops - sys.stdlib_module_names - LAYERS[layer_of(path)].packages == set()
 
 

@@ -33,7 +33,8 @@ class Request:
     listing, which carries no ETags, `expect` holds the fields it was made from: the writer reads the object, compares
     them, and sends the ETag of that reading. `made`: what a POST makes, to look for when its answer was lost.
     `goal`: the instance statuses that a state change is for. `deadline`: seconds for LXD's operation. `tries`: how
-    often a create that LXD itself cleaned up after may be sent. `hint`: what a person may do when LXD refuses.
+    often a create that LXD itself cleaned up after may be sent. `hint`: what a person may do when LXD refuses. `takes`:
+    of the project's limits, by their names without the prefix (`cpu`: cores, `memory`: bytes).
     """
 
     method: str
@@ -48,6 +49,7 @@ class Request:
     deadline: int = 300
     tries: int = 1
     hint: str = ""
+    takes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,12 +129,14 @@ class Plan:
 
     `unverified` holds the reasons why a reading is missing. A real run raises the first one; check mode shows them
     all and predicts as if nothing were there, which is what an earlier task of the same play would have changed.
+    `failed`: groups that are not carried out, and why, while the others go on.
     """
 
     changes: tuple[Change, ...] = ()
     needs_restart: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
     unverified: tuple[TenantryError, ...] = ()
+    failed: Mapping[str, TenantryError] = dataclasses.field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -166,6 +170,9 @@ def diff_of(changes: tuple[Change, ...]) -> dict[str, Any]:
 
 def shown(value: Any) -> Any:
     """A view with every later value replaced by its placeholder and every container a plain one."""
+    if value is None or isinstance(value, (str, int)):
+        # Most are: asking whether it is a map takes ten times as long.
+        return value
     if isinstance(value, Later):
         return str(value)
     if isinstance(value, Mapping):

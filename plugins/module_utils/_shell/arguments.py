@@ -14,8 +14,9 @@ from ansible.module_utils.basic import AnsibleModule
 # The action plugin hands over what it found on the controller as one JSON text. It is no option: a task can't say it,
 # and it is taken out before options are checked. Without it (a task that names no VM host) there is nothing.
 FROM_CONTROLLER = "_controller"
-_FOUND: Mapping[str, Any] = {"_connections": [], "_kept": {}, "_vault": None}
+_FOUND: Mapping[str, Any] = {"_connections": [], "_kept": {}, "_vault": None, "_progress": ""}
 _SECRETS = ("private_key", "next_private_key", "secret")
+_IN_A_KEY = "PRIVATE KEY-----"
 
 CONNECTION: Mapping[str, Any] = {
     "vmhost": {"type": "str"},
@@ -57,10 +58,21 @@ class _Module(AnsibleModule):
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
         kwargs.setdefault("code", "invalid")
         kwargs.setdefault("hint", "")
-        super().fail_json(msg, **{"invocation": self._invocation(), **kwargs})
+        super().fail_json(**self._ended({"msg": msg, **kwargs}))
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
-        super().exit_json(**{"invocation": self._invocation(), **kwargs})
+        super().exit_json(**self._ended(kwargs))
+
+    def _ended(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """The result with what the task said.
+
+        Ansible searches every text of a result for every secret, which with a key for each of many hosts takes minutes:
+        where no text has what every PEM key has, keys are not searched for.
+        """
+        ended = {"invocation": self._invocation(), **result}
+        if _IN_A_KEY not in json.dumps(ended, default=str):
+            self.no_log_values = {secret for secret in self.no_log_values if _IN_A_KEY not in secret}
+        return ended
 
     def _invocation(self) -> dict[str, Any]:
         """What the task said, without what the controller added; secrets among it are AnsibleModule's to hide."""

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import datetime
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -30,6 +32,10 @@ from .._lxd.apply import apply
 from .._lxd.port import Port
 from .._pki import key_pair, pem
 from .._registry import file_store
+from .progress import Phase, Progress
+
+# Threads of one run: what many hosts would need with all their workers, a controller hasn't.
+_THREADS = 512
 
 Claim = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 
@@ -38,13 +44,16 @@ Claim = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 class Means:
     """What carrying out needs beyond the plan.
 
-    A port for each VM host, the claims that can be shown, how many groups at once, and how to encrypt a file.
+    A port for each VM host, the claims that can be shown, how many groups at once on each host, how to encrypt a file,
+    whom to tell how far it is, and what is waited for afterwards: from the outcome to what failed, by group.
     """
 
     ports: Mapping[str, Port] = dataclasses.field(default_factory=dict)
     claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
     workers: int = 1
     seal: Callable[[str], str] | None = None
+    progress: Progress = dataclasses.field(default_factory=Progress)
+    after: Callable[[Outcome], Mapping[str, errors.TenantryError]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,11 +74,7 @@ def carry_out(plan: Plan, means: Means) -> Outcome:
     groups: dict[str, list[Change]] = {}
     for change in plan.changes:
         groups.setdefault(change.group, []).append(change)
-    if len(groups) < 2:
-        ended = [_group(changes, means) for changes in groups.values()]
-    else:
-        with ThreadPoolExecutor(max_workers=means.workers) as workers:
-            ended = list(workers.map(lambda changes: _group(changes, means), groups.values()))
+    ended = _side_by_side(list(groups.values()), means)
     failures = {name: end.failure for name, end in zip(groups, ended) if end.failure is not None}
     return Outcome(
         done=tuple(change for end in ended for change in end.done),
@@ -79,10 +84,30 @@ def carry_out(plan: Plan, means: Means) -> Outcome:
     )
 
 
+def _side_by_side(groups: list[list[Change]], means: Means) -> list[_Ended]:
+    """Each host's groups by workers of its own, so that a slow host holds up nobody else's."""
+    hosts = [changes[0].host for changes in groups]
+    phase = means.progress.phase("VMs done", Counter(host for host in hosts if host))
+    if len(groups) < 2:
+        return [_told(changes, means, phase) for changes in groups]
+    each = max(1, min(means.workers, _THREADS // len(set(hosts))))
+    with contextlib.ExitStack() as stack:
+        workers = {host: stack.enter_context(ThreadPoolExecutor(max_workers=each)) for host in dict.fromkeys(hosts)}
+        begun = [workers[host].submit(_told, changes, means, phase) for host, changes in zip(hosts, groups)]
+        return [future.result() for future in begun]
+
+
 class _Ended(NamedTuple):
     done: list[Change]
     failure: errors.TenantryError | None = None
     unanswered: Change | None = None
+
+
+def _told(changes: list[Change], means: Means, phase: Phase) -> _Ended:
+    ended = _group(changes, means)
+    if changes[0].host:
+        phase.ended(changes[0].host)
+    return ended
 
 
 def _group(changes: list[Change], means: Means) -> _Ended:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -38,16 +39,20 @@ class Job(Protocol):
 
 def run(module: AnsibleModule, start: Any) -> None:
     """Run the job that `start(params)` makes, and end the module; check mode stops after the plan."""
+    # A module's process is short, and what it reads of many hosts stays until its end: collecting finds nothing.
+    gc.disable()
     done = Outcome()
     try:
         with contextlib.closing(start(module.params)) as job:
             plan = job.plan()
-            if module.check_mode:
-                _end(module, plan, None, job.result(plan, None))
-            plan, done = _carried_out(job, plan)
-            if done.failed:
-                _fail_groups(module, plan, done, job.result(plan, done))
-            _end(module, plan, done, job.result(plan, done))
+            outcome: Outcome | None = None
+            if not module.check_mode:
+                plan, done = _carried_out(job, plan)
+                done = outcome = _waited(job, done)
+            failed = {**plan.failed, **done.failed}
+            if failed:
+                _fail_groups(module, plan, outcome, failed, job.result(plan, outcome))
+            _end(module, plan, outcome, job.result(plan, outcome))
     except errors.TenantryError as failure:
         fail(module, failure, changed=bool(done.done), actions=[change.sentence for change in done.done])
 
@@ -70,6 +75,14 @@ def _carried_out(job: Job, plan: Plan) -> tuple[Plan, Outcome]:
             return plan, dataclasses.replace(total, failed={**total.failed, "": failure})
     lost = {name: errors.Conflict(error.message, error.hint) for name, error in total.stale.items()}
     return plan, dataclasses.replace(total, failed={**total.failed, **lost})
+
+
+def _waited(job: Job, outcome: Outcome) -> Outcome:
+    """What the job waits for afterwards, unless the plan could not be carried out to its end."""
+    after = job.means().after
+    if after is None or "" in outcome.failed:
+        return outcome
+    return dataclasses.replace(outcome, failed={**outcome.failed, **after(outcome)})
 
 
 def _found_done(latest: Outcome, plan: Plan) -> tuple[Change, ...]:
@@ -101,8 +114,14 @@ def _end(module: AnsibleModule, plan: Plan, outcome: Outcome | None, result: Map
     module.exit_json(**_shared(module, plan, outcome), **shown(result))
 
 
-def _fail_groups(module: AnsibleModule, plan: Plan, outcome: Outcome, result: Mapping[str, Any]) -> None:
-    (_name, first), *others = outcome.failed.items()
+def _fail_groups(
+    module: AnsibleModule,
+    plan: Plan,
+    outcome: Outcome | None,
+    failed: Mapping[str, errors.TenantryError],
+    result: Mapping[str, Any],
+) -> None:
+    first, *others = failed.values()
     more = f" (and {len(others)} more failed)" if others else ""
     fail(module, first, more, **_shared(module, plan, outcome), **shown(result))
 

@@ -120,8 +120,9 @@ class AbsentJob:
         names = vmhost_files.ALL_BUT_ENTRY if self._params["remove_files"] else ()
         files = [name for name in names if os.path.lexists(os.path.join(folder, name))]
         before = (self._row.get("entry") or {"name": self._name}) if there else None
-        # A group of its own, the last: they are carried out in the order of the plan, one at a time.
-        changes = vmhost_files.gone(self._name, folder, before, files, group=f"{self._name}/")
+        # A group of its own, the last of its host: those of one host are carried out in order, one at a time.
+        gone = vmhost_files.gone(self._name, folder, before, files, group=f"{self._name}/")
+        changes = [dataclasses.replace(change, host=self._name) for change in gone]
         if not after_vms or not changes:
             return changes
         (first, *rest) = changes
