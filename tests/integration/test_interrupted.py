@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import Tenant, confined_project, registered
+from tests.integration.tenancy import ROOMY, Tenant, confined_project, registered
 from tests.integration.test_vm_compose import SMALL
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
@@ -47,7 +47,7 @@ def fragile(site: Path) -> Iterator[Tenant]:
     daemon = Daemon.new(f"fragile-{time.monotonic_ns() % 10**6}", root, owned=True)
     try:
         daemon.start()
-        confined_project(daemon, PROJECT)
+        confined_project(daemon, PROJECT, **ROOMY)
         import_image(daemon, micro_image(), project=PROJECT)
         yield registered(Site.made(site), daemon, PROJECT)
     finally:

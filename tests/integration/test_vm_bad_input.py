@@ -27,7 +27,7 @@ from ansible_collections.tenantry.lxd.plugins.modules import lxd_vm_compose
 from cryptography.hazmat.primitives import serialization
 
 from tests.integration.playing import Played, Site
-from tests.integration.tenancy import OWNER, Tenant, confined_project, registered
+from tests.integration.tenancy import OWNER, ROOMY, Tenant, confined_project, registered
 from tests.lxd.daemon import Daemon
 from tests.lxd.teardown import discard_project
 from tests.lxd.world import differences
@@ -103,6 +103,7 @@ EITHER: list[tuple[str, Any, str, tuple[str, ...], str]] = [
     ("vmhost", "kvm-99", "not_found", ("kvm-99", "not in the registry"), "lxd_vmhost"),
     ("target", "m2", "invalid", ("target", "not a cluster"), "leave target out"),
     ("cores", 0, "invalid", ("cores: 0",), "1 or more"),
+    ("architecture", "Z80 and more", "invalid", ("architecture: 'Z80 and more'",), "x86_64"),
     ("pinned_cores", [1, 1], "invalid", ("pinned_cores: [1, 1]",), "once"),
     ("memory", "2 gigs", "invalid", ("memory: '2 gigs'",), "2GiB"),
     ("hugepages", True, "unsupported", ("hugepages", "confined"), LOWLEVEL),
@@ -131,7 +132,7 @@ VMS = [
     vm("cores", "two", "invalid", "cores", "two"),
     vm("cores", True, "invalid", "cores: True", hint="1 or more"),
     vm("cores", 1, "invalid", "cores: said together with pinned_cores", hint="not both", pinned_cores=[1]),
-    vm("pinned_cores", "first", "invalid", "pinned_cores", "first"),
+    vm("pinned_cores", "first", "invalid", "pinned_cores", "first", hint="list each once"),
     vm("memory", "50%", "invalid", "memory: '50%'", hint="2GiB"),
     vm("memory", "0", "invalid", "memory: ", hint="2GiB"),
     vm("hugepages", "perhaps", "invalid", "hugepages", "perhaps"),
@@ -192,6 +193,12 @@ INTERFACES = [
     nic("ipv6", "10.0.0.1", "invalid", "'10.0.0.1' is not an IPv6", hint="none", network="br"),
     nic("boot", -1, "invalid", "boot: -1", hint="0 to", network="br"),
     nic("state", "gone", "invalid", "gone", "absent", network="br"),
+    nic("mtu", 100, "invalid", "mtu: 100", hint="1280 to 16384", network="br"),
+    nic("config", {"vlan": 5}, "invalid", "config: vlan has an option", hint="say it there", network="br"),
+    *(
+        nic(f"{what}_filter", "perhaps", "invalid", f"{what}_filter", "perhaps", network="br")
+        for what in ("mac", "ipv4", "ipv6")
+    ),
 ]
 
 TASKS = [
@@ -204,8 +211,28 @@ TASKS = [
     compose("vms.name", {"vms": [{"state": "present"}]}, "invalid", "name"),
     compose("defaults", {"defaults": "web"}, "invalid", "dictionary requested"),
     compose("defaults", {"defaults": {"name": "web"}}, "invalid", "name"),
-    task("vmhosts", {"vms": [{"name": "a"}], "vmhosts": ["kvm-98", "kvm-99"]}, "invalid", "which VM host", hint="kvm"),
     task("vmhosts", {"vms": [{"name": "a"}], "vmhosts": ["kvm-99"]}, "not_found", "kvm-99", hint="lxd_vmhost"),
+    task(
+        "zone", {"vms": [{"name": "a"}], "zone": "nowhere"}, "invalid", "no VM host fits", "not nowhere", hint="widen"
+    ),
+    task("pool", {"vms": [{"name": "a"}], "pool": "none"}, "invalid", "pool is not said, not none", hint="widen"),
+    task("host_tags", {"vms": [{"name": "a"}], "host_tags": ["x"]}, "invalid", "lacks the tag x", hint="widen"),
+    compose("wait", {"wait": "for it"}, "invalid", "wait"),
+    compose("wait_timeout", {"wait_timeout": 0}, "invalid", "wait_timeout: 0", hint="1 or more"),
+    compose("strategy", {"strategy": "sideways"}, "invalid", "strategy"),
+    compose("ignore_unreachable_hosts", {"ignore_unreachable_hosts": "perhaps"}, "invalid", "ignore_unreachable_hosts"),
+    compose("prune", {"prune": True}, "invalid", "prune: vmhosts is not said", hint="name the VM hosts"),
+    compose("prune", {"prune": True, "vms": []}, "invalid", "prune: vms is empty", hint="list what stays"),
+    compose(
+        "prune_tag", {"prune": True, "vmhosts": ["kvm-01"]}, "invalid", "prune_tag is not said", hint="with that tag"
+    ),
+    compose(
+        "prune_max",
+        {"prune": True, "vmhosts": ["kvm-01"], "prune_tag": "x", "prune_max": 0},
+        "invalid",
+        "prune_max: 0",
+        hint="1 or more",
+    ),
     compose("allow_restart", {"allow_restart": "perhaps"}, "invalid", "allow_restart"),
     compose("force_stop", {"force_stop": "perhaps"}, "invalid", "force_stop"),
     compose("stop_timeout", {"stop_timeout": 0}, "invalid", "stop_timeout: 0", hint="1 or more"),
@@ -440,7 +467,7 @@ def run(lxd: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     try:
         owners = {"ours": OWNER, "theirs": "others", "nobodys": None}
         for word, owner in owners.items():
-            confined_project(lxd, names[word], owner)
+            confined_project(lxd, names[word], owner, **ROOMY)
         furnish(lxd, names["ours"])
         sites = [Site.made(root / "one"), Site.made(root / "two")]
         tenant = registered(sites[0], lxd, names["ours"])
@@ -492,7 +519,7 @@ def test_bad_input(run: Run, case: Case) -> None:
 
 def test_a_list_with_several_bad_vms_is_put_right_in_one_go(lxd: Daemon, run: Run, tmp_path: Path) -> None:
     name = f"bad-{uuid.uuid4().hex[:8]}"
-    confined_project(lxd, name)
+    confined_project(lxd, name, **ROOMY)
     try:
         tenant = registered(Site.made(tmp_path / "site"), lxd, name)
         bad = [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import OWNER, Tenant, confined_project, registered
+from tests.integration.tenancy import OWNER, ROOMY, Tenant, confined_project, registered
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
 from tests.lxd.teardown import discard_project
@@ -394,7 +394,7 @@ def _requests(tenant: Tenant, vms: list[dict[str, Any]]) -> list[str]:
 def test_two_vms_on_two_hosts_in_one_task(tenant: Tenant, lxd: Daemon) -> None:
     # The same daemon under a second name: what matters here is that each VM goes where it is said to go.
     other = f"{tenant.project}-b"
-    confined_project(lxd, other)
+    confined_project(lxd, other, **ROOMY)
     try:
         registered(tenant.site, lxd, other, "kvm-02")
         vms = [bare("one", vmhost="kvm-01"), bare("one", vmhost="kvm-02"), bare("two", vmhost="kvm-02")]
@@ -406,7 +406,5 @@ def test_two_vms_on_two_hosts_in_one_task(tenant: Tenant, lxd: Daemon) -> None:
         ]
         assert set(tenant.instances()) == {"one"}
         assert not tenant.site.run("lxd_vm_compose", {"vms": vms})["changed"]
-        unsaid = tenant.site.run("lxd_vm_compose", {"vms": [bare("three")]}, fails=True)
-        assert unsaid["code"] == "invalid" and "kvm-01, kvm-02" in unsaid["msg"]
     finally:
         discard_project(lxd, other)

@@ -619,7 +619,7 @@ def test_instances_that_lxd_could_not_count_stop_a_limit_before_it_is_written(ho
 
 
 def test_resources_count_what_is_promised_and_hide_nothing(host: Host) -> None:
-    host.register()
+    host.register(cpu_overcommit=10)
     vms = [
         bare("one", cores=2, memory="1GiB", disks=[{"size": "2GiB"}, {"name": "data", "size": "5MiB"}]),
         {"name": "mapped", "state": "present", "memory": "512MiB", "pinned_cores": [0], "disks": [{"size": "1GiB"}]},
@@ -634,7 +634,8 @@ def test_resources_count_what_is_promised_and_hide_nothing(host: Host) -> None:
     assert found["memory"]["total"] == real["memory"]["total"] and found["memory"]["ours"] == 3 << 29
     assert found["memory"]["free"] == real["memory"]["total"] - (3 << 29)
     (pool,) = found["storage_pools"]
-    assert pool["ours"] == (3 << 30) + (5 << 20) and pool["others"] is None and pool["total"] > 0
+    assert pool["ours"] == (3 << 30) + (5 << 20) and pool["total"] > 0
+    assert pool["free"] == pool["total"] - max(pool["used"], pool["ours"])
     assert {n["name"]: n["ours"] for n in found["networks"] if n["managed"]} == {host.lxd.bridge: 2}
     assert found["numa_nodes"][0]["vms"] == ["mapped"] and found["numa_nodes"][0]["cores"]["ours"] == 1
     assert [vm["name"] for vm in result["vmhost"]["vms"]] == ["mapped", "one"]
@@ -643,8 +644,8 @@ def test_resources_count_what_is_promised_and_hide_nothing(host: Host) -> None:
     info = host.site.run("lxd_vmhost_info", {})["vmhosts"]
     row = {key: value for key, value in info[0].items() if key != "vmhost"}
     used = {
-        "memory": {**found["memory"], "used": 0},
-        "storage_pools": [{**pool, "used": 0, "free": 0}],
+        "memory": {**found["memory"], "used": 0, "others": 0},
+        "storage_pools": [{**pool, "used": 0, "others": 0, "free": 0}],
         "numa_nodes": 0,
     }
     mine, theirs = ({**row, "resources": {**row["resources"]}}, {**result["vmhost"], "resources": {**found}})
@@ -655,7 +656,7 @@ def test_resources_count_what_is_promised_and_hide_nothing(host: Host) -> None:
 
 
 def test_a_hundred_vms_cost_no_request_more(host: Host) -> None:
-    host.register()
+    host.register(cpu_overcommit=10)
     with host.lxd.requests() as few:
         host.site.run("lxd_vmhost_info", {})
     host.compose([bare(f"vm-{n}") for n in range(20)])
@@ -755,7 +756,7 @@ def test_s5_deleting_takes_our_vms_and_nothing_else(host: Host, neighbours: list
 
 
 def test_s5_one_vm_that_fails_does_not_stop_the_others_and_the_entry_stays(host: Host) -> None:
-    host.register()
+    host.register(cpu_overcommit=10)
     vms = [bare("a"), bare("b", protected=True), bare("c"), bare("d")]
     host.compose(vms)
     predicted = host.run(check=True, state="absent", vms="delete")

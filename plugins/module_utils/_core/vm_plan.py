@@ -13,6 +13,7 @@ from . import vm_bodies, vm_edits, vm_volumes
 from .errors import Conflict, NotOwned, Protected, TenantryError, Unreachable
 from .model import Instance
 from .plan import Change, Request
+from .promise import promised_to
 from .view import vm as shown_vm
 from .view import with_new_texts
 from .vm import ANNOTATION, LXD_PROTECTED, Wanted
@@ -58,7 +59,9 @@ def plan(wanted: Wanted, host: Host, policy: Policy) -> Planned:
 
 def _must_be_ours(instance: Instance, host: Host) -> None:
     if instance.lost:
-        raise Unreachable("its cluster member doesn't answer", "run again when the member is back")
+        raise Unreachable(f"its member {instance.location} doesn't answer", "run again when the member is back")
+    if instance.moving:
+        raise Conflict("it is the copy of a VM that LXD moves to another member just now", "run again when it is there")
     if not instance.is_vm:
         raise Conflict("a container has that name", "choose another name")
     if instance.owner == host.owner:
@@ -135,6 +138,7 @@ def _made(wanted: Wanted, host: Host, policy: Policy) -> tuple[Change, ...]:
         made=_path(wanted.name),
         deadline=900,
         tries=3 if wanted.image else 1,
+        takes=_takes(new.instance),
     )
     steps = (create, *_locked(new.instance, host))
     as_made = shown_vm(new.instance, host.name, host.project.name, vm_volumes.as_planned(wanted, host))
@@ -143,6 +147,14 @@ def _made(wanted: Wanted, host: Host, policy: Policy) -> tuple[Change, ...]:
     if wanted.state in ("started", "restarted"):
         changes.append(_power("start", wanted.name, host, policy, as_made))
     return tuple(changes)
+
+
+def _takes(instance: Instance, before: Instance | None = None) -> dict[str, int]:
+    """What of the project's limits it takes, or takes more than before."""
+    then, now = promised_to(instance), promised_to(before) if before else None
+    cpu = (then.cores or 0) - ((now.cores or 0) if now else 0)
+    memory = (then.memory or 0) - ((now.memory or 0) if now else 0)
+    return {kind: count for kind, count in (("cpu", cpu), ("memory", memory)) if count > 0}
 
 
 def _unlocked(body: dict[str, Any]) -> dict[str, Any]:
@@ -212,6 +224,7 @@ def _update(body: vm_edits.Body, now: Instance, wanted: Wanted, host: Host) -> l
         host.project.name,
         body=body.put_body(),
         expect=vm_edits.put_fields(now),
+        takes=_takes(body.instance, now),
     )
     volumes = {**host.volumes, **vm_volumes.as_planned(wanted, host)}
     before = shown_vm(now, host.name, host.project.name, host.volumes)

@@ -13,7 +13,7 @@ from typing import Any
 from .._core import errors
 from .._core.model import Instance
 from .._core.plan import Request, filled
-from . import operations
+from . import operations, quota
 from .port import Port
 from .reader import Reader
 
@@ -57,7 +57,7 @@ def _next_try(
     if request.expect is not None:
         ready = _guarded(port, request, made)
         if ready.etag == sent.etag:
-            raise failure
+            raise quota.told(port, request, failure)
         return ready
     if request.made:
         # Another run's create of the same thing was faster: where LXD 5.0 fails the operation, newer ones answer 409.
@@ -68,7 +68,7 @@ def _next_try(
     # LXD 5.0 fails one in ten concurrent creates from an image for a race of its own, and cleans up after it; anything
     # else that fails will fail again, at the price of one more request.
     if last:
-        raise failure
+        raise quota.told(port, request, failure)
     return sent
 
 

@@ -6,35 +6,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from .._core import errors, view, vm, vm_plan
-from .._core.model import Instance, Project, Server
+from .._core import errors, vm, vm_checks, vm_plan, vm_prune
 from .._core.plan import Change, Plan
-from .._core.vm_host import Host, Listings, needs
-from .._lxd import operations
-from .._lxd.port import Answer, Port
-from .._lxd.reader import Reader
-from . import targets
+from .._core.vm_candidates import Candidates, Filters, by_reason, candidates, check_elsewhere, locate
+from .._core.vm_host import Host
+from .._core.vm_sited import Sited, placed
+from . import targets, vm_results
 from .carry_out import Means, Outcome
-
-# Without these a VM can't be composed as this module promises; every LXD since 5.0.0 has them.
-_NEEDED = ("virtual-machines", "projects", "custom_block_volumes", "cloud_init")
-
-# How long another run's create of the same VM may take before we stop waiting for its end.
-_OTHERS_CREATE = 300
-
-
-@dataclasses.dataclass
-class _Open:
-    """One VM host of this run: whom to ask, and what was asked last."""
-
-    target: targets.Target
-    wanted: list[vm.Wanted]
-    port: Optional[Port] = None
-    host: Optional[Host] = None
+from .progress import Progress
+from .vm_hosts import Fleet
+from .vm_waits import VmWaits, awaited
 
 
 class ComposeJob:
@@ -46,265 +30,215 @@ class ComposeJob:
             if params[option] < 1:
                 raise errors.Invalid(f"{option}: {params[option]} is too few", "1 or more")
         self._policy = vm_plan.Policy(params["allow_restart"], params["stop_timeout"], params["force_stop"])
-        self._hosts: dict[str, _Open] = {}
-        self._order: list[tuple[str, str]] = []
-        self._missing: list[errors.TenantryError] = []
-        self._opened = False
+        self._prune = vm_prune.said(params)
+        self._fleet = Fleet(params)
+        self._progress = Progress(params.get("_progress") or "")
+        self._waits = VmWaits(params["wait"], params["wait_timeout"], self._progress)
+        self._candidates: Optional[Candidates] = None
+        self._said: list[Sited] = []
+        self._sited: list[Sited] = []
+        self._refused: list[tuple[str, errors.TenantryError]] = []
 
     def plan(self) -> Plan:
-        """Read every host that a VM is on, side by side, and plan all VMs before the first is touched."""
-        if not self._opened:
-            self._open()
-        self._missing = []
-        with ThreadPoolExecutor(max_workers=max(1, len(self._hosts))) as readers:
-            list(readers.map(self._read, self._hosts.values()))
+        """Read every host that a VM is or may be on, and plan all VMs before the first is touched."""
+        if not self._said:
+            self._said = self._open()
+        self._fleet.read()
+        self._refused = []
+        failed: dict[str, errors.TenantryError] = {}
+        self._sited = self._sites(failed)
+        wanted, warnings = self._wanted()
+        changes, waiting = self._planned(wanted, failed)
+        self._raise_refused()
+        if self._params["ignore_unreachable_hosts"]:
+            silent = [*self._fleet.silent.values(), *failed.values()]
+            warnings += dict.fromkeys(f"{error.message}; left alone" for error in silent)
+            failed = {}
+        tightened = [change for opened in self._fleet.opened.values() for change in targets.tightened(opened.target)]
+        return Plan(
+            (*tightened, *changes),
+            needs_restart=tuple(waiting),
+            warnings=tuple(warnings),
+            unverified=tuple(self._fleet.missing),
+            failed=failed,
+        )
+
+    def _open(self) -> list[Sited]:
+        """Every VM of the task with the hosts that it is or may be on; none is asked yet."""
+        said: list[Sited] = []
+        refused: list[errors.TenantryError] = []
+        listed: dict[str, set[Optional[str]]] = {}
+        for spec in vm.want_all(self._params["vms"], self._params.get("defaults")):
+            try:
+                one = self._open_one(vm.want(spec), spec.get("vmhost"))
+                hosts = listed.setdefault(one.wanted.name, set())
+                if one.host in hosts or (hosts and None in {one.host, *hosts}):
+                    raise errors.Invalid(f"vms: {one.wanted.name} is listed twice", "give each VM one entry")
+            except errors.TenantryError as error:
+                refused.append(error)
+                continue
+            hosts.add(one.host)
+            said.append(one)
+        errors.raise_all(refused)
+        return said
+
+    def _open_one(self, wanted: vm.Wanted, vmhost: Optional[str]) -> Sited:
+        """Open what one VM may be on: its own host, the task's, or all candidates."""
+        params = self._params
+        if vmhost or params.get("vmhost") or params.get("url"):
+            host = str(vmhost or params.get("vmhost") or "")
+            self._fleet.open(host).names.add(wanted.name)
+            return Sited(wanted, host, "said by the task")
+        if self._candidates is None:
+            tags = frozenset(params.get("host_tags") or ())
+            said = Filters(_tuple(params.get("vmhosts")), params.get("pool"), params.get("zone"), tags)
+            self._candidates = candidates(self._fleet.labels(), said)
+        for name in self._candidates.names:
+            self._fleet.open(name).names.add(wanted.name)
+        return Sited(wanted, None, free=self._candidates.names, against=by_reason(self._candidates.against))
+
+    def _sites(self, failed: dict[str, errors.TenantryError]) -> list[Sited]:
+        """A host for each VM: said, found, or chosen; VMs that a silent host fails go to `failed`."""
+        sited: list[Sited] = []
+        hosts, unsure = self._fleet.hosts, {**self._fleet.silent, **self._fleet.moving}
+        for said in self._said:
+            try:
+                sited.append(self._found(said, hosts, unsure))
+            except errors.Unreachable as silence:
+                failed[said.group] = silence
+            except errors.TenantryError as error:
+                self._refused.append((said.wanted.name, error))
+        self._fleet.read_needed(_by_host(sited))
+        hosts = self._fleet.hosts
+        self._fleet.look_closer({name for each in sited for name in each.asks(hosts)})
+        chosen = placed(sited, self._fleet.hosts, self._params["strategy"])
+        self._refused += chosen.refused
+        known = {each.group for each in sited}
+        self._fleet.read_needed(_by_host(each for each in chosen.sited if each.group not in known))
+        return chosen.sited
+
+    def _found(self, said: Sited, hosts: Mapping[str, Host], unsure: Mapping[str, errors.TenantryError]) -> Sited:
+        """Where a VM is, or may be made; `unsure`: the hosts that may have it all the same."""
+        name = said.wanted.name
+        if said.host is not None:
+            if said.host in unsure and (said.host not in hosts or name not in hosts[said.host].instances):
+                raise unsure[said.host]
+            check_elsewhere(name, said.host, self._params.get("vmhosts") or (), hosts)
+            self._permitted(said, (said.host,))
+            return said
+        ignore = self._params["ignore_unreachable_hosts"]
+        there = locate(name, said.free, hosts, unsure, ignore)
+        if there.host is not None:
+            return dataclasses.replace(said, host=there.host, free=(), reason="it is there", against={})
+        forbidden = self._permitted(said, there.free)
+        reasons = {**there.taken, **forbidden, **{each: "it gives no answer" for each in said.free if each in unsure}}
+        more = {**said.against, **by_reason(reasons)}
+        free = tuple(each for each in there.free if each not in forbidden) if said.wanted.state != "absent" else ()
+        return dataclasses.replace(said, free=free, against=more, reason="" if free else "it is nowhere")
+
+    def _permitted(self, said: Sited, names: Sequence[str]) -> dict[str, str]:
+        """Which of these hosts forbid the VM, and why; raises where all of them do."""
+        hosts = {name: self._fleet.hosts[name] for name in names if name in self._fleet.hosts}
+        found = vm_checks.forbidden(said.wanted, hosts)
+        if found and len(found) == len(names):
+            raise next(iter(found.values()))
+        return {name: error.message.partition(": ")[2] for name, error in found.items()}
+
+    def _wanted(self) -> tuple[dict[str, list[vm.Wanted]], list[str]]:
+        """The VMs to plan by host, those that are pruned among them, and what to warn of."""
+        wanted = _by_host(self._sited)
+        warnings: list[str] = []
+        if self._prune is not None:
+            hosts = [host for name, host in self._fleet.hosts.items() if name in self._params["vmhosts"]]
+            listed = {host: {each.name for each in those} for host, those in wanted.items()}
+            victims = vm_prune.victims(self._prune, hosts, listed)
+            warnings += victims.warnings
+            gone = {
+                host: [vm.want({"name": name, "state": "absent"}) for name in names]
+                for host, names in victims.names.items()
+                if names
+            }
+            self._fleet.read_needed(gone)
+            for host, those in gone.items():
+                wanted.setdefault(host, []).extend(those)
+        return wanted, warnings
+
+    def _planned(
+        self, wanted: Mapping[str, Sequence[vm.Wanted]], failed: dict[str, errors.TenantryError]
+    ) -> tuple[list[Change], list[Mapping[str, Any]]]:
         changes: list[Change] = []
         waiting: list[Mapping[str, Any]] = []
-        failed: list[errors.TenantryError] = []
-        for opened in self._hosts.values():
-            changes += targets.tightened(opened.target)
-            for wanted in opened.wanted:
+        hosts = self._fleet.hosts
+        for name, those in wanted.items():
+            self._refused += [("", error) for error in vm_checks.said_twice(name, those)]
+            for each in those:
+                if name not in hosts:
+                    failed[f"{name}/{each.name}"] = self._fleet.silent[name]
+                    continue
                 try:
-                    planned = vm_plan.plan(wanted, _known(opened), self._policy)
+                    planned = vm_plan.plan(each, hosts[name], self._policy)
+                except errors.Unreachable as silence:
+                    # It is on a cluster member that is down: nobody can tell what it needs, and the others go on.
+                    failed[f"{name}/{each.name}"] = silence
+                    continue
                 except errors.TenantryError as error:
-                    failed.append(error)
+                    self._refused.append((each.name, error))
                     continue
                 changes += planned.changes
                 if planned.waiting:
-                    waiting.append({"name": wanted.name, "vmhost": opened.target.name, "keys": list(planned.waiting)})
-        _raise_all(failed)
-        return Plan(tuple(changes), needs_restart=tuple(waiting), unverified=tuple(self._missing))
+                    waiting.append({"name": each.name, "vmhost": hosts[name].name, "keys": list(planned.waiting)})
+        return changes, waiting
 
-    def _open(self) -> None:
-        failed: list[errors.TenantryError] = []
-        for spec in vm.want_all(self._params["vms"], self._params.get("defaults")):
-            try:
-                wanted = vm.want(spec)
-                opened = self._host_for(spec)
-                if wanted.name in (other.name for other in opened.wanted):
-                    # Once by the task's vmhost and once by its own.
-                    raise errors.Invalid(f"vms: {wanted.name} is listed twice", "give each VM one entry")
-            except errors.TenantryError as error:
-                failed.append(error)
-                continue
-            opened.wanted.append(wanted)
-            self._order.append((opened.target.name, wanted.name))
-        _raise_all(failed)
-        self._opened = True
-
-    def _host_for(self, spec: Mapping[str, Any]) -> _Open:
-        name = spec.get("vmhost") or self._only_host(spec)
-        if name not in self._hosts:
-            self._hosts[name] = _Open(self._target(name), [])
-        return self._hosts[name]
-
-    def _only_host(self, spec: Mapping[str, Any]) -> str:
-        if self._params.get("vmhost") or self._params.get("url"):
-            return str(self._params.get("vmhost") or "")
-        rows = [row["name"] for row in self._params.get("_connections") or ()]
-        candidates = list(self._params.get("vmhosts") or rows)
-        if len(candidates) == 1:
-            return str(candidates[0])
-        raise errors.Invalid(
-            f"VM {spec.get('name')}: which VM host it is for isn't said",
-            f"say vmhost; in the registry: {', '.join(sorted(rows)) or 'none'}",
-        )
-
-    def _target(self, name: str) -> targets.Target:
-        if not name or (self._params.get("url") and name == self._params.get("vmhost")):
-            return targets.target(self._params)
-        rows = {row["name"]: row for row in self._params.get("_connections") or ()}
-        try:
-            return targets.target_of_row(rows.get(name, {"name": name}), self._params)
-        except errors.NotFound as missing:
-            return targets.absent_target(name, self._params, missing)
-
-    def _read(self, opened: _Open) -> None:
-        target = opened.target
-        owner = target.owner
-        try:
-            if target.missing is not None:
-                raise target.missing
-            if not owner or not target.project:
-                lacking = "project" if owner else "owner"
-                raise errors.Invalid(f"{target.name}: no {lacking} is said", f"say {lacking}, or register the host")
-            if opened.port is None:
-                opened.port = targets.trusted(target)
-            opened.host = _found(opened, owner, target.project)
-        except (errors.NotFound, errors.NotTrusted) as missing:
-            if "fingerprint" in missing.details:
-                # A server that isn't the pinned one stays so, whatever earlier tasks do.
-                raise
-            self._missing.append(missing)
-            opened.host = _unread(target)
+    def _raise_refused(self) -> None:
+        """Whatever is refused, at whichever step, at once and in the task's order."""
+        order = {each.wanted.name: position for position, each in enumerate(self._said)}
+        ordered = sorted(self._refused, key=lambda refusal: order.get(refusal[0], len(order)))
+        errors.raise_all([error for _name, error in ordered])
 
     def means(self) -> Means:
         """A port for each host, and a bounded number of VMs at once on each."""
-        ports = {opened.target.name: opened.port for opened in self._hosts.values() if opened.port}
-        return Means(ports=ports, workers=self._params["concurrency"] * max(1, len(ports)))
+        ports = {opened.target.name: opened.port for opened in self._fleet.opened.values() if opened.port}
+        return Means(
+            ports=ports,
+            workers=self._params["concurrency"],
+            progress=self._progress,
+            after=self._afterwards,
+        )
+
+    def _afterwards(self, outcome: Outcome) -> Mapping[str, errors.TenantryError]:
+        """See what was made of the hosts, and wait for what isn't there yet; returns the VMs that didn't get there."""
+        touched = {change.host for change in outcome.done} | {group.rpartition("/")[0] for group in outcome.failed}
+        names = {name for name, each in self._fleet.opened.items() if each.target.name in touched}
+        self._fleet.read_again({name: those for name, those in _by_host(self._sited).items() if name in names})
+        return self._waits.carry_out(awaited(self._sited, self._fleet, outcome))
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
         """Every VM of the task that is or will be there, where it is, and what failed."""
-        touched = {change.host for change in (outcome.done if outcome else ())} | {
-            name.split("/", 1)[0] for name in (outcome.failed if outcome else ())
-        }
-        predicted = {} if outcome else _predicted(plan)
-        vms = []
-        for opened in self._hosts.values():
-            if opened.target.name in touched:
-                self._read_again(opened)
-            vms += [self._view(opened, wanted, predicted) for wanted in opened.wanted]
-        by_name = {(each["vmhost"], each["name"]): each for each in vms if each}
+        hosts = self._waits.shown(self._fleet.hosts)
         result: dict[str, Any] = {
             "needs_restart": list(plan.needs_restart),
-            "vms": [by_name[key] for key in self._order if key in by_name],
-            "placements": [{"name": name, "vmhost": host, "reason": self._reason(name)} for host, name in self._order],
+            "vms": vm_results.vms(self._sited, hosts, plan if outcome is None else None),
+            "placements": vm_results.placements(self._sited, self._fleet.hosts),
         }
-        if outcome is not None:
-            result["failed_vms"] = [_failed(group, error) for group, error in outcome.failed.items()]
+        failures = {**plan.failed, **(outcome.failed if outcome else {})}
+        if failures or outcome is not None:
+            result["failed_vms"] = vm_results.failed_vms(failures)
+        if self._waits.rows():
+            result["waits"] = self._waits.rows()
         return result
-
-    def _reason(self, name: str) -> str:
-        said = any(each["name"] == name and each.get("vmhost") for each in self._params["vms"])
-        default = (
-            (self._params.get("defaults") or {}).get("vmhost") or self._params.get("vmhost") or self._params.get("url")
-        )
-        return "said by the task" if said or default else "the only candidate"
-
-    def _read_again(self, opened: _Open) -> None:
-        try:
-            opened.host = _found(opened, opened.target.owner or "", opened.target.project or "")
-        except errors.TenantryError:
-            # The host went away in the middle: what was read before is the last that is known.
-            return
-
-    def _view(
-        self,
-        opened: _Open,
-        wanted: vm.Wanted,
-        predicted: Mapping[tuple[str, str], Mapping[str, Any] | None],
-    ) -> Mapping[str, Any] | None:
-        key = (opened.target.name, wanted.name)
-        if key in predicted:
-            return predicted[key]
-        instance = opened.host.instances.get(wanted.name) if opened.host else None
-        if opened.host is None or instance is None:
-            return None
-        return view.vm(instance, opened.target.name, opened.host.project.name, opened.host.volumes)
 
     def close(self) -> None:
         """Give connections back."""
-        for opened in self._hosts.values():
-            if opened.port:
-                opened.port.close()
+        self._fleet.close()
 
 
-def _found(opened: _Open, owner: str, project_name: str) -> Host:
-    port = opened.port
-    if port is None:
-        raise errors.Unreachable(f"{opened.target.name}: not connected", "run again")
-    reader = Reader(port)
-    missing = [name for name in _NEEDED if not port.server.has(name)]
-    if missing:
-        raise errors.Unsupported(
-            f"{opened.target.name}: LXD {port.server.version} lacks the API extension {missing[0]}",
-            "LXD 5.0 or newer, or Incus, is needed",
-        )
-    project = _owned(reader, opened.target, owner, project_name)
-    instances = _settled(port, reader, project_name, owner, opened.wanted)
-    entry = opened.target.entry
-    host = Host(
-        name=opened.target.name,
-        owner=owner,
-        project=project,
-        server=port.server,
-        instances=instances,
-        volumes={},
-        default_storage_pool=entry.default_storage_pool if entry else None,
-        default_network=entry.default_network if entry else None,
-    )
-    return _with_needed(reader, host, opened.wanted)
+def _by_host(sited: Iterable[Sited]) -> dict[str, list[vm.Wanted]]:
+    wanted: dict[str, list[vm.Wanted]] = {}
+    for each in sited:
+        if each.host is not None:
+            wanted.setdefault(each.host, []).append(each.wanted)
+    return wanted
 
 
-def _owned(reader: Reader, target: targets.Target, owner: str, name: str) -> Project:
-    project = reader.project(name)
-    if project is None:
-        raise errors.NotFound(f"{target.name}: project {name} is not there", "make it with tenantry.lxd.lxd_project")
-    if project.owner != owner:
-        whose = f"belongs to {project.owner}" if project.owner else "carries no owner's mark"
-        raise errors.NotOwned(
-            f"{target.name}: project {name} {whose}, and we are {owner}; no VM is made in it",
-            "choose a project of our own, or let the admin hand it over with lxd_project adopt: true",
-        )
-    return project
-
-
-def _settled(port: Port, reader: Reader, project: str, owner: str, wanted: Sequence[vm.Wanted]) -> dict[str, Instance]:
-    """The project's instances, once no other run is in the middle of making one of ours."""
-    instances = {instance.name: instance for instance in reader.instances(project)}
-    names = {each.name for each in wanted}
-    half = [name for name in names & set(instances) if not instances[name].whole and instances[name].owner == owner]
-    if not half:
-        return instances
-    for operation in reader.running_operations(project):
-        urls = [url for urls in (operation.get("resources") or {}).values() for url in urls]
-        if any(url.split("?")[0].rsplit("/", 1)[-1] in half for url in urls):
-            try:
-                operations.finish(port, Answer(None, None, operation["id"]), _OTHERS_CREATE, ", ".join(half))
-            except (errors.OperationFailed, errors.Lost):
-                continue
-    return {instance.name: instance for instance in reader.instances(project)}
-
-
-def _with_needed(reader: Reader, host: Host, wanted: Sequence[vm.Wanted]) -> Host:
-    need = needs(wanted, host)
-    project = host.project.name
-    listings = None
-    if need.listings:
-        listings = Listings(
-            networks=tuple(reader.networks(project)),
-            pools=tuple(reader.pools()),
-            profiles={body["name"]: body for body in reader.profiles(project)},
-            images=tuple(reader.images(project)),
-        )
-    pools = need.pools
-    if pools is None or (listings and len(listings.pools) == 1):
-        # With a single pool a disk needs no word about it.
-        pools = frozenset(pool.name for pool in (listings.pools if listings else reader.pools()))
-    volumes = {}
-    for pool in sorted(pools):
-        try:
-            volumes.update({(pool, volume.name): volume for volume in reader.volumes(project, pool)})
-        except errors.NotFound:
-            # A pool that isn't there is said by name with the disk that asks for it.
-            continue
-    return dataclasses.replace(host, listings=listings, volumes=volumes)
-
-
-def _unread(target: targets.Target) -> Host:
-    project = Project(target.project or "", "", {}, ())
-    return Host(target.name, target.owner or "", project, Server.of({}), {}, {}, unread=True)
-
-
-def _known(opened: _Open) -> Host:
-    return opened.host or _unread(opened.target)
-
-
-def _raise_all(failed: Sequence[errors.TenantryError]) -> None:
-    """Every VM's refusal at once, so that a list is put right in one go."""
-    if not failed:
-        return
-    first = failed[0]
-    if len(failed) == 1:
-        raise first
-    said = "; ".join(error.message for error in failed)
-    raise type(first)(f"{len(failed)} VMs are refused: {said}", first.hint, refused=[str(error) for error in failed])
-
-
-def _predicted(plan: Plan) -> dict[tuple[str, str], Mapping[str, Any] | None]:
-    return {(change.host, change.name): change.after for change in plan.changes if change.kind == "VM"}
-
-
-def _failed(group: str, error: errors.TenantryError) -> dict[str, Any]:
-    host, _slash, name = group.rpartition("/")
-    return {"name": name, "vmhost": host, "msg": error.message, "code": error.code, "hint": error.hint}
+def _tuple(said: Optional[Sequence[str]]) -> Optional[tuple[str, ...]]:
+    return None if said is None else tuple(said)

@@ -142,11 +142,24 @@ RUNNING: list[Any] = [
     ({"disks": [{}, {"name": "log", "size": "1MiB"}]}, ["device log"], []),
     ({"disks": [{}, {"name": "data", "size": "9MiB"}]}, [], ["size of disk data"]),
     ({"disks": [{}, {"name": "data", "state": "absent"}]}, ["device data"], []),
-    ({"interfaces": [{"network": "br0", "ipv4": "none"}]}, ["device eth0"], []),
+    ({"interfaces": [{"network": "br0", "ipv4": "none", "ipv4_filter": True}]}, ["device eth0"], []),
     ({"interfaces": [{"network": "br1"}]}, [], ["device eth0"]),
     ({"interfaces": [{"name": "lan", "network": "br1"}]}, ["device lan"], []),
-    ({"interfaces": [{"name": "eth0", "state": "absent"}]}, [], ["device eth0"]),
-    ({"devices": {"tpm": {"type": "tpm"}}}, ["device tpm"], []),
+    ({"interfaces": [{"name": "eth0", "state": "absent"}]}, ["device eth0"], []),
+    # One that waits holds nothing else back.
+    (
+        {"interfaces": [{"network": "br0", "boot": 5}, {"network": "br1"}], "tags": ["a"]},
+        ["user.tenantry.tags, device eth1"],
+        ["device eth0"],
+    ),
+    # LXD 5.0 has no slot for an interface whose name isn't the last.
+    ({"interfaces": [{"name": "a", "network": "br1"}]}, [], ["device a"]),
+    (
+        {"interfaces": [{"name": "z", "parent": "e0", "type": "macvlan"}, {"network": "br1"}]},
+        ["device eth1, device z"],
+        [],
+    ),
+    ({"devices": {"tpm": {"type": "tpm"}}}, [], ["device tpm"]),
     ({"boot": "network"}, [], ["device eth0"]),
     ({"memory": "2GiB", "tags": ["a"]}, ["user.tenantry.tags"], ["limits.memory"]),
 ]
@@ -189,6 +202,12 @@ def test_what_stops_anyway_is_mended_whole(
     world.carry_out(plan)
     assert world.instances["vm"]["status"] == "Stopped"
     assert planned(world, state="stopped", **said) == vm_plan.Planned()
+
+
+def test_a_running_vm_has_no_slot_for_an_interface_beside_one_that_goes() -> None:
+    world = World([body(status="Running", devices=WITH_DATA)], [volume()])
+    plan = planned(world, interfaces=[{"state": "absent"}, {"network": "br1"}])
+    assert sentences(plan) == ["update VM vm: device eth0"] and plan.waiting == ("device eth1",)
 
 
 def test_restarted_mends_between_stop_and_start() -> None:

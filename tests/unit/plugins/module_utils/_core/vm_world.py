@@ -85,7 +85,11 @@ class World:
     def host(self, **changes: Any) -> Host:
         """What a run reads of it."""
         listings = Listings(
-            networks=(Network("br0", "bridge", True, {}), Network("br1", "bridge", True, {})),
+            networks=(
+                Network("br0", "bridge", True, {}),
+                Network("br1", "bridge", True, {}),
+                Network("e0", "physical", False, {}),
+            ),
             pools=(StoragePool("default", "dir", "Created"), StoragePool("fast", "dir", "Created")),
             profiles={"big": BIG, "default": {"name": "default", "config": {}, "devices": {}}},
             images=(Image("f" * 64, "virtual-machine", ("debian",), False, "x86_64", {}),),

@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether it was the project's limits that refused a write: LXD 5.0 answers 500 and a sentence, so its figures tell."""
+
+from __future__ import annotations
+
+from .._core import errors
+from .._core.plan import Request
+from .._core.units import shown_size
+from .port import Port
+from .reader import Reader
+
+
+def told(port: Port, request: Request, failure: errors.OperationFailed) -> errors.TenantryError:
+    """The failure, or NoRoom with the limit that leaves too little for what the request takes of it."""
+    if not request.takes or not request.project or not port.server.has("project_usage"):
+        return failure
+    state = Reader(port).project_state(request.project)
+    for kind, count in request.takes.items():
+        limit, used = state.get(kind, {}).get("Limit", -1), state.get(kind, {}).get("Usage", 0)
+        if 0 <= limit < used + count:
+            key = f"limits.{kind}"
+            return errors.NoRoom(
+                f"project {request.project}: {key} is {_shown(kind, limit)}, {_shown(kind, used)} are promised, and "
+                f"{_shown(kind, count)} more were asked; another run may have been faster",
+                "make VMs smaller or fewer, or have the admin raise it: cpu_overcommit, memory_overcommit of "
+                "tenantry.lxd.lxd_vmhost, or limits of tenantry.lxd.lxd_project",
+                limit=key,
+                most=limit,
+                used=used,
+                asked=count,
+            )
+    return failure
+
+
+def _shown(kind: str, count: int) -> str:
+    return shown_size(count) if kind in ("memory", "disk") else str(count)
