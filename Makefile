@@ -17,15 +17,21 @@ export PIP_CACHE_DIR := $(CURDIR)/$(BUILD)/cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help setup setup-tests packages test lint demo clean
+.PHONY: help setup setup-tests packages test lint demo bench clean
 help:
 	@echo "make demo    register a throwaway LXD of its own as a VM host, compose a VM on it, see it run"
 	@echo "make test    every check and every test"
 	@echo "make lint    the checks that need no server: seconds"
+	@echo "make bench   what a run costs, against what else does the same; WRITE=1 puts it into docs/benchmarks.md"
 	@echo "make clean   leave nothing behind, no process either"
 
 demo: setup packages
 	$(SUDO) env PYTHONPYCACHEPREFIX=$(CURDIR)/$(BUILD)/lxd/pycache $(VENV)/bin/python -m tests.demo
+
+# About ten minutes; on a machine that does nothing else.
+bench: setup packages
+	$(SUDO) env PYTHONPATH=$(CURDIR)/$(BUILD)/collections PYTHONPYCACHEPREFIX=$(CURDIR)/$(BUILD)/lxd/pycache \
+	  PIP_CACHE_DIR=$(PIP_CACHE_DIR) $(VENV)/bin/python -m tests.bench $(if $(WRITE),--write) $(BENCH)
 
 test: setup-tests packages
 	$(VENV)/bin/nox --parallel auto --tags static units hosts sanity
@@ -61,6 +67,6 @@ $(LINK):
 	ln -sfn ../../../.. $@
 
 clean:
-	if [ -d $(BUILD)/lxd ]; then $(SUDO) $(BED) down && $(SUDO) rm -rf $(BUILD)/lxd $(BUILD)/demo; fi
+	if [ -d $(BUILD)/lxd ]; then $(SUDO) $(BED) down && $(SUDO) rm -rf $(BUILD)/lxd $(BUILD)/demo $(BUILD)/bench; fi
 	rm -rf $(BUILD) .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
