@@ -254,7 +254,7 @@ def test_never_more_is_promised_than_the_policy_allows(world: Any, strategy: str
     raw, wanted = world
     found = run(raw, wanted, strategy)
     after = applied(raw, wanted, found)
-    for before, now in zip(raw, after, strict=True):
+    for before, now in zip(raw, after):
         was = use(before)
         for key, (promised, bound) in use(now).items():
             # A host may have been promised out before: then nothing is added to it. What is used and not promised is
