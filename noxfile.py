@@ -235,5 +235,5 @@ for _core, _python in MATRIX.items():
 def integration(session: nox.Session) -> None:
     """Everything that needs a server, against a real LXD: a daemon for each worker, a file's tests on one of them."""
     # Each play is a Python start that keeps one core busy; the daemon next to it wants little.
-    workers = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+    workers = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
     session.run("pytest", "tests/integration", *workers, "--durations=15", *session.posargs)
