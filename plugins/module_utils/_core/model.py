@@ -131,6 +131,7 @@ class Instance:
     expanded_devices: Mapping[str, Mapping[str, str]]
     profiles: tuple[str, ...]
     last_used_at: str
+    created_at: str = ""
     ephemeral: bool = False
     state: Mapping[str, Any] | None = None
 
@@ -150,6 +151,7 @@ class Instance:
             expanded_devices=_map(body, "expanded_devices"),
             profiles=_tuple(body, "profiles"),
             last_used_at=body.get("last_used_at") or "",
+            created_at=body.get("created_at") or "",
             ephemeral=bool(body.get("ephemeral")),
             state=body.get("state"),
         )

@@ -138,7 +138,7 @@ def _made(wanted: Wanted, host: Host, policy: Policy) -> tuple[Change, ...]:
         made=_path(wanted.name),
         deadline=900,
         tries=3 if wanted.image else 1,
-        takes=_takes(new.instance),
+        takes=_takes(host, new.instance),
     )
     steps = (create, *_locked(new.instance, host))
     as_made = shown_vm(new.instance, host.name, host.project.name, vm_volumes.as_planned(wanted, host))
@@ -149,12 +149,15 @@ def _made(wanted: Wanted, host: Host, policy: Policy) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def _takes(instance: Instance, before: Instance | None = None) -> dict[str, int]:
-    """What of the project's limits it takes, or takes more than before."""
+def _takes(host: Host, instance: Instance, before: Instance | None = None) -> dict[str, int]:
+    """What of the project's limits, where it has them, it takes, or takes more than before."""
     then, now = promised_to(instance), promised_to(before) if before else None
     cpu = (then.cores or 0) - ((now.cores or 0) if now else 0)
     memory = (then.memory or 0) - ((now.memory or 0) if now else 0)
-    return {kind: count for kind, count in (("cpu", cpu), ("memory", memory)) if count > 0}
+    limits = host.project.config
+    return {
+        kind: count for kind, count in (("cpu", cpu), ("memory", memory)) if count > 0 and limits.get(f"limits.{kind}")
+    }
 
 
 def _unlocked(body: dict[str, Any]) -> dict[str, Any]:
@@ -224,7 +227,7 @@ def _update(body: vm_edits.Body, now: Instance, wanted: Wanted, host: Host) -> l
         host.project.name,
         body=body.put_body(),
         expect=vm_edits.put_fields(now),
-        takes=_takes(body.instance, now),
+        takes=_takes(host, body.instance, now),
     )
     volumes = {**host.volumes, **vm_volumes.as_planned(wanted, host)}
     before = shown_vm(now, host.name, host.project.name, host.volumes)

@@ -38,6 +38,7 @@ def apply(port: Port, request: Request, made: Mapping[str, Any]) -> None:
     for attempt in range(max(request.tries, _READINGS if request.expect is not None else 1)):
         try:
             _send(port, ready)
+            _take_back(port, ready)
             return  # noqa: TRY300 (the else would be at the loop's other end)
         except errors.NotTrusted as refused:
             refused.hint = ready.hint or refused.hint
@@ -48,6 +49,14 @@ def apply(port: Port, request: Request, made: Mapping[str, Any]) -> None:
             failure.hint = failure.hint or request.hint
             ready = _next_try(port, request, ready, made, failure, attempt + 1 >= request.tries)
     raise errors.Stale(f"{'/'.join(request.path)}: it kept changing meanwhile", "run again")
+
+
+def _take_back(port: Port, made: Request) -> None:
+    """Undo a create that is beyond the project's limits all the same: it was made a moment ago, and never started."""
+    refusal = quota.overdrawn(port, made) if made.method == "POST" else None
+    if refusal is not None:
+        _send(port, Request("DELETE", made.made, made.project))
+        raise refusal
 
 
 def _next_try(

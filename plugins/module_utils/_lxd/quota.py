@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .._core import errors
 from .._core.plan import Request
+from .._core.promise import promised_to
 from .._core.units import shown_size
 from .port import Port
 from .reader import Reader
@@ -32,6 +33,37 @@ def told(port: Port, request: Request, failure: errors.OperationFailed) -> error
                 asked=count,
             )
     return failure
+
+
+def overdrawn(port: Port, request: Request) -> errors.NoRoom | None:
+    """Why what was just made must go again; None where it may stay.
+
+    LXD 5.0 looks at its limits before it makes an instance, and not again: two creates at the same moment both pass.
+    The instances of the project in the order in which they were made say which of them are beyond the limit: whoever
+    was made later always sees those before, so that of any number of runs each takes back what is its own, and no more.
+    """
+    if not request.takes or not request.project or not request.made or not port.server.has("project_usage"):
+        return None
+    reader = Reader(port)
+    state = reader.project_state(request.project)
+    for kind in request.takes:
+        limit, used = state.get(kind, {}).get("Limit", -1), state.get(kind, {}).get("Usage", 0)
+        if not 0 <= limit < used:
+            continue
+        sum_of = 0
+        for instance in sorted(reader.instances(request.project), key=lambda each: (each.created_at, each.name)):
+            promise = promised_to(instance)
+            sum_of += (promise.cores if kind == "cpu" else promise.memory) or 0
+            if instance.name == request.made[-1] and sum_of > limit:
+                return errors.NoRoom(
+                    f"project {request.project}: limits.{kind} is {_shown(kind, limit)}; another run was faster by a "
+                    "moment, and LXD let both through, so that this one was taken back",
+                    "make VMs smaller or fewer, or have the admin raise the limit",
+                    limit=f"limits.{kind}",
+                    most=limit,
+                    used=used,
+                )
+    return None
 
 
 def _shown(kind: str, count: int) -> str:
