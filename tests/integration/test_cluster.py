@@ -311,7 +311,7 @@ def test_the_pin_holds_for_every_member(clustered: Tenant, cluster: Cluster) -> 
 def test_machines_are_the_members_with_what_each_has(clustered: Tenant, cluster: Cluster, group: str) -> None:
     port = port_to(clustered, cluster.urls)
     with cluster.requests() as seen:
-        found = machines(Reader(port))
+        found = machines(Reader(port), Reader(port).pools())
     assert [each.member for each in found] == MEMBERS
     assert [each.status for each in found] == ["Online"] * 3
     assert [each.architecture for each in found] == ["x86_64"] * 3
@@ -326,7 +326,7 @@ def test_machines_are_the_members_with_what_each_has(clustered: Tenant, cluster:
     for status in ("Online", "Offline"):
         cluster.awaits("m2", status)
         began = time.monotonic()
-        found = machines(Reader(port))
+        found = machines(Reader(port), Reader(port).pools())
         assert time.monotonic() - began < PATIENCE
         assert [bool(each.resources) for each in found] == [True, False, True]
         assert [each.status for each in found] == ["Online", status, "Online"]

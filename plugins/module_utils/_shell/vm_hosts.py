@@ -233,10 +233,10 @@ def _settled(port: Port, reader: Reader, opened: Opened) -> dict[str, Instance]:
 
 def _with_room(reader: Reader, host: Host) -> Host:
     host = _with_listings(reader, host)
-    if host.machines:
+    if host.machines or host.listings is None:
         return host
     state = reader.project_state(host.project.name) if host.server.has("project_usage") else {}
-    return dataclasses.replace(host, machines=machines(reader), state=state)
+    return dataclasses.replace(host, machines=machines(reader, host.listings.pools), state=state)
 
 
 def _with_listings(reader: Reader, host: Host) -> Host:

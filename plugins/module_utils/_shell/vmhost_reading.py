@@ -44,7 +44,7 @@ def foreseen(reader: Reader, name: str, owner: str) -> Found:
 
 def _around(reader: Reader, project: Project, seen_from: str) -> Found:
     members = tuple(reader.members())
-    found = machines.machines(reader, members)
+    found = machines.machines(reader, reader.pools(), members)
     return Found(
         reader.server,
         project=project,
