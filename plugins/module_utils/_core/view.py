@@ -49,6 +49,20 @@ def vm(
     }
 
 
+def row(
+    instance: Instance,
+    vmhost: str,
+    project: str,
+    owner: str | None,
+    volumes: Mapping[tuple[str, str], Volume] | None = None,
+) -> dict[str, Any]:
+    """One VM as it was read, and whether it is enlisted: not composed by us, who are `owner`.
+
+    Of one on a member that doesn't answer nobody can tell.
+    """
+    return {**vm(instance, vmhost, project, volumes), "enlisted": None if instance.lost else instance.owner != owner}
+
+
 def cores(limit: str | None) -> int | None:
     """How many; a VM without a limit has one."""
     if not limit:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
+from .._access import targets
 from .._core import errors, server, server_plan, server_settings
 from .._core.model import Server
 from .._core.plan import Plan
@@ -18,7 +19,6 @@ from .._core.server_pools import SOURCE, is_device
 from .._host import block, listening
 from .._lxd import server_reading
 from .._lxd.port import Port
-from . import targets
 from .carry_out import Means, Outcome
 
 

@@ -10,12 +10,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._access.targets import Target
 from .._core import errors
 from .._core.tenant_pair import Pair, facts
 from .._core.trust_command import revoke_command
 from .._lxd.reader import Reader
 from .._registry import file_store
-from .targets import Target
 from .tenant_files import described
 
 

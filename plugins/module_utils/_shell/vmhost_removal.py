@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from .._access import targets
 from .._core import errors, vm, vm_plan, vmhost, vmhost_files
 from .._core.plan import Change, Plan, Prove
 from .._core.trust_command import revoke_command
@@ -19,7 +20,6 @@ from .._lxd.port import Port
 from .._lxd.reader import Reader
 from .._pki import pem
 from .._registry import file_store
-from . import targets
 from .carry_out import Means, Outcome
 from .vm_results import failed_vm
 from .vmhost import row_of
