@@ -106,6 +106,20 @@ class Site:
             process.stdin = None
         return process
 
+    def call(
+        self, module: str, options: Mapping[str, Any], vmhost: str, *, check: bool = False, fails: bool = False
+    ) -> dict[str, Any]:
+        """What a module's process says; an unexpected outcome fails the test with it."""
+        about_run = {"_ansible_check_mode": check, "_ansible_diff": True}
+        process = self.start_module(module, {**options, **about_run}, vmhost)
+        said, complaint = process.communicate(timeout=600)
+        if not said.lstrip().startswith("{"):
+            raise AssertionError(f"{module} said no result:\n{said}{complaint}")
+        result = dict(json.loads(said))
+        if bool(result.get("failed")) != fails:
+            raise AssertionError(f"{module} {'did not fail' if fails else 'failed'}:\n{json.dumps(result, indent=2)}")
+        return result
+
     def play(
         self,
         tasks: Sequence[Mapping[str, Any]] | str | Path,
