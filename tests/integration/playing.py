@@ -120,6 +120,21 @@ class Site:
             raise AssertionError(f"{module} {'did not fail' if fails else 'failed'}:\n{json.dumps(result, indent=2)}")
         return result
 
+    def inventory(
+        self, *words: str, environment: Mapping[str, str] | None = None, timeout: int = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """An ansible-inventory run over the whole inventory directory; `words` say what it is to tell."""
+        return subprocess.run(
+            [str(Path(sys.executable).parent / "ansible-inventory"), "-i", "inventory", *words],
+            cwd=self.root,
+            env=self._environment(self.root / "results.jsonl", environment or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
     def play(
         self,
         tasks: Sequence[Mapping[str, Any]] | str | Path,

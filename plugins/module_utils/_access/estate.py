@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, Union
 
-from .._core import errors, view
+from .._core import errors, view, vmhost_view
 from .._lxd.reader import Reader
 from . import targets
 
@@ -45,6 +45,11 @@ def vms(to: targets.Target, reader: Reader, addresses: bool) -> list[dict[str, A
     project = demanded_project(to)
     found = reader.instances(project, state=addresses)
     return [view.row(each, to.name, project, to.owner) for each in found if not each.moving]
+
+
+def whole(to: targets.Target, reader: Reader, addresses: bool) -> dict[str, Any]:
+    """The server and the instances of the tracked project: two requests, and in a cluster a third for its members."""
+    return {"vms": vms(to, reader, addresses), "server": vmhost_view.server(reader.server, reader.members())}
 
 
 def demanded_project(to: targets.Target) -> str:
