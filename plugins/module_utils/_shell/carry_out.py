@@ -22,6 +22,7 @@ from .._core.plan import (
     MoveFile,
     Plan,
     Prove,
+    Publish,
     RemoveFile,
     Request,
     Step,
@@ -45,7 +46,7 @@ class Means:
     """What carrying out needs beyond the plan.
 
     A port for each VM host, the claims that can be shown, how many groups at once on each host, how to encrypt a file,
-    whom to tell how far it is, and what is waited for afterwards: from the outcome to what failed, by group.
+    whom to tell how far it is, what is waited for afterwards (from the outcome to what failed, by group), who pushes.
     """
 
     ports: Mapping[str, Port] = dataclasses.field(default_factory=dict)
@@ -54,6 +55,7 @@ class Means:
     seal: Callable[[str], str] | None = None
     progress: Progress = dataclasses.field(default_factory=Progress)
     after: Callable[[Outcome], Mapping[str, errors.TenantryError]] | None = None
+    publish: Callable[[Publish], None] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +154,8 @@ def _step(step: Step, change: Change, means: Means, made: dict[str, Any]) -> Non
         made.update(_key_pair(step))
     elif isinstance(step, Prove):
         means.claims[step.claim](step.about, made)
+    elif isinstance(step, Publish) and means.publish is not None:
+        means.publish(step)
 
 
 def _content(step: WriteFile, means: Means, made: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from ansible.module_utils.basic import AnsibleModule
 from .._core import errors
 from .._core.plan import shown
 from .._lxd.reader import Reader
-from . import run, targets
+from . import expiry_notices, run, targets
 
 JMESPATH_IMPORT_ERROR: ImportError | None = None
 try:
@@ -38,6 +38,8 @@ def look(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk = l
     """Read every host that the task names, and end the module with the rows under `plural`."""
     # This process ends with what it read. Over a thousand hosts, looking for garbage among it is a tenth of the work.
     gc.disable()
+    for notice in expiry_notices.notices(module.params):
+        module.warn(notice)
     try:
         hosts = _hosts(module.params)
         with ThreadPoolExecutor(max_workers=min(_AT_ONCE, max(1, len(hosts)))) as workers:
