@@ -254,7 +254,8 @@ def test_every_play_warns_once_and_an_expired_one_is_renewed_by_the_admin(estate
     put(folder, over)
     looked = estate.site.run("lxd_vm_info", {})["vms"]
     assert "expired" in looked[0]["error"]["msg"] and "rotate_certs.yml" in looked[0]["error"]["hint"]
-    refused = estate.site.run("lxd_vm_compose", {"vmhost": "kvm-01", "vms": []}, fails=True)
+    one = [{"name": "web-1", "state": "present", "image": "micro"}]
+    refused = estate.site.run("lxd_vm_compose", {"vmhost": "kvm-01", "vms": one}, fails=True)
     assert refused["code"] == "invalid" and "rotate_certs.yml" in refused["hint"]
     played = estate.play("rotate_certs")
     new = fingerprint((folder / "client.crt").read_text())

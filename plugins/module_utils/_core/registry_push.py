@@ -51,6 +51,11 @@ def plan(name: str, files: Iterable[File], remote: str, branch: str, tip: str) -
     return Plan((Change("commit", "registry of", name, (step,), before, after, detail),))
 
 
+def foreseen(name: str, remote: str) -> Change:
+    """The commit of a folder that an earlier task of a check-mode run would have written."""
+    return Change("commit", "registry of", name, detail=f"its new folder, pushed to {remote}")
+
+
 def _verb(file: File) -> str:
     if file.ours is None:
         return "remove"

@@ -63,7 +63,8 @@ class RegistryPushJob:
             files = [registry_push.File(f.path, f.ours, f.base, theirs.get(f.path)) for f in files]
         name = ", ".join(self._names)
         found = registry_push.plan(name, files, repository.remote, repository.branch, tip)
-        return Plan(found.changes, unverified=missing)
+        coming = () if found.changes or not missing else (registry_push.foreseen(name, repository.remote),)
+        return Plan((*found.changes, *coming), unverified=missing)
 
     def _texts(self) -> Iterator[tuple[str, str | None]]:
         """Every file of ours by its path in the repository, and what it holds."""
