@@ -68,6 +68,12 @@ options:
       - Seconds for one request. Waiting for LXD's operations has its own limits.
     type: int
     default: 30
+  warn_within:
+    description:
+      - A certificate that this task uses and that ends within so many days is warned of, once for each VM host.
+      - Unsaid, it is E(LXD_WARN_WITHIN). V(0) warns of none. One that has ended is an error.
+    type: int
+    default: 30
 """
 
     PROJECT = r"""

@@ -64,6 +64,7 @@ def _files(folder: str, read_text: ReadText) -> dict[str, str]:
     names = {
         "certificate": file_store.CERTIFICATE_FILE,
         "next_certificate": file_store.NEXT_CERTIFICATE_FILE,
+        "old_certificate": file_store.OLD_CERTIFICATE_FILE,
         "server_cert": file_store.SERVER_CERTIFICATE_FILE,
         "next_private_key": file_store.NEXT_KEY_FILE,
     }

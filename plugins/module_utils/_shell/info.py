@@ -15,7 +15,7 @@ from .._access import estate, targets
 from .._core import errors
 from .._core.plan import shown
 from .._lxd.reader import Reader
-from . import run
+from . import expiry_notices, run
 
 JMESPATH_IMPORT_ERROR: ImportError | None = None
 try:
@@ -34,6 +34,8 @@ def look(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk = l
     """Read every host that the task names, and end the module with the rows under `plural`."""
     # This process ends with what it read. Over a thousand hosts, looking for garbage among it is a tenth of the work.
     gc.disable()
+    for notice in expiry_notices.notices(module.params):
+        module.warn(notice)
     try:
         rows = _read(module.params, read, on_disk)
         if module.params["strict"]:
