@@ -56,13 +56,17 @@ LAYERS: Mapping[str, Layer] = {
     # urllib3 is what requests pins a certificate with.
     "_lxd": layer("_lxd _core", "pylxd requests urllib3"),
     "_pki": layer("_pki _core", "cryptography"),
+    # The machine that a module runs on: its files and programs.
+    "_host": layer("_host _core"),
     # PyYAML is a part of ansible-core; a host that only runs a module may lack it.
     "_registry": layer("_registry _core", "yaml"),
-    "_shell": layer("_shell _lxd _pki _registry _core", "ansible jmespath"),
+    # Who to talk to, as whom, pinned to what: everything between the registry and an open port.
+    "_access": layer("_access _lxd _pki _registry _core"),
+    "_shell": layer("_shell _access _lxd _pki _registry _host _core", "ansible jmespath"),
     "modules": layer("_shell _core", "ansible"),
     "action": layer("_lxd _registry _core _pki", "ansible"),
-    "inventory": layer("_lxd _registry _core _pki", "ansible"),
-    "connection": layer("_lxd _registry _core _pki", "ansible"),
+    "inventory": layer("_access _lxd _registry _core _pki", "ansible"),
+    "connection": layer("_access _lxd _registry _core _pki", "ansible"),
     # What action plugins share that is no decision: the terminal.
     "plugin_utils": layer(packages="ansible"),
     "doc_fragments": layer(),

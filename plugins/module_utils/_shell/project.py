@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from .._access import targets
 from .._core import errors, project, project_plan, project_view
 from .._core.exposure import exposure
 from .._core.model import Project, Server
@@ -17,7 +18,6 @@ from .._core.project_found import Found, Profile
 from .._lxd.port import Port
 from .._lxd.reader import Reader
 from .._pki import pem
-from . import targets
 from .carry_out import Means, Outcome
 
 _ADMIN = "the admin's authority is needed: url: unix: on the host with become: true, or an admin certificate"

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._access.targets import Target
 from .._core import errors
 from .._core.orphans import orphaned, view
 from .._core.tenant_pair import Pair, facts
@@ -17,7 +18,6 @@ from .._lxd.reader import Reader
 from .._pki.subject import owner_of
 from .._registry import file_store
 from .info import ReadHost
-from .targets import Target
 from .tenant_files import described
 
 _FACTS = (

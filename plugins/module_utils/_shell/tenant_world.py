@@ -10,6 +10,8 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
+from .._access import targets
+from .._access.requirements import need_cryptography
 from .._core import errors
 from .._core.model import Project, TrustEntry
 from .._core.tenant_pair import Found, Known, Pair, Wanted, is_yet_to_come
@@ -18,8 +20,6 @@ from .._lxd.port import Port
 from .._lxd.reader import Reader
 from .._pki import key_pair, pem
 from .._pki.trust_token import TrustToken
-from . import targets
-from .requirements import need_cryptography
 from .tenant_files import Keys, Read, described
 
 _NOT_YET = (

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._access.targets import Target
 from .._core import errors, vacancy
 from .._core.model import Project
 from .._lxd.reader import Reader
-from .targets import Target
 
 _DEFAULT = "default"
 

@@ -10,6 +10,8 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from .._access import estate
+from .._access.targets import Target
 from .._core import errors, vmhost, vmhost_view
 from .._core.model import OWNER, Project, TrustEntry, Volume
 from .._core.tenant_pair import facts
@@ -18,7 +20,6 @@ from .._lxd import machines
 from .._lxd.reader import Reader
 from .._pki import pem
 from .._registry import entries
-from .targets import Target
 from .tenant_files import described
 
 
@@ -44,7 +45,7 @@ def foreseen(reader: Reader, name: str, owner: str) -> Found:
 
 def _around(reader: Reader, project: Project, seen_from: str) -> Found:
     members = tuple(reader.members())
-    found = machines.machines(reader, members)
+    found = machines.machines(reader, reader.pools(), members)
     return Found(
         reader.server,
         project=project,
@@ -88,13 +89,12 @@ def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
     """One row: the VM host as it is now; to the admin on it also before there is a project."""
     if not to.project and to.local:
         return [vmhost_view.whole(to.name, {}, Found(reader.server, members=tuple(reader.members()), admin=True), None)]
-    if not to.project:
-        raise errors.Invalid(f"{to.name}: no project is said", "say project, or register the VM host")
+    project = estate.demanded_project(to)
     certificate = "" if to.local else to.connection.certificate
     entry = trust_entry(reader, certificate)
-    found = dataclasses.replace(read(reader, to.name, to.project), restricted=entry.restricted if entry else None)
+    found = dataclasses.replace(read(reader, to.name, project), restricted=entry.restricted if entry else None)
     data: Mapping[str, Any] = entries.data_of(to.entry) if to.entry else {}
-    said = {"project": to.project, "owner": to.owner, "urls": list(to.connection.urls)}
+    said = {"project": project, "owner": to.owner, "urls": list(to.connection.urls)}
     return [vmhost_view.whole(to.name, {**data, **said}, found, certificate_of(certificate))]
 
 
