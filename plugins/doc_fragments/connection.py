@@ -46,7 +46,7 @@ options:
       - A key with a passphrase is refused.
       - Without O(vmhost), E(LXD_CLIENT_KEY) is used. For hosts of the registry whose folder has no C(client.key),
         E(LXD_CLIENT_KEY_DIR) names a directory that holds C(<host>.key), or E(LXD_CLIENT_KEYS) is a JSON map of
-        host names to PEM texts.
+        host names to PEM texts, or the path of one.
     type: str
   server_cert:
     description:

@@ -16,6 +16,10 @@ from typing import Any
 
 import ansible_runner
 import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import carry_out
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.registry_push import RegistryPushJob
@@ -24,6 +28,8 @@ from tests.integration.interpreters import host_pythons
 from tests.integration.playing import COLLECTIONS, Site
 from tests.integration.test_roles import Estate
 from tests.lxd.daemon import Daemon
+from tests.published import COLLECTIONS as AWX_COLLECTIONS
+from tests.published import unpacked
 
 # What AWX sets for every job; it is how a checkout is known to end with it.
 AWX = {"AWX_HOST": "https://awx.example.com", "AWX_PRIVATE_DATA_DIR": "/runner", "JOB_ID": "1"}
@@ -248,3 +254,102 @@ def test_what_is_refused(checkout: Path, bare: Path) -> None:
     missing = pushed(checkout, vmhosts=["kvm-09"]).plan()
     assert "nothing of it to commit" in missing.unverified[0].message
     assert names(bare) == ["README"]
+
+
+# What is loaded into AWX
+
+
+AWX_FOLDER = Path(__file__).resolve().parents[2] / "extensions" / "awx"
+OPTIONS = {"tenantry_scm_url": "git@git.example.com:vmhosts.git", "tenantry_image": "registry.example.com/ee:1"}
+
+
+def loaded(name: str) -> Any:
+    """A file of extensions/awx as ansible-playbook reads it."""
+    return DataLoader().load_from_file(str(AWX_FOLDER / name), trusted_as_template=True)
+
+
+@pytest.fixture(scope="module")
+def calls() -> list[tuple[str, dict[str, Any]]]:
+    """Every call of a module of awx.awx that load.yml would make, as module and options."""
+    (play,) = loaded("load.yml")
+    variables = {**play["vars"], **loaded("objects.yml"), **OPTIONS, "omit": "(left out)"}
+    found: list[tuple[str, dict[str, Any]]] = []
+    for task in play["tasks"]:
+        for module in (key for key in task if key.startswith("awx.awx.")):
+            templar = Templar(DataLoader(), variables=variables)
+            for item in templar.template(task["loop"]):
+                templar.available_variables = {**variables, "item": item}
+                said = {key: templar.template(value) for key, value in task[module].items()}
+                found.append((module, {key: value for key, value in said.items() if value != variables["omit"]}))
+    return found
+
+
+@pytest.fixture(scope="module")
+def documented(calls: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """The options of those modules as the published collection documents them."""
+    unpacked("awx/awx")
+    command = [
+        str(Path(sys.executable).with_name("ansible-doc")),
+        "-t",
+        "module",
+        "--json",
+        *{name for name, _ in calls},
+    ]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(AWX_COLLECTIONS)}
+    said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    found = json.loads(said.stdout)
+    return {name: found[name]["doc"]["options"] for name in found}
+
+
+def test_every_call_is_one_that_awx_awx_takes(
+    calls: list[tuple[str, dict[str, Any]]], documented: dict[str, Any]
+) -> None:
+    kept = ("type", "elements", "choices", "required", "default", "aliases")
+    assert {name.rsplit(".", 1)[1] for name, _said in calls} == {
+        *("credential_type", "execution_environment", "project", "inventory", "inventory_source"),
+        *("job_template", "schedule"),
+    }
+    for name, said in calls:
+        spec = {key: {k: about[k] for k in kept if k in about} for key, about in documented[name].items()}
+        wrong = ArgumentSpecValidator(spec).validate(said).error_messages
+        assert wrong == [], f"{name} {said['name']}"
+
+
+def test_credentials_give_what_the_modules_read(calls: list[tuple[str, dict[str, Any]]]) -> None:
+    types = {said["name"]: said for name, said in calls if name.endswith("credential_type")}
+    for said in types.values():
+        fields = {field["id"] for field in said["inputs"]["fields"]}
+        assert set(said["inputs"]["required"]) <= fields
+        text = json.dumps(said["injectors"])
+        assert all(f"{field}" in text for field in fields), "a field that goes nowhere"
+    environment = {key for said in types.values() for key in said["injectors"]["env"]}
+    assert environment == {
+        "LXD_CLIENT_KEYS",
+        "LXD_OWNER",
+        "LXD_URL",
+        "LXD_CLIENT_CERT",
+        "LXD_CLIENT_KEY",
+        "LXD_SERVER_CERT",
+    }
+    secret = {f["id"] for said in types.values() for f in said["inputs"]["fields"] if f.get("secret")}
+    assert secret == {"client_keys", "client_key"}
+
+
+def test_every_playbook_has_a_template_and_a_file_for_the_project(calls: list[tuple[str, dict[str, Any]]]) -> None:
+    templates = {said["playbook"]: said for name, said in calls if name.endswith("job_template")}
+    ours = {path.stem for path in (AWX_FOLDER.parents[1] / "playbooks").glob("*.yml")}
+    assert templates.keys() == {f"playbooks/{name}.yml" for name in ours}
+    for name in ours:
+        (play,) = loaded(f"playbooks/{name}.yml")
+        assert play["ansible.builtin.import_playbook"] == f"tenantry.lxd.{name}"
+    roles = AWX_FOLDER.parents[1] / "roles"
+    known = {
+        option
+        for path in roles.glob("*/meta/argument_specs.yml")
+        for option in yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+    }
+    asked = {question["variable"] for said in templates.values() for question in said["survey_spec"]["spec"]}
+    assert asked <= known
+    assert all(set(said["extra_vars"]) <= known for said in templates.values())
+    names = {said["name"] for said in templates.values()}
+    assert {said["unified_job_template"] for name, said in calls if name.endswith("schedule")} <= names

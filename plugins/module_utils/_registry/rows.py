@@ -95,11 +95,14 @@ def _from_environment(name: str, read_text: ReadText, environment: Mapping[str, 
         return read_text(os.path.join(folder, f"{name}.key"))
     if environment.get("LXD_CLIENT_KEYS"):
         try:
-            keys = json.loads(environment["LXD_CLIENT_KEYS"])
+            keys = json.loads(content(environment["LXD_CLIENT_KEYS"], read_text))
         except ValueError:
             keys = None
         if not isinstance(keys, dict):
-            raise errors.Invalid("LXD_CLIENT_KEYS: not a JSON map of host names to PEM texts", 'write {"kvm-01": "…"}')
+            raise errors.Invalid(
+                "LXD_CLIENT_KEYS: not a JSON map of host names to PEM texts, nor the path of one",
+                'write {"kvm-01": "…"}',
+            )
         if keys.get(name):
             return str(keys[name])
     return content(environment.get("LXD_CLIENT_KEY") or "", read_text)
