@@ -92,6 +92,8 @@ class ActionModule(ActionBase):
         )
         if not options.get("owner") and os.environ.get("LXD_OWNER"):
             options["owner"] = os.environ["LXD_OWNER"]
+        if self._kind == "lxd_report" and options.get("path"):
+            options["path"] = os.path.abspath(os.path.expanduser(str(options["path"])))
         names = self._names(options, file_store.FileStore(options["registry"]))
         self._fill_in(options, bool(names))
         _write_cloud_init(options)
@@ -154,7 +156,7 @@ class ActionModule(ActionBase):
             placed_by_us = None in hosts and not options.get("vmhosts") and not options.get("vmhost")
             named += hosts
         names = sorted({str(name).strip() for name in named if name})
-        everything = not names and (kind.endswith("_info") or placed_by_us) and not options.get("url")
+        everything = not names and (kind.endswith(("_info", "_report")) or placed_by_us) and not options.get("url")
         return store.names() if everything or (placed_by_us and not options.get("url")) else names
 
     @staticmethod

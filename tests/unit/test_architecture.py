@@ -31,9 +31,10 @@ RUNNER = "plugins/module_utils/_shell/run.py"
 IMPURE = {
     "_core": {"os", "time", "random", "secrets", "socket", "ssl", "subprocess", "pathlib", "tempfile", "shutil", "io"},
     "_pki": {"time", "socket", "subprocess"},
+    "_report": {"os", "time", "random", "secrets", "socket", "subprocess", "pathlib", "tempfile", "shutil", "io"},
 }
 CLOCKS = {"now", "utcnow", "today"}
-CLOCKLESS = {"_core", "_pki"}
+CLOCKLESS = {"_core", "_pki", "_report"}
 
 # Names that say nothing about what is inside, and so collect everything.
 NAMELESS = {"base", "common", "helpers", "misc", "util", "utils"}
@@ -56,9 +57,11 @@ LAYERS: Mapping[str, Layer] = {
     # urllib3 is what requests pins a certificate with.
     "_lxd": layer("_lxd _core", "pylxd requests urllib3"),
     "_pki": layer("_pki _core", "cryptography"),
+    # Jinja2 is a part of ansible-core; the report is made on the controller.
+    "_report": layer("_report _core", "jinja2"),
     # PyYAML is a part of ansible-core; a host that only runs a module may lack it.
     "_registry": layer("_registry _core", "yaml"),
-    "_shell": layer("_shell _lxd _pki _registry _core", "ansible jmespath"),
+    "_shell": layer("_shell _lxd _pki _registry _report _core", "ansible jmespath"),
     "modules": layer("_shell _core", "ansible"),
     "action": layer("_lxd _registry _core _pki", "ansible"),
     "inventory": layer("_lxd _registry _core _pki", "ansible"),

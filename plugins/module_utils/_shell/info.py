@@ -39,15 +39,22 @@ def look(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk = l
     # This process ends with what it read. Over a thousand hosts, looking for garbage among it is a tenth of the work.
     gc.disable()
     try:
-        hosts = _hosts(module.params)
-        with ThreadPoolExecutor(max_workers=min(_AT_ONCE, max(1, len(hosts)))) as workers:
-            found = list(workers.map(lambda host: _rows(host, module.params, read, on_disk), hosts))
-        rows = [row for of_host in found for row in of_host]
+        rows = rows_of(module.params, read, on_disk)
         if module.params["strict"]:
             _demand_all(rows)
         module.exit_json(changed=False, **{plural: _queried(module.params.get("query"), shown(rows))})
     except errors.TenantryError as failure:
         run.fail(module, failure)
+
+
+def rows_of(
+    params: Mapping[str, Any], read: ReadHost, on_disk: OnDisk = lambda _row, _params: {}
+) -> list[Mapping[str, Any]]:
+    """The rows of every host that the task names, read side by side."""
+    hosts = _hosts(params)
+    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, max(1, len(hosts)))) as workers:
+        found = list(workers.map(lambda host: _rows(host, params, read, on_disk), hosts))
+    return [row for of_host in found for row in of_host]
 
 
 def _hosts(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:

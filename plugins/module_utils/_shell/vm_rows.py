@@ -22,7 +22,7 @@ def of(names: Sequence[str] | None, addresses: bool) -> ReadHost:
         if not target.project:
             raise errors.Invalid(f"{target.name}: no project is said", "say project, or register the VM host")
         return [
-            {**view.vm(instance, target.name, target.project), "enlisted": _enlisted(instance, target)}
+            {**view.vm(instance, target.name, target.project), "enlisted": enlisted(instance, target)}
             for instance in reader.instances(target.project, state=addresses)
             if (names is None or instance.name in names) and not instance.moving
         ]
@@ -30,6 +30,6 @@ def of(names: Sequence[str] | None, addresses: bool) -> ReadHost:
     return read
 
 
-def _enlisted(instance: Instance, target: Target) -> Optional[bool]:
+def enlisted(instance: Instance, target: Target) -> Optional[bool]:
     """Whether it was not composed by us; of one on a member that doesn't answer nobody can tell."""
     return None if instance.lost else instance.owner != target.owner
