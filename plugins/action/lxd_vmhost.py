@@ -97,6 +97,8 @@ class ActionModule(ActionBase):
         if self._kind == "lxd_registry_push":
             # It asks no server, and opens no key.
             return options
+        if self._kind == "lxd_report" and options.get("path"):
+            options["path"] = os.path.abspath(os.path.expanduser(str(options["path"])))
         names = self._names(options, file_store.FileStore(options["registry"]))
         self._fill_in(options, bool(names))
         _write_cloud_init(options)
@@ -107,7 +109,7 @@ class ActionModule(ActionBase):
                 row.pop("folder", None)
         if self._kind == "lxd_tenant_cert":
             found["_kept"] = self._kept(options, found["_connections"])
-        if self._kind.startswith("lxd_tenant_cert"):
+        if self._kind in ("lxd_tenant_cert", "lxd_tenant_cert_info", "lxd_report"):
             found["_known"] = self._known(options, names)
         if options.get("vault_key"):
             found["_vault"] = self._vault_secret()
@@ -175,7 +177,7 @@ class ActionModule(ActionBase):
             placed_by_us = None in hosts and not options.get("vmhosts") and not options.get("vmhost")
             named += hosts
         names = sorted({str(name).strip() for name in named if name})
-        everything = not names and (kind.endswith("_info") or placed_by_us) and not options.get("url")
+        everything = not names and (kind.endswith(("_info", "_report")) or placed_by_us) and not options.get("url")
         return store.names() if everything or (placed_by_us and not options.get("url")) else names
 
     @staticmethod
