@@ -28,6 +28,21 @@ _RAISE_MEMLOCK = "import resource as r; r.setrlimit(r.RLIMIT_MEMLOCK, (r.RLIM_IN
 
 
 @dataclasses.dataclass(frozen=True)
+class System:
+    """Where, on the system that a daemon runs on, the programs are that bridge a gap."""
+
+    python: str = "/usr/bin/python3"
+    scripts: str = str(Path(__file__).parent)
+    qemu: str = f"/usr/bin/{QEMU}"
+    modprobe: str = "/usr/sbin/modprobe"
+
+    @classmethod
+    def here(cls) -> System:
+        """This machine."""
+        return cls(sys.executable, qemu=real_qemu(), modprobe=shutil.which("modprobe") or "false")
+
+
+@dataclasses.dataclass(frozen=True)
 class Gaps:
     """True where something is missing."""
 
@@ -46,21 +61,22 @@ class Gaps:
         }
         return [line for line, missing in said.items() if missing]
 
-    def command(self, program: list[str]) -> list[str]:
+    def command(self, program: list[str], system: System | None = None) -> list[str]:
         """How to start the daemon `program` so that it gets over the limits of this machine."""
-        launcher = Path(__file__).with_name("memlock.py")
-        return [sys.executable, "-I", str(launcher), *program] if self.memlock else program
+        there = system or System.here()
+        return [there.python, "-I", f"{there.scripts}/memlock.py", *program] if self.memlock else program
 
-    def write_programs(self, directory: Path) -> None:
+    def write_programs(self, directory: Path, system: System | None = None) -> None:
         """Fill `directory`, which the daemon has first in its PATH, with stand-ins for what can't work here."""
+        there = system or System.here()
         directory.mkdir(exist_ok=True)
         named = ",".join(name for name in ("kvm", "vsock", "tun") if getattr(self, name))
         if named:
-            wrapper = [sys.executable, "-I", str(Path(__file__).with_name("qemu.py")), real_qemu(), named]
+            wrapper = [there.python, "-I", f"{there.scripts}/qemu.py", there.qemu, named]
             _write_script(directory / QEMU, f'exec {shlex.join(wrapper)} "$@"')
         if self.vsock:
-            real = shutil.which("modprobe") or "false"
-            _write_script(directory / "modprobe", f'case " $* " in *" vhost_vsock "*) exit 0;; esac\nexec {real} "$@"')
+            quiet = f'case " $* " in *" vhost_vsock "*) exit 0;; esac\nexec {there.modprobe} "$@"'
+            _write_script(directory / "modprobe", quiet)
 
 
 def measure(root: Path, fresh: bool = False) -> Gaps:

@@ -28,8 +28,12 @@ BUILDING: Mapping[str, str] = {
     "binutils": "objcopy",
     "dosfstools": "mkfs.vfat",
     "dpkg": "dpkg-deb",
+    "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
     "fdisk": "sfdisk",
+    "mmdebstrap": "mmdebstrap",
     "mtools": "mcopy",
+    "openssh-client": "ssh",
+    "squashfs-tools": "mksquashfs",
 }
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 

@@ -56,9 +56,11 @@ LAYERS: Mapping[str, Layer] = {
     # urllib3 is what requests pins a certificate with.
     "_lxd": layer("_lxd _core", "pylxd requests urllib3"),
     "_pki": layer("_pki _core", "cryptography"),
+    # The machine that a module runs on: its files and programs.
+    "_host": layer("_host _core"),
     # PyYAML is a part of ansible-core; a host that only runs a module may lack it.
     "_registry": layer("_registry _core", "yaml"),
-    "_shell": layer("_shell _lxd _pki _registry _core", "ansible jmespath"),
+    "_shell": layer("_shell _lxd _pki _registry _host _core", "ansible jmespath"),
     "modules": layer("_shell _core", "ansible"),
     "action": layer("_lxd _registry _core _pki", "ansible"),
     "inventory": layer("_lxd _registry _core _pki", "ansible"),

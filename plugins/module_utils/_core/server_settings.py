@@ -31,6 +31,11 @@ def is_secret(key: str) -> bool:
     return _SECRET.search(key) is not None
 
 
+def secrets(said: Mapping[str, Any] | None) -> set[str]:
+    """The values of a map that must not be shown."""
+    return {str(value) for key, value in (said or {}).items() if value and is_secret(str(key))}
+
+
 def want(params: Mapping[str, Any], problems: list[str]) -> dict[str, str | None]:
     """All keys that are said, by LXD's names; null removes. What is wrong is added to `problems`."""
     said: dict[str, str | None] = {}

@@ -25,9 +25,11 @@ from .._core.plan import (
     RemoveFile,
     Request,
     Step,
+    WipeDevice,
     WriteFile,
     filled,
 )
+from .._host import block
 from .._lxd.apply import apply
 from .._lxd.port import Port
 from .._pki import key_pair, pem
@@ -149,6 +151,8 @@ def _step(step: Step, change: Change, means: Means, made: dict[str, Any]) -> Non
     elif isinstance(step, RemoveFile):
         file_store.remove_file(step.path)
         file_store.remove_folder_if_empty(os.path.dirname(step.path))
+    elif isinstance(step, WipeDevice):
+        block.wipe(step.path)
     elif isinstance(step, MakeKeyPair):
         made.update(_key_pair(step))
     elif isinstance(step, Prove):
