@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: vmhost_user_data
 short_description: User data that makes a machine an LXD VM host at its first boot
-version_added: "0.2.0"
+version_added: "0.1.0"
 description:
   - Makes a cloud-config that installs LXD, initialises it, makes the project as M(tenantry.lxd.lxd_project) would, and
     trusts the tenant certificate for that project alone. LXD listens on the network when all of that is done.
@@ -86,6 +86,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, user_data
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY
 from ansible_collections.tenantry.lxd.plugins.module_utils._pki import pem
 from ansible_collections.tenantry.lxd.plugins.plugin_utils import first_boot
 
@@ -95,7 +96,8 @@ def vmhost_user_data(said: Mapping[str, Any], certificate: str, secret: str) -> 
     try:
         if not isinstance(said, Mapping):
             raise errors.Invalid("vmhost_user_data: its input is not a map", "see ansible-doc -t filter")
-        public = pem.der_of(certificate, "certificate")
+        # In check mode an earlier task would have made it: everything else is checked all the same.
+        public = b"" if certificate == KNOWN_AFTER_APPLY else pem.der_of(certificate, "certificate")
         return user_data.user_data(said, public, secret, inspect.getsource(first_boot))
     except errors.TenantryError as refused:
         raise AnsibleFilterError(str(refused)) from None

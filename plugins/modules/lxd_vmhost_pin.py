@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: lxd_vmhost_pin
 short_description: Know an LXD server that boots for the first time
-version_added: "0.2.0"
+version_added: "0.1.0"
 description:
   - A machine that becomes an LXD server by its user data makes the key of that server itself, and nobody has seen it
     before. This module makes the secret that goes into the user data, later waits for the machine, and pins the
@@ -59,8 +59,8 @@ options:
 notes:
   - O(vmhost) is not needed here, since O(name) says the host. What else a connection has is taken so that defaults of
     the action group can say it, and plays no part.
-  - A machine that is installed anew has a new key. Remove its folder's C(server.crt), or remove the host with its files,
-    and make new user data.
+  - A machine that is installed anew has a new key. Remove the C(server.crt) of its folder, or remove the host with its
+    files, and make new user data.
 seealso:
   - plugin: tenantry.lxd.vmhost_user_data
     plugin_type: filter

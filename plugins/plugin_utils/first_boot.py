@@ -71,7 +71,7 @@ def install(said: dict[str, Any]) -> None:
         elif channel:
             patiently("snap", "refresh", "lxd", *channel)
         return
-    wanted = ["lxd", "lxd-client", "openssl", "dnsmasq-base", "qemu-utils", "genisoimage"]
+    wanted = ["lxd", "lxd-client", "openssl", "dnsmasq-base", "nftables", "qemu-utils", "genisoimage"]
     wanted += QEMU.get(os.uname().machine, ("qemu-system",))
     for pool in said["preseed"]["storage_pools"]:
         wanted += DRIVERS.get(pool["driver"], ())

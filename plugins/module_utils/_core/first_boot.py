@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable
 
 from .errors import Invalid
+from .plan import KNOWN_AFTER_APPLY
 
 # The secret's file in a VM host's folder; it is there from the user data on until the certificate is pinned.
 FILE = "first-boot.key"
@@ -30,9 +31,9 @@ _SECRET = re.compile(rf"[0-9a-f]{{{2 * LENGTH}}}")
 
 
 def checked(text: str, what: str) -> str:
-    """A secret as it is kept, or Invalid that doesn't show it."""
+    """A secret as it is kept, or check mode's word for one that isn't made yet; raises Invalid that doesn't show it."""
     found = text.strip()
-    if not _SECRET.fullmatch(found):
+    if found != KNOWN_AFTER_APPLY and not _SECRET.fullmatch(found):
         raise Invalid(
             f"{what}: it is not {2 * LENGTH} hexadecimal digits",
             "restore it; or remove it, and have new user data made for a machine that has not booted yet",
