@@ -61,7 +61,7 @@ def install(said: dict[str, Any]) -> None:
     """LXD and what its VMs and storage pools need; one that is there stays, and a snap goes to the channel."""
     package = said["package"]
     if package == "auto":
-        package = "snap" if shutil.which("snap") else "apt"
+        package = usual()
     channel = ["--channel=" + said["channel"]] if said["channel"] else []
     if package == "snap":
         patiently("snap", "wait", "system", "seed.loaded")
@@ -80,6 +80,16 @@ def install(said: dict[str, Any]) -> None:
     if subprocess.run([*apt, "--no-install-recommends", "-y", "install", *wanted], check=False).returncode:
         patiently(*apt, "update")
         patiently(*apt, "--no-install-recommends", "-y", "install", *wanted)
+
+
+def usual() -> str:
+    """How LXD is there already; else the distribution's package where it has one, which is on Debian since 12."""
+    if os.path.exists("/snap/bin/lxd") or not shutil.which("apt-get"):
+        return "snap"
+    with open("/etc/os-release") as file:
+        told = dict(line.strip().split("=", 1) for line in file if "=" in line)
+    debian = told.get("ID") == "debian" and told.get("VERSION_ID", '"99"').strip('"') not in ("10", "11")
+    return "apt" if debian or shutil.which("lxd") else "snap"
 
 
 def proof(secret: str, public_key: bytes) -> str:

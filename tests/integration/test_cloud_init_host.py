@@ -30,14 +30,12 @@ SEED = "/var/lib/cloud/seed/nocloud"
 SAID: dict[str, Any] = {
     "ansible_host": "127.0.0.1",
     # Nothing listens there: a controller that asks too early is told so at once.
-    "vmhost_server_config": {"core.https_address": "[::]:8443"},
     "vmhost_https_address": ["https://127.0.0.1:1"],
     "vmhost_method": "cloud_init",
     "vmhost_wait_timeout": 0,
     "vmhost_user_data_path": "{{ inventory_dir | dirname }}/user-data",
     "vmhost_project": "tenant-a",
     "vmhost_owner": "team-a",
-    "vmhost_package": "apt",
     "vmhost_storage_pools": [{"name": "default", "driver": "dir"}],
     "vmhost_networks": [{"name": BRIDGE, "config": {"ipv4.address": "10.66.0.1/24", "ipv6.address": "none"}}],
     "vmhost_default_storage_pool": "default",
