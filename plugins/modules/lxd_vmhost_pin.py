@@ -59,8 +59,8 @@ options:
 notes:
   - O(vmhost) is not needed here, since O(name) says the host. What else a connection has is taken so that defaults of
     the action group can say it, and plays no part.
-  - A machine that is installed anew has a new key. Remove the C(server.crt) of its folder, or remove the host with its
-    files, and make new user data.
+  - A machine that is installed anew has a new key. Remove the C(server.crt) of its folder, and make new user
+    data.
 seealso:
   - plugin: tenantry.lxd.vmhost_user_data
     plugin_type: filter

@@ -145,6 +145,7 @@ def test_user_data_is_the_same_every_time_and_holds_nothing_of_lasting_use(site:
             {
                 "vmhost_storage_pools": None,
                 "vmhost_cloud_config": {"runcmd": "reboot"},
+                "vmhost_package": "apt",
                 "vmhost_channel": "5.21/stable",
             },
             ["storage_pools: default is to be used", "are lists", "only a snap has one"],
