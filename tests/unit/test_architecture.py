@@ -73,6 +73,8 @@ LAYERS: Mapping[str, Layer] = {
     # What action plugins share that is no decision: the terminal.
     "plugin_utils": layer(packages="ansible"),
     "doc_fragments": layer(),
+    # A filter turns values into values: what it needs is in the core.
+    "filter": layer("_core _pki", "ansible"),
 }
 
 
