@@ -91,8 +91,9 @@ def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
         return [vmhost_view.whole(to.name, {}, Found(reader.server, members=tuple(reader.members()), admin=True), None)]
     project = estate.demanded_project(to)
     certificate = "" if to.local else to.connection.certificate
-    entry = trust_entry(reader, certificate)
-    found = dataclasses.replace(read(reader, to.name, project), restricted=entry.restricted if entry else None)
+    # Only to an admin a server tells its config: whom it tells by https isn't restricted.
+    restricted = False if certificate and reader.server.config else None
+    found = dataclasses.replace(read(reader, to.name, project), restricted=restricted)
     data: Mapping[str, Any] = entries.data_of(to.entry) if to.entry else {}
     said = {"project": project, "owner": to.owner, "urls": list(to.connection.urls)}
     return [vmhost_view.whole(to.name, {**data, **said}, found, certificate_of(certificate))]
