@@ -90,8 +90,16 @@ vms:
       description: The tenant that composed it, or null.
       type: str
     enlisted:
-      description: Whether it is in the project without having been composed by us.
+      description:
+        - Whether it is in the project without having been composed by us. Null for one on a member of a cluster that
+          doesn't answer.
       type: bool
+    created_at:
+      description: When LXD made it.
+      type: str
+    last_used_at:
+      description: When it was started last, or null.
+      type: str
     cores:
       description: How many cores it has.
       type: int
@@ -107,7 +115,7 @@ vms:
       type: list
       elements: dict
     interfaces:
-      description: Its interfaces.
+      description: Its interfaces, each with the C(addresses) that the guest has on it.
       type: list
       elements: dict
     addresses:
@@ -150,6 +158,8 @@ vms:
       type: virtual-machine
       owner: tenant-a
       enlisted: false
+      created_at: "2026-11-21T03:25:00Z"
+      last_used_at: "2026-11-21T03:26:10Z"
       cores: 1
       memory: 1GiB
       addresses: [10.0.3.17]

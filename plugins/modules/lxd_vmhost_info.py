@@ -149,7 +149,9 @@ vmhosts:
           type: list
           elements: dict
     vms:
-      description: The VMs in the tracked project, as RV(tenantry.lxd.lxd_vm_compose#module:vms) shows them.
+      description:
+        - The VMs in the tracked project, as RV(tenantry.lxd.lxd_vm_info#module:vms) shows them, without addresses, and
+          with the sizes of all their disks.
       type: list
       elements: dict
     certificate:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench import cases, fleet, ground, peers, report
+from tests.bench import cases, fleet, ground, inventories, peers, report
 from tests.bench.report import Ratio
 from tests.bench.stopwatch import Rival, in_turns
 from tests.integration.tenancy import Tenant
@@ -71,6 +71,34 @@ def _fleet(tenant: Tenant, rounds: int) -> str:
     return report.section("Reading a simulated fleet", times, [], [note])
 
 
+def _inventory(tenant: Tenant, rounds: int) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        one = inventories.of_one(tenant, Path(folder), rounds, LATENCY)
+    ground.remove_all(tenant)
+    with tempfile.TemporaryDirectory() as folder:
+        recording = Path(folder) / "recording.json"
+        fleet.record(tenant, recording, inventories.VMS_EACH)
+        with fleet.served(recording, Path(folder), inventories.HOSTS, LATENCY, inventories.VMS_EACH) as simulated:
+            many = inventories.of_fleet(simulated, rounds)
+    net = inventories.NET
+    promised = [
+        Ratio(inventories.OURS, (inventories.THEIRS,), 20, faster=True),
+        Ratio(net[inventories.OURS], (net[inventories.THEIRS],), 20, faster=True),
+        Ratio(inventories.OURS_FAR, (inventories.THEIRS_FAR,), 20, faster=True),
+        Ratio(net[inventories.OURS_FAR], (net[inventories.THEIRS_FAR],), 20, faster=True),
+    ]
+    title = f"Inventory of one host with {inventories.ALONE} VMs, by `ansible-inventory --list`"
+    note = (
+        "`community.general.lxd` goes by the unix socket at no distance, and by https with an admin's certificate "
+        f"where the host is simulated, {LATENCY:g} ms away."
+    )
+    size = f"{inventories.HOSTS} simulated hosts with {inventories.VMS_EACH} VMs each"
+    kept = f"Answers come {LATENCY:g} ms late. Promised: read in under 4 s."
+    return "\n".join(
+        [report.section(title, one, promised, [note]), report.section(f"Inventory of {size}", many, [], [kept])]
+    )
+
+
 def _scaled(count: int) -> str:
     return f"`lxd_container`: {cases.SAMPLE} VMs measured, and the time without Ansible's start scaled to {count}."
 
@@ -80,6 +108,7 @@ CASES: Mapping[str, Callable[[Tenant, int], str]] = {
     "compose": _compose,
     "start": _start,
     "fleet": _fleet,
+    "inventory": _inventory,
 }
 
 

@@ -27,10 +27,10 @@ from tests.lxd.certificate import new_client_certificate
 ROOT = Path(__file__).resolve().parents[2]
 VMS_EACH = 50
 _FIRST = f"{VM}00"
-# What is read, by module: its options, and how many rows of which result are to come of so many hosts.
-_INFO: Mapping[str, tuple[Mapping[str, Any], str, int]] = {
-    "lxd_vm_info": ({"strict": True}, "vms", VMS_EACH),
-    "lxd_vmhost_info": ({"strict": True}, "vmhosts", 1),
+# What is read, by module: its options, and under which name the rows come.
+_INFO: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "lxd_vm_info": ({"strict": True}, "vms"),
+    "lxd_vmhost_info": ({"strict": True}, "vmhosts"),
 }
 
 
@@ -40,6 +40,7 @@ class Fleet:
 
     site: Site
     hosts: int
+    vms_each: int
 
     @property
     def names(self) -> list[str]:
@@ -60,7 +61,8 @@ class Fleet:
 
     def look(self, module: str, query: str = "") -> None:
         """A run of an info module over all hosts; `query` makes one short text of each row."""
-        options, plural, each = _INFO[module]
+        options, plural = _INFO[module]
+        each = self.vms_each if plural == "vms" else 1
         found = self._started(module, {**options, **({"query": query} if query else {})})[plural]
         if len(found) != self.hosts * each:
             raise RuntimeError(f"{module} found {len(found)} {plural}")
@@ -88,13 +90,13 @@ def _text(path: str) -> str:
     return Path(path).read_text(encoding="utf-8")
 
 
-def record(tenant: Tenant, file: Path) -> list[str]:
+def record(tenant: Tenant, file: Path, vms: int = VMS_EACH) -> list[str]:
     """Write down what LXD answers to every request of the measured reads; returns what was asked."""
-    ground.composed(tenant, [ground.empty(f"{VM}{number:02}") for number in range(VMS_EACH)])
+    ground.composed(tenant, [ground.empty(f"{VM}{number:02}") for number in range(vms)])
     daemon = ground.counting(tenant)
     with daemon.requests() as seen:
         ground.composed(tenant, [ground.empty(_FIRST)], _ansible_check_mode=True)
-        for module, (options, _plural, _each) in _INFO.items():
+        for module, (options, _plural) in _INFO.items():
             ground.answer_of(tenant.site.start_module(module, {**options, "vmhost": tenant.vmhost}, tenant.vmhost))
     session = floor.Session(tenant)
     answers = {}
@@ -107,11 +109,11 @@ def record(tenant: Tenant, file: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def served(recording: Path, folder: Path, hosts: int, latency: float) -> Iterator[Fleet]:
+def served(recording: Path, folder: Path, hosts: int, latency: float, vms: int = VMS_EACH) -> Iterator[Fleet]:
     """A fleet of so many hosts, each with a key pair and a registry entry of its own."""
     site = Site.made(folder / "site")
     (folder / "server").mkdir()
-    certificate, key = new_client_certificate(folder / "server", "server")
+    certificate, key = new_client_certificate(folder / "server", "server", usage="serverAuth")
     entries = _registry(site, hosts, certificate.read_text())
     clients = folder / "server" / "clients.crt"
     clients.write_text("".join(pair.certificate.pem for pair in entries))
@@ -123,7 +125,7 @@ def served(recording: Path, folder: Path, hosts: int, latency: float) -> Iterato
             port = int(server.stdout.readline()) if server.stdout else 0
             for number in range(hosts):
                 _enter(site, number, port)
-            yield Fleet(site, hosts)
+            yield Fleet(site, hosts, vms)
         finally:
             server.terminate()
 

@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 # The names of the recorded VMs begin with this, and nothing else in an answer contains it.
 VM = "bvm-"
 _OWN = re.compile(r"/1\.0/certificates/[0-9a-f]{64}")
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _END = b"\r\n\r\n"
 _NOWHERE = {
     "type": "error",
@@ -65,7 +66,7 @@ class Recording:
 
     def answer(self, url: str, host: str) -> bytes:
         """The whole answer of a host."""
-        etag, body = self._answers.get(key_of(url), ("", b""))
+        etag, body = self._answers.get(key_of(url.replace(f"{host}-{VM}", VM)), ("", b""))
         status = "200 OK" if body else "404 Not Found"
         body = (body or json.dumps(_NOWHERE).encode()).replace(VM.encode(), f"{host}-{VM}".encode())
         tag = f"ETag: {etag}\r\n" if etag else ""
@@ -89,7 +90,13 @@ class _Host(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._got += data
         while _END in self._got:
-            head, self._got = self._got.split(_END, 1)
+            head, rest = self._got.split(_END, 1)
+            # Some clients send a body with a GET, which says nothing.
+            length = _LENGTH.search(head)
+            body = int(length[1]) if length else 0
+            if len(rest) < body:
+                return
+            self._got = rest[body:]
             method, url, _version = head.split(b"\r\n", 1)[0].decode().split(" ")
             if method != "GET":
                 self._transport.abort()

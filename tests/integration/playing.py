@@ -121,11 +121,15 @@ class Site:
         return result
 
     def inventory(
-        self, *words: str, environment: Mapping[str, str] | None = None, timeout: int = 120
+        self,
+        *words: str,
+        source: str = "inventory",
+        environment: Mapping[str, str] | None = None,
+        timeout: int = 120,
     ) -> subprocess.CompletedProcess[str]:
-        """An ansible-inventory run over the whole inventory directory; `words` say what it is to tell."""
+        """An ansible-inventory run over the inventory directory or another source; `words` say what it is to tell."""
         return subprocess.run(
-            [str(Path(sys.executable).parent / "ansible-inventory"), "-i", "inventory", *words],
+            [str(Path(sys.executable).parent / "ansible-inventory"), "-i", source, *words],
             cwd=self.root,
             env=self._environment(self.root / "results.jsonl", environment or {}),
             stdin=subprocess.DEVNULL,

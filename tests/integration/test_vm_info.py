@@ -48,3 +48,14 @@ def test_an_unreachable_host_is_a_row_and_with_strict_a_failure(tenant: Tenant) 
 def test_a_bad_query_is_one_clear_line(tenant: Tenant) -> None:
     refused = tenant.site.run("lxd_vm_info", {"vmhost": tenant.vmhost, "query": "[?"}, fails=True)
     assert refused["code"] == "invalid" and "JMESPath" in refused["msg"] and "\n" not in refused["msg"]
+
+
+def test_a_certificate_that_the_server_does_not_restrict_is_told(tenant: Tenant) -> None:
+    told = tenant.site.run("lxd_vmhost_info", {})["vmhosts"][0]["exposure"]
+    assert not any("not restricted" in sentence for sentence in told), told
+    entries = tenant.lxd.api("GET", "/1.0/certificates", query={"recursion": "1"})
+    [ours] = [entry for entry in entries if tenant.project in entry["projects"]]
+    body = {"name": ours["name"], "type": "client", "restricted": False, "projects": []}
+    tenant.lxd.api("PUT", f"/1.0/certificates/{ours['fingerprint']}", body)
+    told = tenant.site.run("lxd_vmhost_info", {})["vmhosts"][0]["exposure"]
+    assert any("not restricted" in sentence for sentence in told), told

@@ -662,7 +662,7 @@ def test_a_hundred_vms_cost_no_request_more(host: Host) -> None:
     host.compose([bare(f"vm-{n}") for n in range(20)])
     with host.lxd.requests() as many:
         row = host.site.run("lxd_vmhost_info", {})["vmhosts"][0]
-    assert len(row["vms"]) == 20 and len(many) == len(few) == 8
+    assert len(row["vms"]) == 20 and len(many) == len(few) == 7
     assert row["resources"]["cores"]["ours"] == 20 and row["resources"]["memory"]["ours"] == 20 * 160 << 20
 
 

@@ -8,12 +8,14 @@ import subprocess
 from pathlib import Path
 
 
-def new_client_certificate(directory: Path, name: str = "client", days: int = 30) -> tuple[Path, Path]:
+def new_client_certificate(
+    directory: Path, name: str = "client", days: int = 30, usage: str = "clientAuth"
+) -> tuple[Path, Path]:
     """A key pair: the paths of NAME.crt and NAME.key (mode 0600), self-signed, P-384, as LXD's own clients have."""
     certificate, key = directory / f"{name}.crt", directory / f"{name}.key"
     # fmt: off
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1", "-nodes",
-               "-days", str(days), "-subj", f"/O=tenantry-test/CN={name}", "-addext", "extendedKeyUsage=clientAuth",
+               "-days", str(days), "-subj", f"/O=tenantry-test/CN={name}", "-addext", f"extendedKeyUsage={usage}",
                "-keyout", str(key), "-out", str(certificate)]
     # fmt: on
     subprocess.run(command, check=True, capture_output=True)

@@ -56,12 +56,16 @@ def row(
     owner: str | None,
     volumes: Mapping[tuple[str, str], Volume] | None = None,
 ) -> dict[str, Any]:
-    """One VM as it was read: with each interface's addresses, and whether it was enlisted and not composed by `owner`.
+    """One VM as it was read: with its times, each interface's addresses, and whether it was enlisted.
 
-    Of one on a member that doesn't answer nobody can tell.
+    It was composed where it carries the mark of `owner`. Of one on a member that doesn't answer nobody can tell.
     """
     shown = vm(instance, vmhost, project, volumes)
     shown["interfaces"] = _addressed(shown["interfaces"], instance.state)
+    shown["created_at"] = instance.created_at or None
+    # LXD writes the beginning of its time for never.
+    never = not instance.last_used_at or instance.last_used_at.startswith(("0001-", "1970-"))
+    shown["last_used_at"] = None if never else instance.last_used_at
     shown["enlisted"] = None if instance.lost else instance.owner != owner
     return shown
 

@@ -95,9 +95,9 @@ def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
 def seen(to: Target, reader: Reader, state: bool = False) -> Found:
     """The VM host with its tracked project; `state`: with what the guests say, which costs LXD far more."""
     project = estate.demanded_project(to)
-    entry = trust_entry(reader, "" if to.local else to.connection.certificate)
-    found = read(reader, to.name, project, state)
-    return dataclasses.replace(found, restricted=entry.restricted if entry else None)
+    # Only to an admin a server tells its config: whom it tells by https isn't restricted.
+    restricted = False if reader.server.config and not to.local and to.connection.certificate else None
+    return dataclasses.replace(read(reader, to.name, project, state), restricted=restricted)
 
 
 def row_of(to: Target, found: Found) -> dict[str, Any]:
