@@ -66,9 +66,8 @@ def main() -> int:
     wrong = _wrong(daemon) + ([] if made else ["the VM was not made over https"])
     wrong += [f"the second run changed {changed} things"] if changed else []
     say(f"{'; '.join(wrong) or 'It works'}. {first:.0f} s, and {second:.0f} s for the second run")
-    print(
-        f"  Look:  LXD_DIR={daemon.directory} lxc list --project {PROJECT}\n         {SITE}\n         {SITE}/report/index.html\n  Clean: make clean"
-    )
+    print(f"  Look:  LXD_DIR={daemon.directory} lxc list --project {PROJECT}\n         {SITE}")
+    print(f"         {SITE}/report/index.html\n  Clean: make clean")
     return 1 if wrong else 0
 
 
