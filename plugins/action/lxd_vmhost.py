@@ -18,6 +18,7 @@ from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
+from ansible_collections.tenantry.lxd.plugins.module_utils._pki import pem
 from ansible_collections.tenantry.lxd.plugins.module_utils._registry import file_store, rows
 from ansible_collections.tenantry.lxd.plugins.plugin_utils import progress
 
@@ -28,6 +29,9 @@ _FALLBACKS = {
     "client_key": "LXD_CLIENT_KEY",
     "server_cert": "LXD_SERVER_CERT",
 }
+
+# These hold with and without a VM host of the registry.
+_ALWAYS = {"owner": "LXD_OWNER", "warn_within": "LXD_WARN_WITHIN"}
 
 
 def _write_cloud_init(options: dict[str, Any]) -> None:
@@ -90,8 +94,9 @@ class ActionModule(ActionBase):
         options["registry"] = rows.location(
             options.get("registry"), os.environ, self._inventory_dir(task_vars), os.getcwd()
         )
-        if not options.get("owner") and os.environ.get("LXD_OWNER"):
-            options["owner"] = os.environ["LXD_OWNER"]
+        if self._kind == "lxd_registry_push":
+            # It asks no server, and opens no key.
+            return options
         if self._kind == "lxd_report" and options.get("path"):
             options["path"] = os.path.abspath(os.path.expanduser(str(options["path"])))
         names = self._names(options, file_store.FileStore(options["registry"]))
@@ -104,12 +109,17 @@ class ActionModule(ActionBase):
                 row.pop("folder", None)
         if self._kind == "lxd_tenant_cert":
             found["_kept"] = self._kept(options, found["_connections"])
+        if self._kind in ("lxd_tenant_cert", "lxd_tenant_cert_info", "lxd_report"):
+            found["_known"] = self._known(options, names)
         if options.get("vault_key"):
             found["_vault"] = self._vault_secret()
         return {**options, "_controller": json.dumps(found)}
 
     def _fill_in(self, options: dict[str, Any], named: bool) -> None:
         """What the environment says where the task says neither it nor a VM host, and files for their paths."""
+        for option, variable in _ALWAYS.items():
+            if options.get(option) in (None, "") and os.environ.get(variable):
+                options[option] = os.environ[variable]
         for option, variable in () if named else _FALLBACKS.items():
             if not options.get(option) and os.environ.get(variable):
                 options[option] = os.environ[variable]
@@ -143,6 +153,17 @@ class ActionModule(ActionBase):
         (row, *_others) = connections
         fields = ("folder", "private_key", "key_source", "next_private_key")
         return {field: row[field] for field in fields if field in row}
+
+    def _known(self, options: dict[str, Any], named: list[str]) -> list[str]:
+        """The fingerprints of every certificate that the registry has; of a host that is being made or goes, too."""
+        store = file_store.FileStore(options["registry"])
+        names = {*store.names(), *(named if self._kind == "lxd_tenant_cert" else ())}
+        texts = (store.text(name, file) for name in sorted(names) for file in file_store.CERTIFICATE_FILES)
+        found: list[str] = []
+        for text in texts:
+            with contextlib.suppress(errors.TenantryError):
+                found += [pem.fingerprint(text)] if text else []
+        return found
 
     def _names(self, options: dict[str, Any], store: file_store.FileStore) -> list[str]:
         """The VM hosts that the task can be about: the named ones, or all where it names none and no address."""

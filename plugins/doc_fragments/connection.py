@@ -46,7 +46,7 @@ options:
       - A key with a passphrase is refused.
       - Without O(vmhost), E(LXD_CLIENT_KEY) is used. For hosts of the registry whose folder has no C(client.key),
         E(LXD_CLIENT_KEY_DIR) names a directory that holds C(<host>.key), or E(LXD_CLIENT_KEYS) is a JSON map of
-        host names to PEM texts.
+        host names to PEM texts, or the path of one.
     type: str
   server_cert:
     description:
@@ -66,6 +66,12 @@ options:
   timeout:
     description:
       - Seconds for one request. Waiting for LXD's operations has its own limits.
+    type: int
+    default: 30
+  warn_within:
+    description:
+      - A certificate that this task uses and that ends within so many days is warned of, once for each VM host.
+      - Unsaid, it is E(LXD_WARN_WITHIN). V(0) warns of none. One that has ended is an error.
     type: int
     default: 30
 """

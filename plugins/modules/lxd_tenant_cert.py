@@ -36,7 +36,9 @@ options:
     type: str
   state:
     description:
-      - V(generated), the key pair exists in its folder; no server is asked.
+      - V(generated), the key pair exists in its folder; no server is asked. With O(rotate) the next pair, when it is
+        due, is put down beside it (RV(next_certificate)), for the admin's part to be trusted and for a task with
+        V(trusted) to change over to.
       - V(trusted), and the server trusts it as said.
       - V(absent), the server no longer trusts it. Only an admin can do that; otherwise RV(orphaned_trust) says what is
         left to do. The files stay unless O(remove_files=true).
@@ -128,14 +130,34 @@ options:
     type: str
     choices: [never, expiring, now]
     default: never
+  rotate_way:
+    description:
+      - Which of the two ways O(rotate) takes. V(auto) overlaps where somebody in this run may add a trust entry, and
+        swaps where nobody may.
+      - V(overlap) never swaps. Where the new certificate is to be trusted by a task of its own, as the admin on the
+        host, it goes on from there, and ends with C(not_trusted) as long as the server doesn't know it.
+      - V(swap) is for the tenant alone.
+    type: str
+    choices: [auto, overlap, swap]
+    default: auto
   renew_within:
     description: How many days before its end a certificate counts as expiring.
     type: int
     default: 30
   retire:
-    description: Whether an overlapping rotation removes the old certificate in the same run.
+    description:
+      - Whether an overlapping rotation removes the old certificate in the same run.
+      - With O(state=generated), where no server is asked, it is the file C(client.crt.old) that goes, which is for the
+        end of a rotation whose old trust entry an admin has removed.
     type: bool
     default: false
+  lasting:
+    description:
+      - Whether what is written into the folder is there after this run. Where it isn't, no key is made or rotated: it
+        would be lost and leave a trust entry that nobody can use.
+      - Unsaid, it isn't where the environment is that of an AWX job (E(AWX_HOST), E(AWX_PRIVATE_DATA_DIR)), or where
+        keys come from it (E(LXD_CLIENT_KEY_DIR), E(LXD_CLIENT_KEYS)), unless O(directory) is said.
+    type: bool
   remove_files:
     description:
       - Whether O(state=absent) also removes C(client.crt), C(client.key) and what a rotation left beside them, and
@@ -261,6 +283,18 @@ trust_command:
     MIIB...
     -----END CERTIFICATE-----
     END
+next_certificate:
+  description:
+    - The certificate that is put down to follow, with C(fingerprint), C(subject), C(not_before), C(not_after),
+      C(days_left), C(key_type) and C(pem); null where none is due.
+  returned: with state C(generated)
+  type: dict
+  sample: null
+old_certificate:
+  description: The certificate before this one, which an overlapping rotation left trusted, with the same keys; or null.
+  returned: with state C(generated)
+  type: dict
+  sample: null
 rotation:
   description: The rotation that took place, or would.
   returned: when there is one
@@ -353,8 +387,10 @@ OPTIONS = {
     "trust_password": {"type": "str", "no_log": True},
     "prove": {"type": "bool", "default": True},
     "rotate": {"type": "str", "choices": ["never", "expiring", "now"], "default": "never"},
+    "rotate_way": {"type": "str", "choices": ["auto", "overlap", "swap"], "default": "auto"},
     "renew_within": {"type": "int", "default": 30},
     "retire": {"type": "bool", "default": False},
+    "lasting": {"type": "bool"},
     "remove_files": {"type": "bool", "default": False},
 }
 

@@ -31,6 +31,12 @@ EXAMPLES = r"""
   tenantry.lxd.lxd_tenant_cert_info:
     query: "[?days_left < `30`].{host: vmhost, until: not_after}"
 
+- name: As the admin on the host itself, what is left in its trust store of owner team-a
+  tenantry.lxd.lxd_tenant_cert_info:
+    url: "unix:"
+    vmhost: kvm-01
+    owner: team-a
+
 - name: One that has to be in order
   tenantry.lxd.lxd_tenant_cert_info:
     vmhosts: [kvm-01]
@@ -93,10 +99,28 @@ certificates:
       elements: str
     orphaned:
       description:
-        - Other trust entries of the same name, as far as they may be seen, each with its C(name), C(fingerprint) and
-          the C(command) that removes it. They may be anybody's.
+        - Other trust entries that look like ours, as far as they may be seen (an admin sees all of them). Those whose
+          certificate was made for O(owner) and that no VM host of the registry uses, and those of the same name, which
+          may be anybody's. Nothing is ever removed for being here.
       type: list
       elements: dict
+      contains:
+        name:
+          description: The entry's name.
+          type: str
+        fingerprint:
+          description: Its certificate's fingerprint.
+          type: str
+        projects:
+          description: The projects that it is restricted to.
+          type: list
+          elements: str
+        because:
+          description: Why it is thought ours.
+          type: str
+        command:
+          description: What ends the trust in it, for a person to run on the server.
+          type: str
   sample:
     - vmhost: kvm-01
       name: kvm-01
@@ -129,7 +153,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell import argumen
 def main() -> None:
     """Declare the options and hand over to the reader of all info modules."""
     module = arguments.module(arguments.CONNECTION, arguments.INFO)
-    info.look(module, "certificates", tenant_cert_info.look, tenant_cert_info.on_disk)
+    info.look(module, "certificates", tenant_cert_info.looking(module.params), tenant_cert_info.on_disk)
 
 
 if __name__ == "__main__":

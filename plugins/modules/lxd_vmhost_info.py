@@ -199,7 +199,8 @@ vmhosts:
         members: []
       vms: []
       certificate: {fingerprint: 3b5d6e, not_after: "2036-11-18T03:41:00Z", days_left: 3649}
-      exposure: []
+      exposure:
+        - The holder could read what the host is made of, and how full its storage pools and its memory are.
 code:
   description: What kind of failure it is.
   returned: on failure

@@ -12,34 +12,21 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests import published
 from tests.bench import ground
 from tests.integration.tenancy import Tenant
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUIREMENTS = ROOT / "tests" / "requirements-bench.txt"
-PLACE = ROOT / ".build" / "bench"
-_WANTED = "ansible_collections/community/general/"
 BARE = Path(__file__).with_name("bare_module.py")
 
 
 def community_general() -> str:
     """Unpack the collection from the PyPI package `ansible`, unless it is there; returns its version."""
-    manifest = PLACE / "collections" / _WANTED / "MANIFEST.json"
-    if not manifest.exists():
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(PLACE / "download")]
-        subprocess.run([*command, "-r", str(REQUIREMENTS)], check=True)
-        [archive] = (PLACE / "download").glob("ansible-*.whl")
-        with zipfile.ZipFile(archive) as content:
-            members = [name for name in content.namelist() if name.startswith(_WANTED)]
-            # The manifest last: it says that all is there.
-            content.extractall(PLACE / "collections", sorted(members, key=lambda name: name.endswith("MANIFEST.json")))
-        archive.unlink()
-    return str(json.loads(manifest.read_text())["collection_info"]["version"])
+    return published.unpacked("community/general")
 
 
 def community_loop(tenant: Tenant, names: Sequence[str], changed: bool) -> None:
@@ -66,7 +53,7 @@ def community_loop(tenant: Tenant, names: Sequence[str], changed: bool) -> None:
 def played(tenant: Tenant, tasks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The last task's result of a whole ansible-playbook run that may use both collections."""
     own = Path(ROOT / ".build" / "collections")
-    paths = {"ANSIBLE_COLLECTIONS_PATH": f"{own}:{PLACE / 'collections'}", "ANSIBLE_LIBRARY": str(BARE.parent)}
+    paths = {"ANSIBLE_COLLECTIONS_PATH": f"{own}:{published.COLLECTIONS}", "ANSIBLE_LIBRARY": str(BARE.parent)}
     run = tenant.site.play(list(tasks), diff=False, environment=paths)
     if run.rc:
         raise RuntimeError(run.output)

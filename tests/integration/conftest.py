@@ -99,6 +99,15 @@ def tenant(lxd: Daemon, site: Site, project_name: str) -> Tenant:
 
 
 @pytest.fixture(scope="session")
+def outer() -> Iterator[Daemon]:
+    """A daemon for target machines (tests/lxd/machine.py) for the whole run."""
+    root = default_root()
+    take_down_abandoned(root)
+    with Daemon.new(f"outer-{os.getpid()}", root, owned=True, debug=False) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session")
 def formed_cluster() -> Iterator[Cluster]:
     """One cluster of three for the whole run, with the image `micro` in its default project."""
     root = default_root()

@@ -106,6 +106,35 @@ class Site:
             process.stdin = None
         return process
 
+    def call(
+        self, module: str, options: Mapping[str, Any], vmhost: str, *, check: bool = False, fails: bool = False
+    ) -> dict[str, Any]:
+        """What a module's process says; an unexpected outcome fails the test with it."""
+        about_run = {"_ansible_check_mode": check, "_ansible_diff": True}
+        process = self.start_module(module, {**options, **about_run}, vmhost)
+        said, complaint = process.communicate(timeout=600)
+        if not said.lstrip().startswith("{"):
+            raise AssertionError(f"{module} said no result:\n{said}{complaint}")
+        result = dict(json.loads(said))
+        if bool(result.get("failed")) != fails:
+            raise AssertionError(f"{module} {'did not fail' if fails else 'failed'}:\n{json.dumps(result, indent=2)}")
+        return result
+
+    def inventory(
+        self, *words: str, environment: Mapping[str, str] | None = None, timeout: int = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """An ansible-inventory run over the whole inventory directory; `words` say what it is to tell."""
+        return subprocess.run(
+            [str(Path(sys.executable).parent / "ansible-inventory"), "-i", "inventory", *words],
+            cwd=self.root,
+            env=self._environment(self.root / "results.jsonl", environment or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
     def play(
         self,
         tasks: Sequence[Mapping[str, Any]] | str | Path,

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -60,10 +59,8 @@ def told(result: dict[str, Any]) -> dict[str, str]:
 def timed(tenant: Tenant, vms: list[dict[str, Any]]) -> tuple[dict[str, Any], float]:
     """What the module says, and the seconds that it took without a playbook around it."""
     began = time.monotonic()
-    process = tenant.site.start_module("lxd_vm_compose", {"vms": vms}, tenant.vmhost)
-    said, complaint = process.communicate(timeout=120)
-    assert process.returncode == 0, said + complaint
-    return json.loads(said), time.monotonic() - began
+    said = tenant.compose(vms)
+    return said, time.monotonic() - began
 
 
 def port_to(tenant: Tenant, urls: list[str]) -> HttpsPort:
@@ -311,7 +308,7 @@ def test_the_pin_holds_for_every_member(clustered: Tenant, cluster: Cluster) -> 
 def test_machines_are_the_members_with_what_each_has(clustered: Tenant, cluster: Cluster, group: str) -> None:
     port = port_to(clustered, cluster.urls)
     with cluster.requests() as seen:
-        found = machines(Reader(port))
+        found = machines(Reader(port), Reader(port).pools())
     assert [each.member for each in found] == MEMBERS
     assert [each.status for each in found] == ["Online"] * 3
     assert [each.architecture for each in found] == ["x86_64"] * 3
@@ -326,7 +323,7 @@ def test_machines_are_the_members_with_what_each_has(clustered: Tenant, cluster:
     for status in ("Online", "Offline"):
         cluster.awaits("m2", status)
         began = time.monotonic()
-        found = machines(Reader(port))
+        found = machines(Reader(port), Reader(port).pools())
         assert time.monotonic() - began < PATIENCE
         assert [bool(each.resources) for each in found] == [True, False, True]
         assert [each.status for each in found] == ["Online", status, "Online"]

@@ -22,9 +22,26 @@ QEMU = "qemu-system-x86_64"
 _BOOT_SECTOR = bytes([0xB0, 0x10, 0xE6, 0xF4, 0xF4, 0xEB, 0xFD]).ljust(510, b"\0") + b"\x55\xaa"
 _GUEST_RAN = 33
 _GUEST_SECONDS = 5
+# The processor that LXD asks for: some hosts run a plain one and refuse to set what belongs to this one.
+_CPU = "host,hv_passthrough"
 _KVM, _KVM_MADE = Path("/dev/kvm"), "kvm-device-made"
 _NULL_DEVICE = (1, 3)
 _RAISE_MEMLOCK = "import resource as r; r.setrlimit(r.RLIMIT_MEMLOCK, (r.RLIM_INFINITY, r.RLIM_INFINITY))"
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """Where, on the system that a daemon runs on, the programs are that bridge a gap."""
+
+    python: str = "/usr/bin/python3"
+    scripts: str = str(Path(__file__).parent)
+    qemu: str = f"/usr/bin/{QEMU}"
+    modprobe: str = "/usr/sbin/modprobe"
+
+    @classmethod
+    def here(cls) -> System:
+        """This machine."""
+        return cls(sys.executable, qemu=real_qemu(), modprobe=shutil.which("modprobe") or "false")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,21 +63,22 @@ class Gaps:
         }
         return [line for line, missing in said.items() if missing]
 
-    def command(self, program: list[str]) -> list[str]:
+    def command(self, program: list[str], system: System | None = None) -> list[str]:
         """How to start the daemon `program` so that it gets over the limits of this machine."""
-        launcher = Path(__file__).with_name("memlock.py")
-        return [sys.executable, "-I", str(launcher), *program] if self.memlock else program
+        there = system or System.here()
+        return [there.python, "-I", f"{there.scripts}/memlock.py", *program] if self.memlock else program
 
-    def write_programs(self, directory: Path) -> None:
+    def write_programs(self, directory: Path, system: System | None = None) -> None:
         """Fill `directory`, which the daemon has first in its PATH, with stand-ins for what can't work here."""
+        there = system or System.here()
         directory.mkdir(exist_ok=True)
         named = ",".join(name for name in ("kvm", "vsock", "tun") if getattr(self, name))
         if named:
-            wrapper = [sys.executable, "-I", str(Path(__file__).with_name("qemu.py")), real_qemu(), named]
+            wrapper = [there.python, "-I", f"{there.scripts}/qemu.py", there.qemu, named]
             _write_script(directory / QEMU, f'exec {shlex.join(wrapper)} "$@"')
         if self.vsock:
-            real = shutil.which("modprobe") or "false"
-            _write_script(directory / "modprobe", f'case " $* " in *" vhost_vsock "*) exit 0;; esac\nexec {real} "$@"')
+            quiet = f'case " $* " in *" vhost_vsock "*) exit 0;; esac\nexec {there.modprobe} "$@"'
+            _write_script(directory / "modprobe", quiet)
 
 
 def measure(root: Path, fresh: bool = False) -> Gaps:
@@ -89,7 +107,7 @@ def kvm_works() -> bool:
         disk.write(_BOOT_SECTOR)
         disk.flush()
         # fmt: off
-        command = [real_qemu(), "-accel", "kvm", "-m", "32", "-nodefaults", "-nographic", "-no-reboot",
+        command = [real_qemu(), "-accel", "kvm", "-cpu", _CPU, "-m", "32", "-nodefaults", "-nographic", "-no-reboot",
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-drive", f"file={disk.name},format=raw,if=ide"]
         # fmt: on
         try:

@@ -95,7 +95,7 @@ def import_image(
 ) -> str:
     """Put `disk` into the daemon under `alias`; returns the fingerprint. Other properties make it another image."""
     told = {"os": "debian", "description": "micro", "alias": alias, **(properties or {})}
-    body, kind = _form({"metadata": _metadata(told), "rootfs.img": disk.read_bytes()})
+    body, kind = _form({"metadata": metadata_archive(told), "rootfs.img": disk.read_bytes()})
     answer = daemon.admin.raw("POST", f"/1.0/images?project={project}", body, {"Content-Type": kind})
     operation = daemon.admin.finished(daemon.admin.decoded(*answer)["operation"])
     fingerprint = str(operation["metadata"]["fingerprint"])
@@ -214,7 +214,7 @@ def _disk(work: Path) -> Path:
 # Importing
 
 
-def _metadata(properties: Mapping[str, str]) -> bytes:
+def metadata_archive(properties: Mapping[str, str]) -> bytes:
     """The image's metadata archive, the same bytes for the same properties: they are part of the fingerprint."""
     lines = ["architecture: x86_64", "creation_date: 1700000000", "properties:"]
     text = "\n".join([*lines, *(f"  {key}: '{value}'" for key, value in sorted(properties.items())), ""]).encode()

@@ -61,6 +61,7 @@ def erase(directory: str, bridge: str) -> None:
     # What hangs on a bridge comes first in the list: it is found through the bridge.
     for link in links:
         subprocess.run(["ip", "link", "delete", link], capture_output=True, check=False)
+    detach_loops(directory)
     for mount in reversed(mounts_of(directory)):
         subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
     left = find(directory, bridge).lines()
@@ -96,6 +97,19 @@ def mounts_of(directory: str) -> list[str]:
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     points = [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), line.split()[4]) for line in lines]
     return [point for point in points if point.startswith(f"{directory}/")]
+
+
+def loops_of(directory: str) -> list[str]:
+    """The loop devices of files in `directory`: a machine's disks."""
+    listed = subprocess.run(["losetup", "--json", "--list"], capture_output=True, text=True, check=False)
+    found = json.loads(listed.stdout or "{}").get("loopdevices", [])
+    return [str(loop["name"]) for loop in found if str(loop["back-file"]).startswith(f"{directory}/")]
+
+
+def detach_loops(directory: str) -> None:
+    """Free them."""
+    for loop in loops_of(directory):
+        subprocess.run(["losetup", "--detach", loop], capture_output=True, check=False)
 
 
 def links_of(directory: str, bridge: str) -> list[str]:

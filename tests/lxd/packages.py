@@ -28,8 +28,12 @@ BUILDING: Mapping[str, str] = {
     "binutils": "objcopy",
     "dosfstools": "mkfs.vfat",
     "dpkg": "dpkg-deb",
+    "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
     "fdisk": "sfdisk",
+    "mmdebstrap": "mmdebstrap",
     "mtools": "mcopy",
+    "openssh-client": "ssh",
+    "squashfs-tools": "mksquashfs",
 }
 # For the tests of the report's pages; the demo looks at none.
 BROWSING: Mapping[str, str] = {"chromium": "/usr/bin/chromium"}

@@ -78,6 +78,13 @@ class RemoveFile:
 
 
 @dataclasses.dataclass(frozen=True)
+class WipeDevice:
+    """A disk or partition of this machine whose signatures should be gone, unless it is in use by then."""
+
+    path: str
+
+
+@dataclasses.dataclass(frozen=True)
 class MakeKeyPair:
     """A key pair to generate; leaves `<leaves>.certificate`, `.key`, `.der` (base64), `.fingerprint` behind."""
 
@@ -95,7 +102,16 @@ class Prove:
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-Step = Union[Request, WriteFile, MoveFile, RemoveFile, MakeKeyPair, Prove]
+@dataclasses.dataclass(frozen=True)
+class Publish:
+    """A commit on top of `tip`, pushed: paths and the ids that git has for their content, None for a path that goes."""
+
+    content: Mapping[str, str | None]
+    message: str
+    tip: str
+
+
+Step = Union[Request, WriteFile, MoveFile, RemoveFile, WipeDevice, MakeKeyPair, Prove, Publish]
 
 
 @dataclasses.dataclass(frozen=True)

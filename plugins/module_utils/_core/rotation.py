@@ -25,7 +25,10 @@ SWAP = "swap"
 
 @dataclasses.dataclass(frozen=True)
 class Turn:
-    """One rotation: which way and why, from which pair to which, by what changes, and the new one's entry then."""
+    """One rotation: which way and why, from which pair to which, by what changes, and the new one's entry then.
+
+    `missing`: what an earlier task of the same play would have done before it.
+    """
 
     way: str
     because: str
@@ -33,6 +36,7 @@ class Turn:
     new: Pair
     changes: tuple[Change, ...]
     entry: Optional[Mapping[str, Any]]
+    missing: tuple[errors.TenantryError, ...] = ()
 
     @property
     def view(self) -> dict[str, Any]:
@@ -77,13 +81,23 @@ def begun(wanted: Wanted, found: Found) -> Optional[Turn]:
     if old is None or not reason:
         return None
     folder = _folder(wanted, found, old)
-    new, down = _next(wanted, found, folder)
-    if found.may_change_trust or found.joins_by or new.fingerprint in found.trusted:
+    new, down = following(wanted, found, folder)
+    adds = found.may_change_trust or found.joins_by
+    if wanted.rotate_way == SWAP and adds:
+        raise errors.Invalid(
+            "rotate_way: a swap is what the tenant does alone", "leave out client_cert and the trust token"
+        )
+    if adds or new.fingerprint in found.trusted:
         return _overlapping(wanted, found, folder, Turn(OVERLAP, f"{reason}; {_who(found)}", old, new, down, None))
+    if wanted.rotate_way == OVERLAP:
+        return _awaited(wanted, found, folder, Turn(OVERLAP, f"{reason}; {_BESIDE}", old, new, down, None))
     if old.fingerprint in found.trusted:
         because = f"{reason}; nobody but the tenant itself is here, and it may only replace its certificate"
         return _swap(wanted, found, folder, Turn(SWAP, because, old, new, down, None))
     return None
+
+
+_BESIDE = "the admin's part trusts the new certificate beside the old one"
 
 
 def _who(found: Found) -> str:
@@ -111,7 +125,7 @@ def _folder(wanted: Wanted, found: Found, old: Pair) -> Folder:
 _SOURCES = {"environment": "the environment", "option": "an option"}
 
 
-def _next(wanted: Wanted, found: Found, folder: Folder) -> tuple[Pair, tuple[Change, ...]]:
+def following(wanted: Wanted, found: Found, folder: Folder) -> tuple[Pair, tuple[Change, ...]]:
     """The pair to change to: brought, put down by an earlier run, or new; and what puts it down."""
     brought, coming = found.brought, found.coming
     if brought is not None:
@@ -120,13 +134,23 @@ def _next(wanted: Wanted, found: Found, folder: Folder) -> tuple[Pair, tuple[Cha
         if coming is None or coming.fingerprint != brought.fingerprint:
             return brought, (pair_files.put_down(wanted, folder, brought),)
         return brought, ()
-    if coming is not None and _serves(wanted, found, coming):
+    if coming is not None and serves(wanted, found, coming):
         return coming, ()
     new = Pair.to_be_made(wanted.key_type)
     return new, (pair_files.put_down(wanted, folder, new),)
 
 
-def _serves(wanted: Wanted, found: Found, coming: Pair) -> bool:
+def put_down(wanted: Wanted, found: Found, pair: Pair) -> tuple[Optional[Pair], tuple[Change, ...]]:
+    """The next pair on disk before any server hears of it: what is due, or what a run that was cut short left there."""
+    coming = found.coming
+    under_way = coming is not None and coming.fingerprint != pair.fingerprint and serves(wanted, found, coming)
+    if wanted.rotate == "never" or not (under_way or due(wanted, found, pair)):
+        return None, ()
+    return following(wanted, found, _folder(wanted, found, pair))
+
+
+def serves(wanted: Wanted, found: Found, coming: Pair) -> bool:
+    """Whether a pair that was put down is still worth being trusted."""
     days = coming.days_left(found.now)
     started = isinstance(coming.not_before, datetime.datetime) and coming.not_before <= found.now
     return bool(coming.private_key) and started and days is not None and days >= wanted.renew_within
@@ -142,6 +166,20 @@ def _overlapping(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Tu
     earlier = retired(found, before, folder, keep_file=True) if before else []
     last = retired(found, turn.old, folder) if wanted.retire and known else []
     return dataclasses.replace(turn, changes=(*turn.changes, *changes, *earlier, place, *last), entry=entry)
+
+
+def _awaited(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Turn:
+    """What is left to do once the admin's part, a task of its own, has had the new certificate trusted."""
+    if turn.changes:
+        missing: errors.TenantryError = errors.NotFound(
+            f"certificate {wanted.name}: the next pair isn't there yet", "state: generated with rotate puts it down"
+        )
+    else:
+        missing = trust.refusal(wanted, found, str(turn.new.pem))
+    place = pair_files.placed(wanted, folder, turn.new, turn.old, put=True)
+    view = {"name": wanted.name, "restricted": wanted.restricted, "projects": sorted(wanted.projects or ())}
+    changes = (place, trust.proved(wanted, turn.new))
+    return dataclasses.replace(turn, changes=changes, entry=view, missing=(missing,))
 
 
 def _swap(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Turn:
@@ -171,9 +209,14 @@ def retired(found: Found, former: Pair, folder: Folder, keep_file: bool = False)
     elif not found.sees_all_trust:
         return []
     if not keep_file:
-        gone = (RemoveFile(folder.file(OLD_CERTIFICATE)),)
-        changes.append(Change("remove", "old certificate", folder.file(OLD_CERTIFICATE), gone, {"file": "there"}, None))
+        changes.append(forgotten(folder))
     return changes
+
+
+def forgotten(folder: Folder) -> Change:
+    """The file that remembers the old certificate goes."""
+    path = folder.file(OLD_CERTIFICATE)
+    return Change("remove", "old certificate", path, (RemoveFile(path),), {"file": "there"}, None)
 
 
 def unfinished(wanted: Wanted, found: Found) -> tuple[str, ...]:

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from . import errors, pair_files, rotation, trust
+from . import errors, expiry, pair_files, rotation, trust
 from .model import TrustEntry
 from .plan import Change, Plan, RemoveFile
 from .tenant_pair import FILES, KEY, Found, Pair, Wanted, certificate_view, shortened
@@ -21,7 +22,8 @@ class Decision:
     """The plan, and how things stand once it is carried out.
 
     `pair`: in force then. `entry`: what the server then says of it, None while it is not trusted. `turn`: the rotation
-    that takes place. `orphans`: entries of the trust store that nobody in this run may or should remove.
+    that takes place. `orphans`: entries of the trust store that nobody in this run may or should remove. `coming`: the
+    next pair, put down for a rotation.
     """
 
     plan: Plan
@@ -29,6 +31,7 @@ class Decision:
     entry: Optional[Mapping[str, Any]] = None
     turn: Optional[rotation.Turn] = None
     orphans: tuple[TrustEntry, ...] = ()
+    coming: Optional[Pair] = None
 
 
 def plan(wanted: Wanted, found: Found) -> Decision:
@@ -40,17 +43,22 @@ def plan(wanted: Wanted, found: Found) -> Decision:
 def _generated(wanted: Wanted, found: Found) -> Decision:
     if found.folder is None:
         raise errors.Invalid("directory: there is none to keep the key pair in", pair_files.NOWHERE)
-    if wanted.rotate == "now":
-        raise errors.Invalid("rotate: a server has to learn of the new certificate", "say state: trusted")
     pair, changes = pair_files.kept(wanted, found)
+    if not pair.private_key and found.coming is not None:
+        # A rotation was cut short between its two renames: the next key is in place, its certificate follows.
+        pair, changes = found.coming, [pair_files.placed(wanted, found.folder, found.coming)]
     if not pair.private_key:
         raise errors.Conflict(
             f"{found.folder.path}: its certificate has no private key beside it",
             f"put {KEY} back, give it by LXD_CLIENT_KEY_DIR, or take the certificate away",
         )
-    _refuse_bad_times(found, pair)
-    changes += pair_files.secured(wanted, found, pair)
-    return Decision(Plan(tuple(changes), warnings=_warnings(wanted, found, pair)), pair)
+    coming, down = (None, ()) if changes else rotation.put_down(wanted, found, pair)
+    if coming is None:
+        _refuse_bad_times(found, pair)
+    changes += [*down, *pair_files.secured(wanted, found, pair)]
+    if wanted.retire and found.former is not None:
+        changes.append(rotation.forgotten(found.folder))
+    return Decision(Plan(tuple(changes), warnings=_warnings(wanted, found, pair)), pair, coming=coming)
 
 
 def _trusted(wanted: Wanted, found: Found) -> Decision:
@@ -70,7 +78,7 @@ def _trusted(wanted: Wanted, found: Found) -> Decision:
     warnings = (*_warnings(wanted, found, pair), *(trust.stranger_warning(found, entry) for entry in strangers))
     if turn is None:
         warnings += rotation.unfinished(wanted, found)
-    unverified = (*found.unverified, *trust.missing_projects(wanted, found))
+    unverified = (*found.unverified, *trust.missing_projects(wanted, found), *(turn.missing if turn else ()))
     if entry is None and not unverified:
         if changes:
             changes.append(trust.demanded(wanted, pair))
@@ -116,11 +124,10 @@ def _warnings(wanted: Wanted, found: Found, pair: Pair) -> tuple[str, ...]:
 
 
 def _expiry(wanted: Wanted, found: Found, pair: Pair) -> tuple[str, ...]:
-    days = pair.days_left(found.now)
-    if days is None or days >= wanted.renew_within:
+    if not isinstance(pair.not_after, datetime.datetime):
         return ()
-    said = f"certificate {wanted.name} ({shortened(pair.fingerprint)}) expires in {days} days"
-    return (f"{said}; rotate: expiring renews it while it is still valid",)
+    said = expiry.warning(wanted.name, pair.not_after, found.now, wanted.warn_within)
+    return (said,) if said else ()
 
 
 def _absent(wanted: Wanted, found: Found) -> Decision:

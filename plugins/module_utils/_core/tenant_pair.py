@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Union
 
 from . import errors
+from .expiry import WITHIN
 from .model import Server, TrustEntry
 from .plan import KNOWN_AFTER_APPLY, Later
 
@@ -41,7 +42,9 @@ class Wanted:
     vault_key: bool
     prove: bool
     rotate: str
+    rotate_way: str
     renew_within: int
+    warn_within: int
     retire: bool
     remove_files: bool
 
@@ -117,7 +120,7 @@ class Found:
     the trust store. `joins_by` ("token" or "password") and `secret`: the way in for a stranger. `trust`: the entries
     that could be seen.
     `trusted`: fingerprints that the server is known to accept. `projects`: those there are, where that could be seen.
-    `sees_all_trust`: what isn't in `trust` isn't in the trust store.
+    `sees_all_trust`: what isn't in `trust` isn't in the trust store. `used`: fingerprints that the registry knows.
     """
 
     now: datetime.datetime
@@ -134,6 +137,7 @@ class Found:
     trusted: frozenset[Known] = frozenset()
     projects: Optional[frozenset[str]] = None
     sees_all_trust: bool = False
+    used: frozenset[str] = frozenset()
     unverified: Sequence[errors.TenantryError] = ()
 
     def entry(self, pair: Optional[Pair]) -> Optional[TrustEntry]:
@@ -172,6 +176,8 @@ def want(params: Mapping[str, Any], name: Optional[str]) -> Wanted:
         restricted=restricted,
         projects=None if projects is None else frozenset(projects),
         common_name=params.get("common_name") or "",
+        rotate_way=params.get("rotate_way") or "auto",
+        warn_within=params.get("warn_within", WITHIN),
         **{field: params[field] for field in _AS_SAID},
     )
 

@@ -199,7 +199,7 @@ def missing_projects(wanted: Wanted, found: Found) -> Sequence[errors.TenantryEr
 def strangers(wanted: Wanted, found: Found, pair: Optional[Pair]) -> tuple[TrustEntry, ...]:
     """Entries of our name with another certificate: not ours to touch."""
     known = (pair, found.pair, found.coming, found.former, found.brought)
-    ours = {each.fingerprint for each in known if each is not None}
+    ours = {each.fingerprint for each in known if each is not None} | found.used
     entries = [entry for entry in found.trust.values() if entry.name == wanted.name and entry.type == "client"]
     return tuple(sorted((e for e in entries if e.fingerprint not in ours), key=lambda entry: entry.fingerprint))
 

@@ -49,6 +49,39 @@ def vm(
     }
 
 
+def row(
+    instance: Instance,
+    vmhost: str,
+    project: str,
+    owner: str | None,
+    volumes: Mapping[tuple[str, str], Volume] | None = None,
+) -> dict[str, Any]:
+    """One VM as it was read: with each interface's addresses, and whether it was enlisted and not composed by `owner`.
+
+    Of one on a member that doesn't answer nobody can tell.
+    """
+    shown = vm(instance, vmhost, project, volumes)
+    shown["interfaces"] = _addressed(shown["interfaces"], instance.state)
+    shown["enlisted"] = None if instance.lost else instance.owner != owner
+    return shown
+
+
+def _addressed(interfaces: list[dict[str, Any]], state: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The interfaces with the addresses that the guest has on each: what it made itself, like docker0, is none of them.
+
+    A device that was passed through whole has no MAC that LXD knows: what is on no other interface is on that one.
+    """
+    by_mac = _addresses_by_mac(state)
+    known = {str(each["mac"]).lower() for each in interfaces}
+    strange = [address for mac, found in by_mac.items() if mac not in known for address in found]
+    for each in interfaces:
+        if isinstance(each["mac"], Later):
+            each["mac"], each["addresses"], strange = None, strange, []
+        else:
+            each["addresses"] = by_mac.get(each["mac"].lower(), [])
+    return interfaces
+
+
 def cores(limit: str | None) -> int | None:
     """How many; a VM without a limit has one."""
     if not limit:
@@ -110,11 +143,17 @@ def _interfaces(instance: Instance) -> list[dict[str, Any]]:
 
 def addresses(state: Mapping[str, Any] | None) -> list[str]:
     """The guest's addresses that others can reach, as leases or its agent tell them; empty where nobody asked."""
-    found = []
+    return [address for found in _addresses_by_mac(state).values() for address in found]
+
+
+def _addresses_by_mac(state: Mapping[str, Any] | None) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
     for name, network in ((state or {}).get("network") or {}).items():
         if name == "lo":
             continue
-        found += [a["address"] for a in network.get("addresses") or () if a.get("scope") == "global"]
+        told = [each["address"] for each in network.get("addresses") or () if each.get("scope") == "global"]
+        # What the guest stacks on an interface, such as a bridge, has its MAC.
+        found.setdefault((network.get("hwaddr") or "").lower(), []).extend(told)
     return found
 
 

@@ -24,7 +24,6 @@ from .vmhost_resources import counted
 KINDS = ("cpu", "memory", "storage")
 # What LXD can hold a project to by a limit that is made from a ratio.
 HELD = ("cpu", "memory")
-UNSAID = capacity.UNSAID
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +42,7 @@ def mark(kind: str) -> str:
 
 def in_force(config: Mapping[str, str], said: Mapping[str, Optional[str]]) -> dict[str, str]:
     """The ratio of each kind: what the project says is the same for every controller; else the entry's; else 1."""
-    return {kind: config.get(mark(kind)) or said.get(f"{kind}_overcommit") or UNSAID for kind in KINDS}
+    return {kind: config.get(mark(kind)) or said.get(f"{kind}_overcommit") or capacity.UNSAID for kind in KINDS}
 
 
 def differences(host: str, ratios: Ratios, found: Found) -> dict[str, tuple[Optional[str], str]]:
@@ -59,7 +58,7 @@ def differences(host: str, ratios: Ratios, found: Found) -> dict[str, tuple[Opti
         limit = f"limits.{kind}"
         if kind not in ratios.said and kind not in ratios.enforce:
             continue
-        ratio = ratios.said.get(kind) or ratios.before.get(kind) or config.get(mark(kind)) or UNSAID
+        ratio = ratios.said.get(kind) or ratios.before.get(kind) or config.get(mark(kind)) or capacity.UNSAID
         if config.get(mark(kind)) != ratio:
             keys[mark(kind)] = (config.get(mark(kind)), ratio)
         if kind in HELD and (limit in config or kind in ratios.enforce):
@@ -87,7 +86,7 @@ def check_room(host: str, ratios: Ratios, found: Found, keys: Mapping[str, Any])
         news = ratio is not None and ratios.before.get(kind) != ratio
         if news or f"limits.{kind}" in keys:
             for what, figure in _figures(kind, found):
-                _check_one(host, kind, ratio or ratios.before.get(kind) or UNSAID, what, figure)
+                _check_one(host, kind, ratio or ratios.before.get(kind) or capacity.UNSAID, what, figure)
 
 
 def change(found: Found, keys: Mapping[str, tuple[Optional[str], str]], host: str) -> list[Change]:

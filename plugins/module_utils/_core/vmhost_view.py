@@ -50,7 +50,7 @@ def whole(
         **shown,
         "server": server(found.server, found.members) if read else None,
         "resources": resources(found, in_force(found.project.config, data)) if found.project else None,
-        "vms": _vms(name, found),
+        "vms": _vms(name, found, data.get("owner")),
         "certificate": certificate,
         "exposure": told(found),
     }
@@ -82,12 +82,11 @@ def server(found: Server, members: Sequence[Mapping[str, Any]]) -> dict[str, Any
     }
 
 
-def _vms(name: str, found: Found) -> Optional[list[dict[str, Any]]]:
+def _vms(name: str, found: Found, owner: Optional[str]) -> Optional[list[dict[str, Any]]]:
     project = found.project
     if project is None:
         return None
     # What is on a member that doesn't answer is listed without its type: better one container too many than a VM lost.
     vms = [instance for instance in found.instances if (instance.is_vm or instance.lost) and not instance.moving]
-    return [
-        view.vm(instance, name, project.name, found.volumes) for instance in sorted(vms, key=lambda each: each.name)
-    ]
+    ordered = sorted(vms, key=lambda each: each.name)
+    return [view.row(each, name, project.name, owner, found.volumes) for each in ordered]

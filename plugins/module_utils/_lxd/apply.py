@@ -122,18 +122,29 @@ def _send(port: Port, request: Request) -> None:
         # Somebody was faster: whether that is what we wanted is for a new plan to say.
         raise errors.Stale(taken.message, taken.hint) from None
     except errors.Lost as lost:
-        try:
-            _settle(port, request)
-            if _reached(port, request):
-                return
-        except (errors.NotFound, errors.NotTrusted):
-            # Done or not, this connection can't tell: a certificate that replaced itself is a stranger from then on.
-            pass
-        raise errors.Unanswered(lost.message, lost.hint) from None
+        if not _done_all_the_same(port, request):
+            raise errors.Unanswered(lost.message, lost.hint) from None
+
+
+def _done_all_the_same(port: Port, request: Request) -> bool:
+    """Whether LXD did what it gave no answer to; raises NoRoom for a create of it that had to be taken back."""
+    try:
+        _settle(port, request)
+        if _reached(port, request):
+            return True
+        if request.made and _there(port, request):
+            _take_back(port, request)
+    except (errors.NotFound, errors.NotTrusted):
+        # Done or not, this connection can't tell: a certificate that replaced itself is a stranger from then on.
+        pass
+    return False
 
 
 def _settle(port: Port, request: Request) -> None:
     """Wait until nothing in LXD works on the object any more: a lost answer doesn't stop the operation behind it."""
+    if not request.path:
+        # The server's own settings: LXD changes them at once.
+        return
     end = time.monotonic() + request.deadline
     name = (request.made or request.path)[-1 if request.path[-1] != "state" else -2]
     while time.monotonic() < end:

@@ -19,16 +19,17 @@ _ONLINE = "Online"
 _AT_ONCE = 32
 
 
-def machines(reader: Reader, members: Sequence[Mapping[str, Any]] | None = None) -> tuple[Machine, ...]:
-    """Every machine with its resources and its share of each storage pool; members in the order of their names.
+def machines(
+    reader: Reader, pools: Sequence[StoragePool], members: Sequence[Mapping[str, Any]] | None = None
+) -> tuple[Machine, ...]:
+    """Every machine with its resources and its share of each of the storage pools; members in the order of their names.
 
-    Two requests and one for each storage pool; in a cluster three, and for each member one and one for each storage
-    pool of its own. `members`: those that the caller has read already. Only Online members are asked; one that is not,
-    or that doesn't answer, has no `resources` and no space in the pools of its own. Raises what the server itself
-    answers with where there is no cluster.
+    One request and one for each storage pool; in a cluster one for its members, and for each of them one and one for
+    each storage pool of its own. `members`: those that the caller has read already. Only Online members are asked; one
+    that is not, or that doesn't answer, has no `resources` and no space in the pools of its own. Raises what the server
+    itself answers with where there is no cluster.
     """
     listed = reader.members() if members is None else members
-    pools = reader.pools()
     if not listed:
         architectures = reader.server.architectures
         measured = tuple(_measured(reader, pool, "") for pool in pools)

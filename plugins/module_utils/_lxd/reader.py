@@ -99,6 +99,12 @@ class Reader:
         found = self._listing(("storage-pools", pool, "volumes", "custom"), project)
         return [Volume.of(pool, body) for body in found]
 
+    def buckets(self, project: str, pool: str) -> list[str]:
+        """The names of the object storage buckets of one pool; none on a server that has no such thing."""
+        if not self.server.has("storage_buckets"):
+            return []
+        return [str(body["name"]) for body in self._listing(("storage-pools", pool, "buckets"), project)]
+
     def networks(self, project: str) -> list[Network]:
         """The networks that the project may use, unmanaged host interfaces included."""
         return [Network.of(body) for body in self._listing(("networks",), project)]

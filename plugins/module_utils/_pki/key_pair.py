@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Union
 
 from .._core import errors
 from . import pem
+from . import subject as subject_of
 
 CRYPTOGRAPHY_IMPORT_ERROR: ImportError | None = None
 try:
@@ -78,7 +79,7 @@ def generate(common_name: str, key_type: str, valid_for: int, now: datetime.date
     key, digest = _new_key(key_type)
     subject = x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tenantry"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, subject_of.ORGANIZATION),
             x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         ]
     )
@@ -112,7 +113,11 @@ def check(certificate_pem: str, private_key_pem: str, now: datetime.datetime) ->
     label, der = pem.private_key_of(private_key_pem)
     _check_key(label, der, loaded, certificate.key_type)
     if certificate.not_after <= now:
-        raise errors.Invalid(f"certificate: it expired on {certificate.not_after:%Y-%m-%d}", "bring or make a new one")
+        raise errors.Invalid(
+            f"certificate: it expired on {certificate.not_after:%Y-%m-%d}",
+            "bring or make a new one",
+            expired_on=f"{certificate.not_after:%Y-%m-%d}",
+        )
     if certificate.not_before > now:
         raise errors.Invalid(
             f"certificate: it is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC",

@@ -64,6 +64,7 @@ def _files(folder: str, read_text: ReadText) -> dict[str, str]:
     names = {
         "certificate": file_store.CERTIFICATE_FILE,
         "next_certificate": file_store.NEXT_CERTIFICATE_FILE,
+        "old_certificate": file_store.OLD_CERTIFICATE_FILE,
         "server_cert": file_store.SERVER_CERTIFICATE_FILE,
         "next_private_key": file_store.NEXT_KEY_FILE,
     }
@@ -94,11 +95,14 @@ def _from_environment(name: str, read_text: ReadText, environment: Mapping[str, 
         return read_text(os.path.join(folder, f"{name}.key"))
     if environment.get("LXD_CLIENT_KEYS"):
         try:
-            keys = json.loads(environment["LXD_CLIENT_KEYS"])
+            keys = json.loads(content(environment["LXD_CLIENT_KEYS"], read_text))
         except ValueError:
             keys = None
         if not isinstance(keys, dict):
-            raise errors.Invalid("LXD_CLIENT_KEYS: not a JSON map of host names to PEM texts", 'write {"kvm-01": "…"}')
+            raise errors.Invalid(
+                "LXD_CLIENT_KEYS: not a JSON map of host names to PEM texts, nor the path of one",
+                'write {"kvm-01": "…"}',
+            )
         if keys.get(name):
             return str(keys[name])
     return content(environment.get("LXD_CLIENT_KEY") or "", read_text)

@@ -154,7 +154,7 @@ def _vms(row: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _orphans(row: Mapping[str, Any]) -> Iterator[Problem]:
     for entry in row.get("orphaned_trust") or ():
-        text = f"The server still trusts another certificate called {entry['name']}: {entry['fingerprint'][:12]}."
+        text = f"Trust in {entry['name']}, {entry['fingerprint'][:12]}: {entry['because']}."
         hint = "after a rotation the old one is removed with retire: true; else its admin runs"
         yield Problem("warning", "orphaned_trust", row["vmhost"], text, hint, entry["command"])
     for volume in row.get("unused_volumes") or ():

@@ -11,10 +11,12 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
+from .._core import expiry
+
 # The action plugin hands over what it found on the controller as one JSON text. It is no option: a task can't say it,
 # and it is taken out before options are checked. Without it (a task that names no VM host) there is nothing.
 FROM_CONTROLLER = "_controller"
-_FOUND: Mapping[str, Any] = {"_connections": [], "_kept": {}, "_vault": None, "_progress": ""}
+_FOUND: Mapping[str, Any] = {"_connections": [], "_kept": {}, "_vault": None, "_progress": "", "_known": []}
 _SECRETS = ("private_key", "next_private_key", "secret")
 _IN_A_KEY = "PRIVATE KEY-----"
 
@@ -29,6 +31,7 @@ CONNECTION: Mapping[str, Any] = {
     "project": {"type": "str"},
     "owner": {"type": "str"},
     "timeout": {"type": "int", "default": 30},
+    "warn_within": {"type": "int", "default": expiry.WITHIN},
 }
 
 INFO: Mapping[str, Any] = {

@@ -13,7 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from .._core import errors
 from .._core.plan import (
@@ -22,12 +22,15 @@ from .._core.plan import (
     MoveFile,
     Plan,
     Prove,
+    Publish,
     RemoveFile,
     Request,
     Step,
+    WipeDevice,
     WriteFile,
     filled,
 )
+from .._host import block
 from .._lxd.apply import apply
 from .._lxd.port import Port
 from .._pki import key_pair, pem
@@ -45,7 +48,7 @@ class Means:
     """What carrying out needs beyond the plan.
 
     A port for each VM host, the claims that can be shown, how many groups at once on each host, how to encrypt a file,
-    whom to tell how far it is, and what is waited for afterwards: from the outcome to what failed, by group.
+    whom to tell how far it is, what is waited for afterwards (from the outcome to what failed, by group), who pushes.
     """
 
     ports: Mapping[str, Port] = dataclasses.field(default_factory=dict)
@@ -54,6 +57,7 @@ class Means:
     seal: Callable[[str], str] | None = None
     progress: Progress = dataclasses.field(default_factory=Progress)
     after: Callable[[Outcome], Mapping[str, errors.TenantryError]] | None = None
+    publish: Callable[[Publish], None] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,17 +145,26 @@ def _cut_short(change: Change, written: int) -> list[Change]:
 def _step(step: Step, change: Change, means: Means, made: dict[str, Any]) -> None:
     if isinstance(step, Request):
         apply(means.ports[change.host], step, made)
-    elif isinstance(step, WriteFile):
-        file_store.write_file(step.path, _content(step, means, made), step.mode)
-    elif isinstance(step, MoveFile):
-        file_store.move_file(step.path, step.to)
-    elif isinstance(step, RemoveFile):
-        file_store.remove_file(step.path)
-        file_store.remove_folder_if_empty(os.path.dirname(step.path))
+    elif isinstance(step, (WriteFile, MoveFile, RemoveFile)):
+        _file(step, means, made)
+    elif isinstance(step, WipeDevice):
+        block.wipe(step.path)
     elif isinstance(step, MakeKeyPair):
         made.update(_key_pair(step))
     elif isinstance(step, Prove):
         means.claims[step.claim](step.about, made)
+    elif isinstance(step, Publish) and means.publish is not None:
+        means.publish(step)
+
+
+def _file(step: Union[WriteFile, MoveFile, RemoveFile], means: Means, made: Mapping[str, Any]) -> None:
+    if isinstance(step, WriteFile):
+        file_store.write_file(step.path, _content(step, means, made), step.mode)
+    elif isinstance(step, MoveFile):
+        file_store.move_file(step.path, step.to)
+    else:
+        file_store.remove_file(step.path)
+        file_store.remove_folder_if_empty(os.path.dirname(step.path))
 
 
 def _content(step: WriteFile, means: Means, made: Mapping[str, Any]) -> str:

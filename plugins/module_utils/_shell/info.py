@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from .._access import estate, targets
 from .._core import errors
 from .._core.plan import shown
 from .._lxd.reader import Reader
-from . import run, targets
+from . import expiry_notices, run
 
 JMESPATH_IMPORT_ERROR: ImportError | None = None
 try:
@@ -24,9 +23,6 @@ try:
     import jmespath.exceptions
 except ImportError as missing:
     JMESPATH_IMPORT_ERROR = missing
-
-# Reading is waiting: more than the cores, and few enough that a small controller keeps its file handles.
-_AT_ONCE = 32
 
 Rows = Sequence[Mapping[str, Any]]
 ReadHost = Callable[[targets.Target, Reader], Rows]
@@ -38,6 +34,8 @@ def look(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk = l
     """Read every host that the task names, and end the module with the rows under `plural`."""
     # This process ends with what it read. Over a thousand hosts, looking for garbage among it is a tenth of the work.
     gc.disable()
+    for notice in expiry_notices.notices(module.params):
+        module.warn(notice)
     try:
         rows = rows_of(module.params, read, on_disk)
         if module.params["strict"]:
@@ -45,16 +43,6 @@ def look(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk = l
         module.exit_json(changed=False, **{plural: _queried(module.params.get("query"), shown(rows))})
     except errors.TenantryError as failure:
         run.fail(module, failure)
-
-
-def rows_of(
-    params: Mapping[str, Any], read: ReadHost, on_disk: OnDisk = lambda _row, _params: {}
-) -> list[Mapping[str, Any]]:
-    """The rows of every host that the task names, read side by side."""
-    hosts = _hosts(params)
-    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, max(1, len(hosts)))) as workers:
-        found = list(workers.map(lambda host: _rows(host, params, read, on_disk), hosts))
-    return [row for of_host in found for row in of_host]
 
 
 def _hosts(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -65,17 +53,21 @@ def _hosts(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in rows if not wanted or row["name"] in wanted]
 
 
-def _rows(
-    host: Mapping[str, Any], params: Mapping[str, Any], read: ReadHost, on_disk: OnDisk
+def rows_of(
+    params: Mapping[str, Any], read: ReadHost, on_disk: OnDisk = lambda _row, _params: {}
 ) -> list[Mapping[str, Any]]:
-    try:
-        to = targets.target_of_row(host, params) if host else targets.target(params)
-        with contextlib.closing(targets.trusted(to)) as port:
-            return [{"vmhost": to.name, **row} for row in read(to, Reader(port))]
-    except errors.TenantryError as error:
-        name = host.get("name") or params.get("vmhost") or (params.get("url") or [""])[0]
-        told = {"code": error.code, "msg": error.message, "hint": error.hint}
-        return [{**on_disk(host, params), "vmhost": name, "error": told}]
+    """The rows of all hosts; of one that can't be read a single one, with why."""
+    hosts = _hosts(params)
+    rows: list[Mapping[str, Any]] = []
+    for host, found in zip(hosts, estate.read(hosts, params, lambda to, reader: (to.name, read(to, reader)))):
+        if isinstance(found, errors.TenantryError):
+            name = host.get("name") or params.get("vmhost") or (params.get("url") or [""])[0]
+            told = {"code": found.code, "msg": found.message, "hint": found.hint}
+            rows.append({**on_disk(host, params), "vmhost": name, "error": told})
+        else:
+            name, of_host = found
+            rows += [{"vmhost": name, **row} for row in of_host]
+    return rows
 
 
 def _demand_all(rows: Rows) -> None:

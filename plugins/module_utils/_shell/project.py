@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from .._access import targets
 from .._core import errors, project, project_plan, project_view
 from .._core.exposure import exposure
 from .._core.model import Project, Server
@@ -17,7 +18,6 @@ from .._core.project_found import Found, Profile
 from .._lxd.port import Port
 from .._lxd.reader import Reader
 from .._pki import pem
-from . import targets
 from .carry_out import Means, Outcome
 
 _ADMIN = "the admin's authority is needed: url: unix: on the host with become: true, or an admin certificate"
@@ -140,7 +140,8 @@ def _found(reader: Reader, wanted: project.Wanted) -> Found:
     if needs.state:
         found = dataclasses.replace(found, state=reader.project_state(name))
     if needs.places:
-        seen_from = name if found.project else "default"
+        # Where the project has networks of its own it sees none of the server's.
+        seen_from = name if found.project and not wanted.bridges else "default"
         found = dataclasses.replace(found, pools=tuple(reader.pools()), networks=tuple(reader.networks(seen_from)))
     if needs.images:
         found = dataclasses.replace(found, images=tuple(reader.images(name)))

@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Optional
 
+from .._access.targets import Target
 from .._core import errors, view
 from .._core.tenant_pair import facts
 from .._core.vmhost_found import Found
 from .._lxd.reader import Reader
 from .._registry import entries
-from . import info, tenant_cert_info, vm_rows, vmhost_reading
-from .targets import Target
+from . import info, tenant_cert_info, vmhost_reading
 from .tenant_files import described
 
 _OF_CERTIFICATE = ("fingerprint", "subject", "not_before", "not_after", "days_left", "key_type", "pem")
@@ -24,31 +24,33 @@ _RATIOS = ("cpu_overcommit", "memory_overcommit", "storage_overcommit")
 
 def rows(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """A row for each VM host that the task names; one that can't be read has an `error` and what the registry says."""
-    return info.rows_of(params, look, on_disk)
+    return info.rows_of(params, looking(params), on_disk)
 
 
-def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
+def looking(params: Mapping[str, Any]) -> info.ReadHost:
+    """The reader of one VM host, which knows what certificates the whole registry uses."""
+    look_at_trust = tenant_cert_info.looking(params)
+
+    def look(to: Target, reader: Reader) -> info.Rows:
+        return [_row(to, reader, None if to.local else look_at_trust(to, reader)[0])]
+
+    return look
+
+
+def _row(to: Target, reader: Reader, certificate: Optional[Mapping[str, Any]]) -> dict[str, Any]:
     """One VM host: its row, with its instances as VM rows, its certificate with its trust, and what lies around."""
     found = vmhost_reading.seen(to, reader, state=True)
-    row = vmhost_reading.row_of(to, found)
-    certificate = None if to.local else tenant_cert_info.look(to, reader)[0]
-    vms = [
-        {**view.vm(each, to.name, str(to.project), found.volumes), "enlisted": vm_rows.enlisted(each, to)}
-        for each in found.instances
-        if not each.moving
-    ]
-    return [
-        {
-            **row,
-            "vms": vms,
-            "certificate": _certificate(certificate),
-            "orphaned_trust": list(certificate["orphaned"]) if certificate else [],
-            "server_certificate": _server_certificate(found.server.certificate),
-            "declared": _declared(to),
-            "project_owner": found.project.owner if found.project else None,
-            "unused_volumes": _unused_volumes(found, to.owner),
-        }
-    ]
+    instances = [each for each in found.instances if not each.moving]
+    return {
+        **vmhost_reading.row_of(to, found),
+        "vms": [view.row(each, to.name, str(to.project), to.owner, found.volumes) for each in instances],
+        "certificate": _certificate(certificate),
+        "orphaned_trust": list(certificate["orphaned"]) if certificate else [],
+        "server_certificate": _server_certificate(found.server.certificate),
+        "declared": _declared(to),
+        "project_owner": found.project.owner if found.project else None,
+        "unused_volumes": _unused_volumes(found, to.owner),
+    }
 
 
 def on_disk(row: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:

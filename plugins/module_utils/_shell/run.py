@@ -15,6 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._core import errors
 from .._core.plan import Change, Plan, diff_of, shown
+from . import expiry_notices
 from .carry_out import Means, Outcome, carry_out
 
 # Somebody else may change the same thing while we plan; three times in a row is a fight, not a coincidence.
@@ -42,6 +43,8 @@ def run(module: AnsibleModule, start: Any) -> None:
     # A module's process is short, and what it reads of many hosts stays until its end: collecting finds nothing.
     gc.disable()
     done = Outcome()
+    for notice in expiry_notices.notices(module.params):
+        module.warn(notice)
     try:
         with contextlib.closing(start(module.params)) as job:
             plan = job.plan()

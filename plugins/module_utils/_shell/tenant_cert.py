@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from .._core import errors, exposure, tenant_cert, trust
 from .._core.plan import Later, Plan, Prove, Request, filled
-from .._core.tenant_pair import Found, Pair, Wanted, certificate_view, want
+from .._core.tenant_pair import Found, Pair, Wanted, certificate_view, facts, want
 from .._core.trust_command import revoke_command
 from .._lxd.reader import Reader
 from .._pki import key_pair, pem, trust_token
@@ -125,6 +125,8 @@ class TenantCertJob:
             result["trust_command"] = pair.pem if later else trust.command(self._wanted, found, str(pair.pem))
         if self._wanted.state == "trusted":
             result["exposure"] = self._exposure(found)
+        if self._wanted.state == "generated":
+            result.update(self._beside(found, outcome is not None))
         if decision.turn is not None:
             new = pair.fingerprint if pair is not None else decision.turn.new.fingerprint
             result["rotation"] = {**decision.turn.view, "new_fingerprint": new}
@@ -133,6 +135,15 @@ class TenantCertJob:
         if self._world.target is not None and self._world.target.connection.pin:
             result["server_fingerprint"] = self._world.target.connection.pin
         return result
+
+    def _beside(self, found: Found, done: bool) -> Mapping[str, Any]:
+        """The pairs on either side of the one in force, as far as a rotation has them on disk."""
+        coming = self._decision.coming
+        if done and coming is not None:
+            coming = self._world.keys.read().coming
+        former = None if self._wanted.retire else found.former
+        sides = {"next_certificate": coming, "old_certificate": former}
+        return {side: facts(pair, found.now) if pair else None for side, pair in sides.items()}
 
     def _view(self, plan: Plan, pair: Optional[Pair], found: Found, predicted: bool) -> Optional[Mapping[str, Any]]:
         if pair is None:

@@ -10,13 +10,20 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._access.targets import Target
 from .._core import errors
+from .._core.orphans import orphaned, view
 from .._core.tenant_pair import Pair, facts
-from .._core.trust_command import revoke_command
 from .._lxd.reader import Reader
+from .._pki.subject import owner_of
 from .._registry import file_store
-from .targets import Target
+from .info import ReadHost
 from .tenant_files import described
+
+_FACTS = (
+    *("fingerprint", "subject", "not_before", "not_after", "days_left", "key_type", "pem"),
+    *("path", "private_key_path"),
+)
 
 
 def on_disk(row: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,31 +57,34 @@ def _facts(pair: Pair, folder: str) -> dict[str, Any]:
     }
 
 
-def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
-    """One row: the certificate that this connection was made with, and its trust entry."""
+def looking(params: Mapping[str, Any]) -> ReadHost:
+    """The reader of one host's row, which knows what certificates the whole registry uses."""
+    used = frozenset(params.get("_known") or ())
+
+    def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
+        return [_row(to, reader, used)]
+
+    return look
+
+
+def _row(to: Target, reader: Reader, used: frozenset[str]) -> Mapping[str, Any]:
+    """The certificate that this connection was made with, its trust entry, and entries that nobody uses."""
     pairs = [described(c.certificate) for c in (to.connection, to.spare) if c is not None and c.certificate]
-    if not pairs:
+    if not pairs and not (to.local and to.owner):
         raise errors.Invalid(f"{to.name}: no certificate is said to look at", "say vmhost, or client_cert")
     entries = reader.trust_entries()
     trusted = {entry.fingerprint: entry for entry in entries}
-    pair = next((pair for pair in pairs if pair.fingerprint in trusted), pairs[0])
-    entry = trusted.get(str(pair.fingerprint))
-    ours = {each.fingerprint for each in pairs}
-    same_name = [e for e in entries if entry and e.name == entry.name and e.fingerprint not in ours]
-    return [
-        {
-            **_facts(pair, to.folder or ""),
-            "name": entry.name if entry else None,
-            "trusted": entry is not None,
-            "restricted": entry.restricted if entry else None,
-            "projects": sorted(entry.projects) if entry else [],
-            "orphaned": [
-                {
-                    "name": other.name,
-                    "fingerprint": other.fingerprint,
-                    "command": revoke_command(other.fingerprint, reader.server.flavour),
-                }
-                for other in sorted(same_name, key=lambda each: each.fingerprint)
-            ],
-        }
-    ]
+    pair = next((pair for pair in pairs if pair.fingerprint in trusted), pairs[0] if pairs else None)
+    entry = trusted.get(str(pair.fingerprint)) if pair else None
+    if to.entry is not None or not to.local:
+        # Of a host that isn't registered any more, nothing is in use.
+        used |= {str(each.fingerprint) for each in pairs}
+    orphans = orphaned(entries, used, to.owner, entry.name if entry else to.name, owner_of)
+    return {
+        **(_facts(pair, to.folder or "") if pair else dict.fromkeys(_FACTS)),
+        "name": entry.name if entry else None,
+        "trusted": entry is not None,
+        "restricted": entry.restricted if entry else None,
+        "projects": sorted(entry.projects) if entry else [],
+        "orphaned": [view(other, because, reader.server.flavour) for other, because in orphans],
+    }

@@ -75,7 +75,7 @@ class Keys:
             vaulted=vaulted.is_vaulted(texts[KEY] or ""),
             wide=texts[KEY] is not None and bool(os.stat(os.path.join(self.path, KEY)).st_mode & 0o077),
             said=bool(self._kept.get("said")),
-            ephemeral=any(os.environ.get(variable) for variable in _EPHEMERAL),
+            ephemeral=self._ends_with_the_job(),
         )
         key, source = self._key(texts[KEY]), "file"
         if texts[KEY] is None and self._kept.get("key_source") == "environment":
@@ -87,6 +87,10 @@ class Keys:
         certificate = texts[CERTIFICATE]
         pair = None if certificate is None else described(certificate, key, source)
         return Read(folder, pair, coming, _public(texts[OLD_CERTIFICATE]))
+
+    def _ends_with_the_job(self) -> bool:
+        said = self._kept.get("lasting")
+        return not said if said is not None else any(os.environ.get(variable) for variable in _EPHEMERAL)
 
     def _key(self, text: Optional[str]) -> str:
         return self._opened.get(text, text) if text else ""

@@ -10,6 +10,8 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
+from .._access import targets
+from .._access.requirements import need_cryptography
 from .._core import errors
 from .._core.model import Project, TrustEntry
 from .._core.tenant_pair import Found, Known, Pair, Wanted, is_yet_to_come
@@ -18,9 +20,7 @@ from .._lxd.port import Port
 from .._lxd.reader import Reader
 from .._pki import key_pair, pem
 from .._pki.trust_token import TrustToken
-from . import targets
-from .requirements import need_cryptography
-from .tenant_files import Keys, described
+from .tenant_files import Keys, Read, described
 
 _NOT_YET = (
     "certificate: there is none yet",
@@ -39,7 +39,7 @@ class World:
         self._params = params
         self._wanted = wanted
         self._token = token
-        self.keys = Keys(params.get("_kept") or {}, params.get("_vault"))
+        self.keys = Keys({**(params.get("_kept") or {}), "lasting": params.get("lasting")}, params.get("_vault"))
         self.row: Mapping[str, Any] = row_of(params)
         self.target: Optional[targets.Target] = None
         self.ports: dict[str, Port] = {}
@@ -50,6 +50,7 @@ class World:
         self.close()
         self.projects = {}
         found = self._disk(datetime.datetime.now(datetime.timezone.utc))
+        found = dataclasses.replace(found, used=frozenset(self._params.get("_known") or ()))
         return found if self._wanted.state == "generated" else self._server(found)
 
     def with_etags(self, found: Found, fingerprints: Iterable[str]) -> Found:
@@ -102,7 +103,7 @@ class World:
                 return Found(now, pair=brought)
         else:
             brought = self._subject_of_connection()
-        read = self.keys.read()
+        read = self.keys.read() if self.keys.path or not self._by_socket else self._of_row()
         pair = read.pair if read.folder is not None else brought
         if pair is None and self._by_socket and read.folder is None and self._wanted.state == "trusted":
             return self._nothing_yet(now)
@@ -111,6 +112,12 @@ class World:
     def _nothing_yet(self, now: datetime.datetime) -> Found:
         coming = dataclasses.replace(Pair.to_be_made(self._wanted.key_type), private_key="")
         return Found(now, pair=coming, unverified=(errors.NotFound(*_NOT_YET),))
+
+    def _of_row(self) -> Read:
+        """What a rotation left in the registry, for the admin on the host: the public halves, no folder."""
+        fields = ("next_certificate", "old_certificate")
+        coming, former = (described(self.row[field]) if self.row.get(field) else None for field in fields)
+        return Read(coming=coming, former=former)
 
     def _subject_of_connection(self) -> Optional[Pair]:
         """Without a folder and without a certificate said, it is the one that the task connects with."""

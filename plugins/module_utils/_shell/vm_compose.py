@@ -9,12 +9,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
+from .._access import targets
 from .._core import errors, vm, vm_checks, vm_plan, vm_prune
 from .._core.plan import Change, Plan
 from .._core.vm_candidates import Candidates, Filters, by_reason, candidates, check_elsewhere, locate
 from .._core.vm_host import Host
 from .._core.vm_sited import Sited, placed
-from . import targets, vm_results
+from . import vm_results
 from .carry_out import Means, Outcome
 from .progress import Progress
 from .vm_hosts import Fleet

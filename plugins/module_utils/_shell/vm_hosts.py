@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
+from .._access import targets
 from .._core import errors
 from .._core.model import Instance, Project, Server
 from .._core.vm import Wanted
@@ -20,7 +21,6 @@ from .._lxd import operations
 from .._lxd.machines import machines
 from .._lxd.port import Answer, Port
 from .._lxd.reader import Reader
-from . import targets
 from .descriptors import make_room
 
 # Without these a VM can't be composed as this module promises; every LXD since 5.0.0 has them.
@@ -233,10 +233,10 @@ def _settled(port: Port, reader: Reader, opened: Opened) -> dict[str, Instance]:
 
 def _with_room(reader: Reader, host: Host) -> Host:
     host = _with_listings(reader, host)
-    if host.machines:
+    if host.machines or host.listings is None:
         return host
     state = reader.project_state(host.project.name) if host.server.has("project_usage") else {}
-    return dataclasses.replace(host, machines=machines(reader), state=state)
+    return dataclasses.replace(host, machines=machines(reader, host.listings.pools), state=state)
 
 
 def _with_listings(reader: Reader, host: Host) -> Host:

@@ -50,5 +50,10 @@ def failed_vms(failed: Mapping[str, errors.TenantryError]) -> list[dict[str, Any
     rows = []
     for group, error in failed.items():
         host, _slash, name = group.rpartition("/")
-        rows.append({"name": name, "vmhost": host, "msg": error.message, "code": error.code, "hint": error.hint})
+        rows.append(failed_vm(name, host, error))
     return rows
+
+
+def failed_vm(name: str, host: str, error: errors.TenantryError) -> dict[str, Any]:
+    """One VM that failed, and how."""
+    return {"name": name, "vmhost": host, "msg": error.message, "code": error.code, "hint": error.hint}

@@ -6,30 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
 
-from .._core import errors, view
-from .._core.model import Instance
+from .._access import estate
+from .._access.targets import Target
 from .._lxd.reader import Reader
 from .info import ReadHost, Rows
-from .targets import Target
 
 
 def of(names: Sequence[str] | None, addresses: bool) -> ReadHost:
     """A reading of one VM host's tracked project; `names` None is all of it."""
 
     def read(target: Target, reader: Reader) -> Rows:
-        if not target.project:
-            raise errors.Invalid(f"{target.name}: no project is said", "say project, or register the VM host")
-        return [
-            {**view.vm(instance, target.name, target.project), "enlisted": enlisted(instance, target)}
-            for instance in reader.instances(target.project, state=addresses)
-            if (names is None or instance.name in names) and not instance.moving
-        ]
+        return [row for row in estate.vms(target, reader, addresses) if names is None or row["name"] in names]
 
     return read
-
-
-def enlisted(instance: Instance, target: Target) -> Optional[bool]:
-    """Whether it was not composed by us; of one on a member that doesn't answer nobody can tell."""
-    return None if instance.lost else instance.owner != target.owner

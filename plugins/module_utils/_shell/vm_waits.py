@@ -37,14 +37,14 @@ _SAID = {
 class Awaited:
     """The VMs of one host that are waited for, and the instances as they were listed last.
 
-    `known` None: what was listed is out of date.
+    A VM that isn't among those was made since: the listing after it failed.
     """
 
     host: str
     port: Port
     project: str
     names: Sequence[str]
-    known: Optional[Mapping[str, Instance]] = None
+    known: Mapping[str, Instance]
 
 
 @dataclasses.dataclass
@@ -148,7 +148,8 @@ class _HostWait:
 
     def carry_out(self) -> list[_Vm]:
         with_state = waits.asks_guest(self._wait)
-        if not with_state and self._awaited.known is not None and self._look(self._awaited.known):
+        known = self._awaited.known
+        if not with_state and known.keys() >= set(self._awaited.names) and self._look(known):
             return self._vms
         end = self._began + self._seconds
         try:

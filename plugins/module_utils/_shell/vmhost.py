@@ -10,6 +10,8 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Union
 
+from .._access import targets
+from .._access.requirements import need_cryptography
 from .._core import errors, vmhost, vmhost_files, vmhost_view
 from .._core.model import Server
 from .._core.plan import Change, Later, Plan
@@ -18,9 +20,8 @@ from .._lxd.port import Port
 from .._lxd.reader import Reader
 from .._pki import key_pair, pem, vaulted
 from .._registry import entries, file_store, vmhost_yaml
-from . import targets, vmhost_reading
+from . import vmhost_reading
 from .carry_out import Means, Outcome
-from .requirements import need_cryptography
 
 _ON_CONTROLLER = "run it on the controller (delegate_to: localhost, connection: local)"
 

@@ -10,6 +10,8 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from .._access import estate
+from .._access.targets import Target
 from .._core import errors, vmhost, vmhost_view
 from .._core.model import OWNER, Project, TrustEntry, Volume
 from .._core.tenant_pair import facts
@@ -18,7 +20,6 @@ from .._lxd import machines
 from .._lxd.reader import Reader
 from .._pki import pem
 from .._registry import entries
-from .targets import Target
 from .tenant_files import described
 
 
@@ -44,7 +45,7 @@ def foreseen(reader: Reader, name: str, owner: str) -> Found:
 
 def _around(reader: Reader, project: Project, seen_from: str) -> Found:
     members = tuple(reader.members())
-    found = machines.machines(reader, members)
+    found = machines.machines(reader, reader.pools(), members)
     return Found(
         reader.server,
         project=project,
@@ -93,10 +94,9 @@ def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
 
 def seen(to: Target, reader: Reader, state: bool = False) -> Found:
     """The VM host with its tracked project; `state`: with what the guests say, which costs LXD far more."""
-    if not to.project:
-        raise errors.Invalid(f"{to.name}: no project is said", "say project, or register the VM host")
+    project = estate.demanded_project(to)
     entry = trust_entry(reader, "" if to.local else to.connection.certificate)
-    found = read(reader, to.name, to.project, state)
+    found = read(reader, to.name, project, state)
     return dataclasses.replace(found, restricted=entry.restricted if entry else None)
 
 

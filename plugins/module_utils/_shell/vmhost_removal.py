@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from .._access import targets
 from .._core import errors, vm, vm_plan, vmhost, vmhost_files
 from .._core.plan import Change, Plan, Prove
 from .._core.trust_command import revoke_command
@@ -19,8 +20,8 @@ from .._lxd.port import Port
 from .._lxd.reader import Reader
 from .._pki import pem
 from .._registry import file_store
-from . import targets
 from .carry_out import Means, Outcome
+from .vm_results import failed_vm
 from .vmhost import row_of
 
 _CLEARED = "cleared"
@@ -146,7 +147,7 @@ class AbsentJob:
             "vmhost": None,
             "orphaned_trust": self._orphan(),
             "deleted_vms": [name for name in self._deleted if name not in failed],
-            "failed_vms": [_failed(name, self._name, error) for name, error in failed.items()],
+            "failed_vms": [failed_vm(name, self._name, error) for name, error in failed.items()],
         }
         if outcome is not None and self._left and not outcome.failed:
             first = next(iter(self._left.values()))
@@ -166,7 +167,3 @@ class AbsentJob:
         """Give the connection back."""
         if self._port:
             self._port.close()
-
-
-def _failed(name: str, host: str, error: errors.TenantryError) -> dict[str, Any]:
-    return {"name": name, "vmhost": host, "msg": error.message, "code": error.code, "hint": error.hint}

@@ -148,3 +148,39 @@ def test_no_secret_is_in_any_view(secret: str, option: str) -> None:
         assert plan.changes
         everything = [shown(change.before) for change in plan.changes], diff_of(plan.changes), repr(plan)
         assert secret not in json.dumps(everything)
+
+
+def row(found: dict[str, Any], network: dict[str, Any] | None = None, owner: str = "us") -> dict[str, Any]:
+    instance = Instance.of({**found, "expanded_devices": found["devices"], "state": {"network": network or {}}})
+    return view.row(instance, "kvm", "p", owner)
+
+
+def leased(mac: str, *addresses: str) -> dict[str, Any]:
+    return {"hwaddr": mac, "addresses": [{"address": each, "scope": "global"} for each in addresses]}
+
+
+def test_each_interface_has_the_addresses_of_its_mac() -> None:
+    devices = {"eth0": NIC, "eth1": {**NIC, "hwaddr": "00:16:3E:00:00:02"}}
+    found = body(config={"volatile.eth0.hwaddr": "00:16:3e:00:00:01"}, devices=devices)
+    network = {
+        "lo": leased("", "127.0.0.1"),
+        "enp5s0": leased("00:16:3e:00:00:01", "10.0.0.1"),
+        "enp6s0": leased("00:16:3e:00:00:02", "10.0.0.2", "fd42::2"),
+        "docker0": leased("02:42:00:00:00:01", "172.17.0.1"),
+    }
+    shown_row = row(found, network)
+    assert [each["addresses"] for each in shown_row["interfaces"]] == [["10.0.0.1"], ["10.0.0.2", "fd42::2"]]
+    assert shown_row["addresses"] == ["10.0.0.1", "10.0.0.2", "fd42::2", "172.17.0.1"]
+
+
+def test_an_interface_without_a_known_mac_has_what_no_other_has() -> None:
+    found = body(devices={"eth0": {"type": "nic", "nictype": "physical", "parent": "ens1"}})
+    [interface] = row(found, {"ens1": leased("aa:bb:cc:00:00:01", "10.0.0.9")})["interfaces"]
+    assert interface["mac"] is None and interface["addresses"] == ["10.0.0.9"]
+
+
+def test_composed_enlisted_and_nobody_can_tell() -> None:
+    assert row(body())["enlisted"] is False
+    assert row(body(), owner="others")["enlisted"] is True
+    lost = {**body(), "status": "Error", "config": None, "expanded_config": None, "devices": {}}
+    assert row(lost)["enlisted"] is None

@@ -73,7 +73,10 @@ CASES: list[Any] = [
         row(vms=[vm("c", memory="lots")], **CONFINED), [("warning", "uncounted")], id="a limit that is no number"
     ),
     pytest.param(
-        row(orphaned_trust=[{"name": "x", "fingerprint": "ab" * 32, "command": "lxc ..."}], **CONFINED),
+        row(
+            orphaned_trust=[{"name": "x", "fingerprint": "ab" * 32, "because": "unused", "command": "lxc ..."}],
+            **CONFINED,
+        ),
         [("warning", "orphaned_trust")],
         id="a certificate left over",
     ),

@@ -53,7 +53,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def awaited(host: str, port: Host, *names: str, known: Any = None) -> Awaited:
-    return Awaited(host, port, "p", names, known)  # type: ignore[arg-type]
+    return Awaited(host, port, "p", names, known or {})  # type: ignore[arg-type]
 
 
 def test_each_vm_has_its_own_result() -> None:
@@ -106,6 +106,12 @@ def test_who_is_not_up_yet_is_waited_for() -> None:
     known = {"v": Instance.of(body("v", "Stopped"))}
     assert VmWaits("running", 5, Progress()).carry_out([awaited("a", port, "v", known=known)]) == {}
     assert len(port.asked) == 2
+
+
+def test_who_was_made_after_the_last_listing_is_not_taken_for_gone() -> None:
+    port = Host(lambda _round: [body("v")])
+    known = {"other": Instance.of(body("other"))}
+    assert VmWaits("running", 5, Progress()).carry_out([awaited("a", port, "v", known=known)]) == {}
 
 
 def test_none_waits_for_nothing() -> None:

@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._core import errors
+from .._core import errors, expiry
 from .._core.plan import Change, WriteFile
 from .._lxd import https, unix
 from .._lxd.port import Connection, Port
@@ -186,6 +186,8 @@ def check_pair(name: str, connection: Connection) -> None:
         now = datetime.datetime.now(datetime.timezone.utc)
         key_pair.check(connection.certificate, connection.private_key, now)
     except errors.Invalid as bad:
+        if "expired_on" in bad.details:
+            raise Unusable(*expiry.too_late(name, str(bad.details["expired_on"]))) from None
         raise Unusable(
             f"{name}: {bad.message}", f"{bad.hint}; tenantry.lxd.lxd_tenant_cert makes pairs and has them trusted"
         ) from None

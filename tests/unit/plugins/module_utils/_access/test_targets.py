@@ -11,12 +11,12 @@ import functools
 from typing import Any
 
 import pytest
+from ansible_collections.tenantry.lxd.plugins.module_utils._access import targets
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Server
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import WriteFile
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection
 from ansible_collections.tenantry.lxd.plugins.module_utils._pki import key_pair
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell import targets
 from cryptography.hazmat.primitives import serialization
 
 NOW = datetime.datetime.now(datetime.timezone.utc)

@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a server is to have, as `lxd_server` makes it and `lxd_preflight` looks whether it can be made."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Fragment `tenantry.lxd.server`."""
+
+    DOCUMENTATION = r"""
+options:
+  config:
+    description:
+      - The server's settings by LXD's names, such as C(images.auto_update_interval) or C(core.proxy_https). A null
+        removes the key.
+      - Secrets are refused here; say them in O(secret_config).
+    type: dict
+  secret_config:
+    description:
+      - Settings whose values no output shows, such as C(core.trust_password), or C(core.proxy_https) with a password.
+      - LXD never tells a password that it has. One that is set is kept; remove it with a null first to change it.
+    type: dict
+  https_address:
+    description:
+      - The address that LXD listens on for other machines, such as V(192.0.2.11:8443), or V([::]:8443) for all
+        addresses of the host. The port is 8443 unless it is said. An empty text ends the listening.
+      - It has to be one of the host's, and the port free.
+    type: str
+  storage_pools:
+    description: Storage pools to have. Others are left as they are.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The pool's name.
+        type: str
+        required: true
+      driver:
+        description: LXD's driver, such as V(dir), V(btrfs), V(lvm) or V(zfs).
+        type: str
+        required: true
+      source:
+        description:
+          - What it is made of. A disk or a partition (V(/dev/disk/by-id/...)), an existing dataset or volume group, or
+            for V(dir) an existing directory.
+          - Unsaid, LXD makes a loop file of O(storage_pools[].size), and for V(dir) a directory of its own.
+        type: str
+      size:
+        description: The size of the loop file, such as V(50GiB). Unsaid, LXD chooses.
+        type: str
+      config:
+        description: Other keys of LXD's, such as C(btrfs.mount_options) or C(rsync.bwlimit).
+        type: dict
+      description:
+        description: The pool's description.
+        type: str
+      wipe:
+        description:
+          - Whether a new pool may take a disk or partition that holds data. What it held is lost.
+          - A device that is mounted, is swap, or is a part of something else in use is never taken.
+        type: bool
+        default: false
+      members:
+        description:
+          - On a cluster, what a member has other than the rest, by the member's name, such as
+            C(kvm-02={source=/dev/vdb}).
+        type: dict
+  networks:
+    description: Managed networks to have. Others are left as they are.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The network's name. A bridge's is at most 15 characters long.
+        type: str
+        required: true
+      type:
+        description: LXD's type of network.
+        type: str
+        choices: [bridge, macvlan, sriov, physical, ovn]
+        default: bridge
+      config:
+        description: LXD's keys, such as C(ipv4.address) or C(ipv4.nat).
+        type: dict
+      description:
+        description: The network's description.
+        type: str
+      dhcp:
+        description: Whether LXD serves DHCP on this bridge. V(false) is for a network where another DHCP serves.
+        type: bool
+      dns:
+        description: Whether LXD serves DNS on this bridge.
+        type: bool
+      members:
+        description: On a cluster, what a member has other than the rest, by the member's name.
+        type: dict
+"""

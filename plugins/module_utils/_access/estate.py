@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading many VM hosts side by side: each is opened, read and closed, and one that fails delays and hides no other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, Union
+
+from .._core import errors, view, vmhost_view
+from .._lxd.reader import Reader
+from . import targets
+
+# Reading is waiting: more than the cores, and few enough that a small controller keeps its file handles.
+_AT_ONCE = 32
+
+Found = TypeVar("Found")
+Look = Callable[[targets.Target, Reader], Found]
+Row = Mapping[str, Any]
+
+
+def read(rows: Sequence[Row], said: Mapping[str, Any], look: Look[Found]) -> list[Union[Found, errors.TenantryError]]:
+    """What `look` finds on the host of each row of the registry, in their order; in the place of a failure, why.
+
+    An empty row is the host that `said`, the connection options, names by itself.
+    """
+
+    def one(row: Row) -> Union[Found, errors.TenantryError]:
+        try:
+            to = targets.target_of_row(row, said) if row else targets.target(said)
+            with contextlib.closing(targets.trusted(to)) as port:
+                return look(to, Reader(port))
+        except errors.TenantryError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, max(1, len(rows)))) as workers:
+        return list(workers.map(one, rows))
+
+
+def vms(to: targets.Target, reader: Reader, addresses: bool) -> list[dict[str, Any]]:
+    """The instances of the tracked project for people, by one request; a copy that LXD is moving is none of them."""
+    project = demanded_project(to)
+    found = reader.instances(project, state=addresses)
+    return [view.row(each, to.name, project, to.owner) for each in found if not each.moving]
+
+
+def whole(to: targets.Target, reader: Reader, addresses: bool) -> dict[str, Any]:
+    """The server and the instances of the tracked project: two requests, and in a cluster a third for its members."""
+    return {"vms": vms(to, reader, addresses), "server": vmhost_view.server(reader.server, reader.members())}
+
+
+def demanded_project(to: targets.Target) -> str:
+    """The tracked project, which every tenant's request names."""
+    if not to.project:
+        raise errors.Invalid(f"{to.name}: no project is said", "say project, or register the VM host")
+    return to.project

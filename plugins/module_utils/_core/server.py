@@ -1,0 +1,40 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a running LXD is to have: settings, storage pools and networks, checked before any server is asked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from . import server_networks, server_pools, server_settings
+from .errors import Invalid
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """The declaration; what it doesn't name is kept."""
+
+    config: Mapping[str, Optional[str]]
+    pools: tuple[server_pools.WantedPool, ...]
+    networks: tuple[server_networks.WantedNetwork, ...]
+
+
+def want(params: Mapping[str, Any]) -> Wanted:
+    """The options, checked; raises Invalid with everything that is wrong."""
+    problems: list[str] = []
+    wanted = Wanted(
+        config=server_settings.want(params, problems),
+        pools=server_pools.want(params.get("storage_pools"), problems),
+        networks=server_networks.want(params.get("networks"), problems),
+    )
+    if problems:
+        raise all_of(problems)
+    return wanted
+
+
+def all_of(problems: list[str]) -> Invalid:
+    """Everything that is wrong, as one error."""
+    return Invalid(" -- ".join(problems), problems=list(problems))

@@ -1,0 +1,142 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Making and changing one storage pool or network: in one step, and on a cluster member by member."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Optional
+
+from . import server_networks, units
+from .plan import Change, Request
+from .server_found import BEGUN, Found, FoundPart
+from .server_networks import WantedNetwork
+from .server_pools import MEMBER_KEYS, WantedPool
+
+Values = Mapping[str, Optional[str]]
+
+# Formatting a large disk, or the first bridge of a machine, takes its time.
+_DEADLINE = 600
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What storage pools and networks differ in. `field`: how LXD calls what kind it is."""
+
+    noun: str
+    path: str
+    field: str
+    member_keys: frozenset[str]
+    changes: Callable[[Values, Mapping[str, str]], dict[str, Optional[str]]]
+
+
+def _pool_changes(wanted: Values, found: Mapping[str, str]) -> dict[str, str | None]:
+    return {key: value for key, value in wanted.items() if not units.same(key, value, found.get(key))}
+
+
+POOL = Kind("storage pool", "storage-pools", "driver", MEMBER_KEYS, _pool_changes)
+NETWORK = Kind("network", "networks", "type", server_networks.MEMBER_KEYS, server_networks.changes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One storage pool or network as wanted, and as found where it is there."""
+
+    kind: Kind
+    wanted: WantedPool | WantedNetwork
+    found: FoundPart | None
+
+    @property
+    def said(self) -> str:
+        """Its driver or type."""
+        return self.wanted.driver if isinstance(self.wanted, WantedPool) else self.wanted.type
+
+    @property
+    def title(self) -> str:
+        """What it is and how it is called."""
+        return f"{self.kind.noun} {self.wanted.name}"
+
+    @property
+    def begun(self) -> bool:
+        """Whether a cluster knows of it and some members don't have it yet: LXD goes on where it stopped."""
+        return self.found is not None and self.found.status in BEGUN
+
+    def differing(self, member: str = "") -> dict[str, str | None]:
+        """The keys to change, on one member or, without one, those that are the same on all (or on the only server)."""
+        if self.found is None:
+            return {}
+        if member:
+            there = self.found.on[member].config if member in self.found.on else {}
+            return self.kind.changes(self.wanted.on(member), there)
+        return self.kind.changes(self.wanted.common if self.found.on else self.wanted.config, self.found.config)
+
+
+def changes(part: Part, found: Found, host: str) -> list[Change]:
+    """What makes it as wanted; nothing where it is."""
+    if part.found is None or part.begun:
+        return [_create(part, found.members, host)]
+    shared = _change(part, host)
+    own = [_change_of_member(part, member, host) for member in part.found.on if part.differing(member)]
+    return [*([shared] if shared else []), *own]
+
+
+def _create(part: Part, members: tuple[str, ...], host: str) -> Change:
+    path, name, wanted = (part.kind.path,), part.wanted.name, part.wanted
+    head = {"name": name, part.kind.field: part.said}
+    known = part.found.locations if part.found else ()
+    begin = tuple(
+        Request("POST", path, params={"target": member}, body={**head, "config": _without_nulls(wanted.on(member))})
+        for member in members
+        if member not in known
+    )
+    config = _without_nulls(wanted.common if members else wanted.config)
+    body = {**head, "description": wanted.description or "", "config": config}
+    end = Request("POST", path, body=body, made=(*path, name), deadline=_DEADLINE)
+    after = {part.kind.field: part.said, "description": wanted.description or "", "config": config}
+    if members:
+        after["members"] = {member: _without_nulls(wanted.on(member)) for member in members}
+    return Change("create", part.kind.noun, name, (*begin, end), after=after, host=host)
+
+
+def _change(part: Part, host: str) -> Change | None:
+    found = part.found
+    if found is None:
+        return None
+    keys = part.differing()
+    description = found.description if part.wanted.description is None else part.wanted.description
+    if not keys and description == found.description:
+        return None
+    body = {"description": description, "config": merged(found.config, keys)}
+    before: dict[str, Any] = {"description": found.description, "config": dict(found.config)}
+    step = Request("PUT", (part.kind.path, found.name), body=body, etag=found.etag, deadline=_DEADLINE)
+    detail = ", ".join([*sorted(keys), *(["description"] if description != found.description else [])])
+    return Change("change", part.kind.noun, found.name, (step,), before, body, detail=detail, host=host)
+
+
+def _change_of_member(part: Part, member: str, host: str) -> Change:
+    """LXD takes a member's own keys by themselves, and only those."""
+    there = part.found.on[member] if part.found else None
+    config = {key: value for key, value in (there.config if there else {}).items() if key in part.kind.member_keys}
+    keys = part.differing(member)
+    body = {"config": merged(config, keys)}
+    step = Request(
+        "PUT",
+        (part.kind.path, part.wanted.name),
+        params={"target": member},
+        body=body,
+        etag=there.etag if there else None,
+        deadline=_DEADLINE,
+    )
+    name, detail = f"{part.wanted.name} on {member}", ", ".join(sorted(keys))
+    return Change("change", part.kind.noun, name, (step,), {"config": config}, body, detail=detail, host=host)
+
+
+def merged(found: Mapping[str, str], keys: Values) -> dict[str, str]:
+    """A config with its changes: everything else stays as it is."""
+    return _without_nulls({**found, **keys})
+
+
+def _without_nulls(config: Values) -> dict[str, str]:
+    return {key: value for key, value in sorted(config.items()) if value is not None}

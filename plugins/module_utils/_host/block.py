@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Block devices of this machine, from the kernel and blkid: what is on them, who uses them; and wiping one."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+from collections.abc import Iterator
+
+from .._core import errors
+from .._core.devices import Device, refusal
+from . import programs
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
+# blkid's exit code for "nothing found", which is also that of "no such device".
+_NOTHING = 2
+
+
+def look(path: str) -> Device:
+    """One device by the path that was said."""
+    real = os.path.realpath(path)
+    try:
+        mode = os.stat(real).st_mode
+    except OSError:
+        return Device(path, there=False)
+    if not stat.S_ISBLK(mode):
+        return Device(path, is_block=False)
+    parts = tuple(_parts(real))
+    users = [user for each in (real, *parts) for user in _users(each)]
+    return Device(path, True, True, tuple(_signatures(real)), parts, tuple(dict.fromkeys(users)))
+
+
+def wipe(path: str) -> None:
+    """Delete the signatures of a device and of its partitions, unless it came into use meanwhile."""
+    found = look(path)
+    refused = refusal(found, wipe=True)
+    if refused:
+        raise errors.Conflict(f"{path}: {refused}", "it is not wiped")
+    for each in (*found.parts, os.path.realpath(path)):
+        programs.need("wipefs", "--all", "--quiet", each)
+    if found.parts:
+        # The kernel knows the partitions until it reads the table again.
+        programs.need("blockdev", "--rereadpt", os.path.realpath(path))
+
+
+def _sys(real: str) -> str:
+    number = os.stat(real).st_rdev
+    return f"/sys/dev/block/{os.major(number)}:{os.minor(number)}"
+
+
+def _parts(real: str) -> Iterator[str]:
+    for entry in sorted(glob.glob(f"{glob.escape(_sys(real))}/*/partition")):
+        yield f"/dev/{os.path.basename(os.path.dirname(entry))}"
+
+
+def _signatures(real: str) -> Iterator[str]:
+    said = programs.run("blkid", "-p", "-o", "export", real)
+    if said is None:
+        raise errors.Unsupported(f"{real}: what is on it can't be told", "install util-linux (blkid)")
+    if said.code == _NOTHING:
+        return
+    if said.code:
+        # Several signatures that contradict each other are data all the same.
+        yield "signatures that contradict each other"
+        return
+    found = dict(line.split("=", 1) for line in said.out.splitlines() if "=" in line)
+    if found.get("TYPE"):
+        yield f"{found['TYPE']} {found.get('USAGE', '')}".strip()
+    if found.get("PTTYPE"):
+        yield f"{found['PTTYPE']} partition table"
+    if not found.get("TYPE") and not found.get("PTTYPE"):
+        yield "something that blkid knows"
+
+
+def _users(real: str) -> Iterator[str]:
+    try:
+        number = os.stat(real).st_rdev
+    except OSError:
+        return
+    for above in sorted(os.listdir(f"{_sys(real)}/holders")) if os.path.isdir(f"{_sys(real)}/holders") else ():
+        yield f"{above} is made of {real}"
+    for place in _mounted(f"{os.major(number)}:{os.minor(number)}", real):
+        yield f"{real} is mounted at {place}"
+    for line in programs.lines("/proc/swaps")[1:]:
+        if os.path.realpath(_plain(line.split()[0])) == real:
+            yield f"{real} is swap"
+
+
+def _mounted(number: str, real: str) -> Iterator[str]:
+    for line in programs.lines("/proc/self/mountinfo"):
+        fields = line.split()
+        source = fields[fields.index("-") + 2]
+        # btrfs shows a device number of its own.
+        if fields[2] == number or (source.startswith("/") and os.path.realpath(_plain(source)) == real):
+            yield _plain(fields[4])
+
+
+def _plain(text: str) -> str:
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)

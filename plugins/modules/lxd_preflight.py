@@ -1,0 +1,213 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look whether a machine can become a VM host as it is declared, and say everything that speaks against it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lxd_preflight
+short_description: Say everything that speaks against a machine as a VM host
+version_added: "0.1.0"
+description:
+  - Looks at the machine that it runs on, at its disks and addresses, and at an LXD that is there already, and says all
+    at once what speaks against the declaration. It changes nothing.
+  - It needs Python 3.9 and no package, and no LXD.
+  - The declaration is that of M(tenantry.lxd.lxd_server), and is checked by the same code.
+author:
+  - Tenantry contributors (@tenantry)
+extends_documentation_fragment:
+  - tenantry.lxd.server
+  - tenantry.lxd.connection
+  - tenantry.lxd.attributes
+options:
+  package:
+    description:
+      - How LXD is to get there. V(auto) is how it is there already, else the distribution's package, else the snap.
+    type: str
+    choices: [auto, snap, apt]
+    default: auto
+  channel:
+    description: The snap's channel, such as V(5.21/stable).
+    type: str
+  hugepages:
+    description: How much memory is to be set aside for huge pages, such as V(8GiB).
+    type: str
+  controller_clock:
+    description: The time on the controller in seconds since 1970, to compare. Unsaid, the clock is not looked at.
+    type: float
+  skip:
+    description:
+      - Checks to leave out, by their names V(root), V(os), V(virtualisation), V(memory), V(time), V(package),
+        V(kernel), V(network), V(server).
+    type: list
+    elements: str
+    default: []
+  strict:
+    description: Whether the task fails when anything speaks against the machine.
+    type: bool
+    default: true
+seealso:
+  - module: tenantry.lxd.lxd_server
+"""
+
+EXAMPLES = r"""
+- name: Can this machine run virtual machines?
+  tenantry.lxd.lxd_preflight:
+    url: "unix:"
+  become: true
+
+- name: And is that disk empty, that port free, and that channel there?
+  tenantry.lxd.lxd_preflight:
+    url: "unix:"
+    package: snap
+    channel: 5.21/stable
+    https_address: 192.0.2.11:8443
+    storage_pools:
+      - name: fast
+        driver: btrfs
+        source: /dev/disk/by-id/nvme-EXAMPLE
+  become: true
+
+- name: What is it, whatever speaks against it
+  tenantry.lxd.lxd_preflight:
+    url: "unix:"
+    strict: false
+  become: true
+  register: looked
+"""
+
+RETURN = r"""
+problems:
+  description: Everything that speaks against the machine, each with what to do.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "there is no /dev/kvm: this machine can't run virtual machines; turn it on in the firmware"
+method:
+  description: How LXD gets there, V(snap) or V(apt).
+  returned: always
+  type: str
+channel:
+  description: The snap's channel by its whole name; empty where none is said.
+  returned: always
+  type: str
+hugepages:
+  description: The size of a huge page in bytes, how many are wanted, and how many there are now.
+  returned: always
+  type: dict
+  sample: {size: 2097152, count: 512, now: 0}
+machine:
+  description: What was found.
+  returned: always
+  type: dict
+  contains:
+    os:
+      description: The distribution, as C(/etc/os-release) has it.
+      type: str
+    release:
+      description: Its release.
+      type: str
+    title:
+      description: What it calls itself.
+      type: str
+    architecture:
+      description: Its processor's architecture, as the kernel calls it.
+      type: str
+    root:
+      description: Whether the task ran as root.
+      type: bool
+    kvm:
+      description: Whether there is C(/dev/kvm).
+      type: bool
+    cpu_virtualisation:
+      description: Whether the processor says that it can.
+      type: bool
+    vsock:
+      description: Whether virtual machines can speak with the host.
+      type: bool
+    memory:
+      description: Its memory in bytes.
+      type: int
+    clock:
+      description: Its time, in seconds since 1970.
+      type: float
+    synchronised:
+      description: Whether something keeps its clock right; null where that can't be told.
+      type: bool
+    modules:
+      description: Of the kernel modules that count, those that it has.
+      type: list
+      elements: str
+    snap:
+      description: Whether it has snapd.
+      type: bool
+    tracking:
+      description: The channel that an installed snap of LXD follows.
+      type: str
+    candidate:
+      description: The version of LXD that apt would install.
+      type: str
+    lxd:
+      description: How LXD is there, V(snap) or V(apt); empty where it isn't.
+      type: str
+    incus:
+      description: Whether Incus is there.
+      type: bool
+    instances:
+      description: How many instances the LXD that is there holds; null where there is none.
+      type: int
+    ssh_interface:
+      description: The network interface that the connection comes in by.
+      type: str
+    interfaces:
+      description: The addresses of each network interface.
+      type: dict
+    firewall:
+      description: The firewall in force, V(ufw), V(firewalld) or V(nftables); empty for none.
+      type: str
+    network_manager:
+      description: What makes its network, V(netplan), V(NetworkManager), V(networkd) or V(ifupdown).
+      type: str
+actions:
+  description: Always empty.
+  returned: always
+  type: list
+  elements: str
+code:
+  description: What kind of failure it is; V(invalid) where anything speaks against the machine.
+  returned: on failure
+  type: str
+hint:
+  description: What to do about the failure.
+  returned: on failure
+  type: str
+"""
+
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server_settings import secrets
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, server_arguments
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.preflight import PreflightJob
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
+
+OPTIONS = {
+    "package": {"type": "str", "choices": ["auto", "snap", "apt"], "default": "auto"},
+    "channel": {"type": "str"},
+    "hugepages": {"type": "str"},
+    "controller_clock": {"type": "float"},
+    "skip": {"type": "list", "elements": "str", "default": []},
+    "strict": {"type": "bool", "default": True},
+}
+
+
+def main() -> None:
+    """Declare the options and hand over to the runner."""
+    module = arguments.module(arguments.CONNECTION, server_arguments.OPTIONS, OPTIONS)
+    # A secret in the wrong option is refused, and not shown either.
+    module.no_log_values.update(secrets(module.params["config"]))
+    run(module, PreflightJob)
+
+
+if __name__ == "__main__":
+    main()
