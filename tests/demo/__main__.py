@@ -61,10 +61,13 @@ def main() -> int:
     say("The same again changes nothing")
     changed = play("tenantry.lxd.site")
     second = time.monotonic() - began
+    say("The same as a page to look at: report/index.html")
+    play("tenantry.lxd.report")
     wrong = _wrong(daemon) + ([] if made else ["the VM was not made over https"])
     wrong += [f"the second run changed {changed} things"] if changed else []
     say(f"{'; '.join(wrong) or 'It works'}. {first:.0f} s, and {second:.0f} s for the second run")
-    print(f"  Look:  LXD_DIR={daemon.directory} lxc list --project {PROJECT}\n         {SITE}\n  Clean: make clean")
+    print(f"  Look:  LXD_DIR={daemon.directory} lxc list --project {PROJECT}\n         {SITE}")
+    print(f"         {SITE}/report/index.html\n  Clean: make clean")
     return 1 if wrong else 0
 
 
@@ -141,6 +144,7 @@ def _wrong(daemon: Daemon) -> list[str]:
             (each["restricted"], each["projects"], each["certificate"].split()) for each in trusted
         ]
         == [(True, [PROJECT], (folder / "client.crt").read_text().split())],
+        f"the report doesn't show {VM}": VM in (SITE / "report" / "hosts" / f"{HOST}.html").read_text(),
         "the private key is not private": (folder / "client.key").stat().st_mode & 0o777 == 0o600,
     }
     return [broken for broken, kept in promises.items() if not kept]

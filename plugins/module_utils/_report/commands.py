@@ -33,6 +33,16 @@ def of_vmhost(name: str) -> list[Command]:
     ]
 
 
+def of_certificate(row: Mapping[str, Any], file: str, published_at: str) -> list[Command]:
+    """How the server comes to trust a certificate that is on a web server: fetched, and given to its own client."""
+    incus = (row.get("server") or {}).get("flavour") == "incus"
+    program = "incus config trust add-certificate" if incus else "lxc config trust add"
+    url = f"{published_at or 'https://WHERE-THIS-IS-PUBLISHED/'}certificates/{file}.crt"
+    said = ("--name", f"{row['owner']}-{row['vmhost']}", "--restricted", "--projects", str(row["project"]))
+    words = " ".join(shlex.quote(word) for word in said)
+    return [Command("On the server, trust it", f"curl -fsS {shlex.quote(url)} | {program} - {words}")]
+
+
 def of_vm(vm: Mapping[str, Any]) -> list[Command]:
     """What can be done with a VM of ours as it is now; nothing with one that was enlisted."""
     if vm.get("enlisted") is not False:

@@ -24,7 +24,7 @@ def slug(name: str) -> str:
     return _UNSAFE.sub("-", name).lstrip(".-") or "vmhost"
 
 
-def model(row: Mapping[str, Any], problems: Sequence[Problem], file: str) -> dict[str, Any]:
+def model(row: Mapping[str, Any], problems: Sequence[Problem], file: str, published_at: str) -> dict[str, Any]:
     """Everything of one VM host."""
     resources = row.get("resources") or {}
     nodes = numa.mapped(row)
@@ -35,6 +35,9 @@ def model(row: Mapping[str, Any], problems: Sequence[Problem], file: str) -> dic
         "owner": row.get("owner"),
         "urls": row.get("urls") or [],
         "commands": commands.of_vmhost(row["vmhost"]),
+        "trust": commands.of_certificate(row, file, published_at)
+        if row.get("certificate") and row.get("project")
+        else [],
         "problems": problems,
         "vms": vms,
         "counts": counts(row),
@@ -107,7 +110,7 @@ def vm_model(vm: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **vm,
         "anchor": f"vm-{slug(vm['name'])}",
-        "cores_words": numa.ranges(vm["pinned_cores"]) if vm["pinned_cores"] else f"any {vm['cores']}",
+        "cores_words": _cores(vm),
         "cores_sort": vm["cores"] or 0,
         "memory_words": memory_words(vm),
         "memory_sort": _bytes(vm["memory"]) or 0,
@@ -172,6 +175,13 @@ def _hugepages(memory: Mapping[str, Any]) -> Optional[dict[str, Any]]:
 
 def _ordered(vms: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(vms, key=lambda vm: (vm["name"], vm["location"]))
+
+
+def _cores(vm: Mapping[str, Any]) -> str:
+    pinned = vm["pinned_cores"]
+    if not pinned:
+        return f"any {vm['cores']}"
+    return f"{'core' if len(pinned) == 1 else 'cores'} {numa.ranges(pinned)}"
 
 
 def _bytes(said: Optional[str]) -> Optional[int]:

@@ -164,7 +164,13 @@ def _orphans(row: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _exposure(row: Mapping[str, Any]) -> Iterator[Problem]:
     for sentence in row.get("exposure") or ():
-        yield Problem("notice", "exposure", row["vmhost"], sentence, "docs/confined.md says how to close it")
+        yield Problem(
+            "notice",
+            "exposure",
+            row["vmhost"],
+            sentence,
+            "docs/confined.md says what a project permits, and what closes it",
+        )
 
 
 def _few(names: list[str]) -> str:

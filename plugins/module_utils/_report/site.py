@@ -62,7 +62,7 @@ def site(rows: Sequence[Mapping[str, Any]], settings: Settings, pages: Pages) ->
     )
     for raw, row in zip(rows, shown):
         file, found = paths[row["vmhost"]], told[row["vmhost"]]
-        host = host_page.model(row, found, file)
+        host = host_page.model(row, found, file, settings.published_at)
         made[f"hosts/{file}.html"] = pages.page("host.html.j2", {**below, "here": "host", "host": host})
         if raw.get("certificate") and raw["certificate"].get("pem"):
             made[f"certificates/{file}.crt"] = raw["certificate"]["pem"]

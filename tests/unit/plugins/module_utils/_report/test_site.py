@@ -56,7 +56,7 @@ def test_project_part_tells_vms_apart_and_gives_a_command_for_each_action() -> N
         vm("safe", status="Stopped", config={"user.tenantry.protected": "true"}),
     ]
     page = Reader(shown(row(vms=vms))["hosts/kvm-01.html"])
-    for text in ("2-3, 8", "10.0.0.7", "OPS-1", "enlisted", "protected"):
+    for text in ("cores 2-3, 8", "10.0.0.7", "OPS-1", "enlisted", "protected"):
         assert text in page.text, text
     commands = re.findall(r"ansible localhost -i inventory -m tenantry\.lxd\.lxd_vm_compose -a '(.*?)'", page.text)
     asked = {(one["name"], one.get("state")) for line in commands for one in json.loads(line)["vms"]}
@@ -65,6 +65,12 @@ def test_project_part_tells_vms_apart_and_gives_a_command_for_each_action() -> N
         *(("web-1", state) for state in ("stopped", "restarted", "released", "absent")),
         *(("safe", state) for state in ("started", "released")),
     }
+
+
+def test_a_published_certificate_is_fetched_and_trusted_by_one_line() -> None:
+    files = shown(row(), published_at="https://intranet.example.com/vmhosts/")
+    line = "curl -fsS https://intranet.example.com/vmhosts/certificates/kvm-01.crt | lxc config trust add - "
+    assert line + "--name team-a-kvm-01 --restricted --projects tenant-a" in Reader(files["hosts/kvm-01.html"]).text
 
 
 def test_resources_part_has_each_core_once_a_view_with_the_vm_on_it() -> None:
