@@ -33,6 +33,7 @@ bench: setup packages
 	$(SUDO) env PYTHONPATH=$(CURDIR)/$(BUILD)/collections PYTHONPYCACHEPREFIX=$(CURDIR)/$(BUILD)/lxd/pycache \
 	  PIP_CACHE_DIR=$(PIP_CACHE_DIR) $(VENV)/bin/python -m tests.bench $(if $(WRITE),--write) $(BENCH)
 
+test: WITH := --browser
 test: setup-tests packages
 	$(VENV)/bin/nox --parallel auto --tags static units hosts sanity
 	$(VENV)/bin/nox --session integration
@@ -44,7 +45,7 @@ setup: $(VENV)/.run $(LINK)
 setup-tests: $(VENV)/.tests $(LINK)
 
 packages:
-	$(BED) packages --install
+	$(BED) packages --install $(WITH)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -23,6 +23,8 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._registry import file
 from ansible_collections.tenantry.lxd.plugins.plugin_utils import progress
 
 _PEM_OPTIONS = ("client_cert", "client_key", "server_cert", "certificate", "private_key")
+# The modules that say their host by `name`, and write into its folder.
+_NAMED = ("lxd_vmhost", "lxd_vmhost_pin")
 _FALLBACKS = {
     "url": "LXD_URL",
     "client_cert": "LXD_CLIENT_CERT",
@@ -97,17 +99,19 @@ class ActionModule(ActionBase):
         if self._kind == "lxd_registry_push":
             # It asks no server, and opens no key.
             return options
+        if self._kind == "lxd_report" and options.get("path"):
+            options["path"] = os.path.abspath(os.path.expanduser(str(options["path"])))
         names = self._names(options, file_store.FileStore(options["registry"]))
         self._fill_in(options, bool(names))
         _write_cloud_init(options)
         found: dict[str, Any] = {"_connections": self._rows(options, names)}
-        if self._kind == "lxd_vmhost" and self._connection.transport != "local":
+        if self._kind in _NAMED and self._connection.transport != "local":
             # The registry is here; what the module wrote there would be lost on another machine.
             for row in found["_connections"]:
                 row.pop("folder", None)
         if self._kind == "lxd_tenant_cert":
             found["_kept"] = self._kept(options, found["_connections"])
-        if self._kind.startswith("lxd_tenant_cert"):
+        if self._kind in ("lxd_tenant_cert", "lxd_tenant_cert_info", "lxd_report"):
             found["_known"] = self._known(options, names)
         if options.get("vault_key"):
             found["_vault"] = self._vault_secret()
@@ -128,6 +132,8 @@ class ActionModule(ActionBase):
     def _rows(self, options: dict[str, Any], names: list[str]) -> list[dict[str, Any]]:
         store = file_store.FileStore(options["registry"])
         found = [rows.row(store, name, self._read, os.environ) for name in names]
+        if self._kind == "lxd_vmhost_pin":
+            found = [{**row, **rows.first_boot_secret(store, row, self._read)} for row in found]
         if _by_socket(options.get("url")):
             # Whoever reads a socket is the admin; a private key has no business on that machine.
             for row in found:
@@ -166,7 +172,7 @@ class ActionModule(ActionBase):
     def _names(self, options: dict[str, Any], store: file_store.FileStore) -> list[str]:
         """The VM hosts that the task can be about: the named ones, or all where it names none and no address."""
         kind = self._kind
-        named = [options.get("name")] if kind == "lxd_vmhost" else [options.get("vmhost")]
+        named = [options.get("name")] if kind in _NAMED else [options.get("vmhost")]
         listed = options.get("vmhosts")
         named += listed if isinstance(listed, list) else str(listed or "").split(",")
         placed_by_us = False
@@ -175,7 +181,7 @@ class ActionModule(ActionBase):
             placed_by_us = None in hosts and not options.get("vmhosts") and not options.get("vmhost")
             named += hosts
         names = sorted({str(name).strip() for name in named if name})
-        everything = not names and (kind.endswith("_info") or placed_by_us) and not options.get("url")
+        everything = not names and (kind.endswith(("_info", "_report")) or placed_by_us) and not options.get("url")
         return store.names() if everything or (placed_by_us and not options.get("url")) else names
 
     @staticmethod

@@ -80,6 +80,19 @@ options:
     description:
       - The managed networks of the server that instances of a confined project may be connected to.
       - An empty list is none at all, which is also what a new confined project starts with.
+      - LXD 5.0 lets who holds the project's certificate change the configuration of a network in this list, whoever
+        else uses it; O(bridges) closes that.
+    type: list
+    elements: str
+  bridges:
+    description:
+      - The bridges of the host that instances of a confined project may be connected to, managed by LXD or not.
+        Instances are on them by C(parent) and C(type=bridged), with DHCP and DNS of LXD's where it manages the bridge.
+      - The project gets networks of its own (C(features.networks)), of which it has none, so that it neither sees nor
+        changes the server's networks, ACLs and DNS zones; C(restricted.devices.nic=allow) and
+        C(restricted.networks.access) let it reach these bridges and nothing else.
+      - Not together with O(networks). LXD changes features of empty projects only, so a project in use can't change
+        from the one to the other.
     type: list
     elements: str
   default_profile:
@@ -92,7 +105,7 @@ options:
         description: The storage pool of the root disk.
         type: str
       network:
-        description: The managed network of the interface C(eth0). A confined project must reach it.
+        description: The managed network, or the bridge, of the interface C(eth0). A confined project must reach it.
         type: str
   adopt:
     description:
@@ -256,6 +269,7 @@ OPTIONS = {
     "restrictions": {"type": "dict"},
     "config": {"type": "dict"},
     "networks": {"type": "list", "elements": "str"},
+    "bridges": {"type": "list", "elements": "str"},
     "default_profile": {
         "type": "dict",
         "options": {"storage_pool": {"type": "str"}, "network": {"type": "str"}},

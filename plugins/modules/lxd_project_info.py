@@ -113,7 +113,8 @@ projects:
       state:
         memory: {limit: 137438953472, usage: 4294967296}
         virtual-machines: {limit: null, usage: 2}
-      exposure: []
+      exposure:
+        - The holder could read what the host is made of, and how full its storage pools and its memory are.
 code:
   description: What kind of failure it is.
   returned: on failure

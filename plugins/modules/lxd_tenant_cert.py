@@ -153,7 +153,7 @@ options:
     default: false
   lasting:
     description:
-      - Whether what is written into the folder is there after this run. Where it isn't, no key is made or rotated: it
+      - Whether what is written into the folder is there after this run. Where it isn't, no key is made or rotated; it
         would be lost and leave a trust entry that nobody can use.
       - Unsaid, it isn't where the environment is that of an AWX job (E(AWX_HOST), E(AWX_PRIVATE_DATA_DIR)), or where
         keys come from it (E(LXD_CLIENT_KEY_DIR), E(LXD_CLIENT_KEYS)), unless O(directory) is said.

@@ -140,7 +140,8 @@ vmhosts:
           type: list
           elements: dict
         numa_nodes:
-          description: The NUMA nodes of each machine, with the VMs that are mapped to them.
+          description: The NUMA nodes of each machine, with the VMs that are mapped to them and the ports of the network
+            cards that belong to them.
           type: list
           elements: dict
         members:
@@ -193,10 +194,13 @@ vmhosts:
             cores: {total: 4, list: [0, 1, 2, 3], ours: 2, others: null, free: 2}
             memory: {total: 68719476736, used: 30601641984}
             hugepages: 0
+            interfaces:
+              - {name: eno1, mac: "00:16:3e:12:34:56", link: true, speed: 10000, virtual_functions: 63}
         members: []
       vms: []
       certificate: {fingerprint: 3b5d6e, not_after: "2036-11-18T03:41:00Z", days_left: 3649}
-      exposure: []
+      exposure:
+        - The holder could read what the host is made of, and how full its storage pools and its memory are.
 code:
   description: What kind of failure it is.
   returned: on failure

@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     measured.set_defaults(command=_gaps)
     wanted = commands.add_parser("packages", help="which Debian packages are missing")
     wanted.add_argument("--install", action="store_true", help="install them, as root or through sudo")
+    wanted.add_argument("--browser", action="store_true", help="and the browser that looks at the report")
     wanted.set_defaults(command=_packages)
     return parser
 
@@ -93,7 +94,7 @@ def _gaps(_said: argparse.Namespace) -> int:
 
 def _packages(said: argparse.Namespace) -> int:
     if said.install:
-        print("installed:", " ".join(packages.install()) or "nothing, all were there")
+        print("installed:", " ".join(packages.install(said.browser)) or "nothing, all were there")
     else:
         packages.require({**packages.RUNNING, **packages.BUILDING})
         print("none missing")

@@ -31,9 +31,10 @@ RUNNER = "plugins/module_utils/_shell/run.py"
 IMPURE = {
     "_core": {"os", "time", "random", "secrets", "socket", "ssl", "subprocess", "pathlib", "tempfile", "shutil", "io"},
     "_pki": {"time", "socket", "subprocess"},
+    "_report": {"os", "time", "random", "secrets", "socket", "subprocess", "pathlib", "tempfile", "shutil", "io"},
 }
 CLOCKS = {"now", "utcnow", "today"}
-CLOCKLESS = {"_core", "_pki"}
+CLOCKLESS = {"_core", "_pki", "_report"}
 
 # Names that say nothing about what is inside, and so collect everything.
 NAMELESS = {"base", "common", "helpers", "misc", "util", "utils"}
@@ -58,11 +59,13 @@ LAYERS: Mapping[str, Layer] = {
     "_pki": layer("_pki _core", "cryptography"),
     # The machine that a module runs on: its files and programs.
     "_host": layer("_host _core"),
+    # Jinja2 is a part of ansible-core; the report is made on the controller.
+    "_report": layer("_report _core", "jinja2"),
     # PyYAML is a part of ansible-core; a host that only runs a module may lack it.
     "_registry": layer("_registry _core", "yaml"),
     # Who to talk to, as whom, pinned to what: everything between the registry and an open port.
     "_access": layer("_access _lxd _pki _registry _core"),
-    "_shell": layer("_shell _access _lxd _pki _registry _host _core", "ansible jmespath"),
+    "_shell": layer("_shell _access _lxd _pki _registry _report _host _core", "ansible jmespath"),
     "modules": layer("_shell _core", "ansible"),
     "action": layer("_lxd _registry _core _pki", "ansible"),
     "inventory": layer("_access _lxd _registry _core _pki", "ansible"),
@@ -70,6 +73,8 @@ LAYERS: Mapping[str, Layer] = {
     # What action plugins share that is no decision: the terminal.
     "plugin_utils": layer(packages="ansible"),
     "doc_fragments": layer(),
+    # A filter turns values into values: what it needs is in the core.
+    "filter": layer("_core _pki", "ansible"),
 }
 
 

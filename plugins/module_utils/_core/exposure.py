@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from .model import Project, Server
@@ -55,7 +56,7 @@ _ADMINISTRATOR = (
 
 
 def exposure(project: Project, server: Server, *, certificate_restricted: bool = True) -> tuple[str, ...]:
-    """A sentence for each thing; empty for a confined project on a server that keeps its trust entries to itself."""
+    """A sentence for each thing, the gravest of the project first and those of the server last; never empty."""
     if not certificate_restricted:
         return (_ADMINISTRATOR,)
     return tuple(_of_project(project, server)) + tuple(_of_server(server))
@@ -70,17 +71,44 @@ def _of_project(project: Project, server: Server) -> Iterator[str]:
             "interface of the host, and with most of these become root on the host."
         )
     yield from _borrowed(project, server)
-    yield from _networks(project, restricted)
+    yield from _networks(project, server, restricted)
     if restricted:
         yield from _opened(project.config)
 
 
 def _of_server(server: Server) -> Iterator[str]:
+    yield from _unmended(server)
     if not server.has("access_management"):
         yield (
             "This server shows its trust store to every certificate (no access_management): the holder could read the "
             "names, projects and certificates of all other entries."
         )
+    yield (
+        "The holder could have the server ask any address that it reaches for an image, the host's own and internal "
+        "ones among them; a firewall on the host's outgoing connections limits that."
+    )
+    yield "The holder could read what the host is made of, and how full its storage pools and its memory are."
+
+
+# The first releases of each line that look at these three; a fix has no API extension, so that only the version tells.
+_MENDED: Mapping[tuple[int, ...], tuple[int, ...]] = {(5, 0): (5, 0, 7), (5, 21): (5, 21, 5)}
+_MENDED_SINCE = (6, 9)
+
+
+def _unmended(server: Server) -> Iterator[str]:
+    """What LXD before June 2026 lets pass. A distribution may have mended an older release without saying so."""
+    version = tuple(int(part) for part in re.findall(r"\d+", server.version)[:3])
+    if server.flavour != "lxd" or not version or version >= _MENDED.get(version[:2], _MENDED_SINCE):
+        return
+    old = f"LXD {server.version} is older than the fixes in 5.0.7, 5.21.5 and 6.9: unless its packager has mended it,"
+    yield (
+        f"{old} the holder could import a backup whose config no restriction is held against (CVE-2026-34178, "
+        "CVE-2026-9640), and with it become root on the host; a read-only mount over LXD's folder backups stops that."
+    )
+    yield (
+        f"{old} the holder could copy any instance and volume of any other project, with all its data, by its name "
+        "(GHSA-qx75-2p3r-pwm5, GHSA-7mr3-28h5-m5vx)."
+    )
 
 
 def _borrowed(project: Project, server: Server) -> Iterator[str]:
@@ -106,35 +134,50 @@ def _without(project: Project, feature: str, may: str) -> str:
     return f"{own}: its holder could {may}."
 
 
-def _networks(project: Project, restricted: bool) -> Iterator[str]:
-    if project.has_own("networks") and project.name != "default":
-        return
-    config = project.config
+def _networks(project: Project, server: Server, restricted: bool) -> Iterator[str]:
+    config, own = project.config, project.has_own("networks") and project.name != "default"
     if not restricted:
-        yield (
-            f"Project {project.name} uses the server's networks (features.networks) and nothing limits which: its "
-            "holder could create, change and delete the host's bridges and managed networks, and listen on any of them."
-        )
+        if not own:
+            yield (
+                f"Project {project.name} uses the server's networks (features.networks) and nothing limits which: its "
+                "holder could create, change and delete the host's bridges and managed networks, and listen on any of "
+                "them."
+            )
         return
+    if not own and not server.has("access_management"):
+        yield (
+            f"Project {project.name} has no networks of its own (features.networks): its holder could create, change "
+            "and delete the network ACLs and DNS zones of project default; bridges instead of networks close that."
+        )
     mode = config.get("restricted.devices.nic") or "managed"
     if mode == "block":
         return
     names = [name.strip() for name in config.get("restricted.networks.access", "").split(",") if name.strip()]
-    if names:
-        yield (
-            f"The holder could change the configuration of {_these(names)}: addresses, DHCP, DNS and firewall of "
-            "everybody who uses it."
-        )
-    else:
-        yield (
-            f"Project {project.name} names no networks (restricted.networks.access): its holder could create, change "
-            "and delete the host's managed networks, and connect instances to any of them."
-        )
-    if mode == "allow":
+    if not own:
+        yield _of_managed(project, names)
+    if mode == "allow" and not names:
         yield (
             "restricted.devices.nic is allow: the holder could connect instances to any network interface of the host, "
             "below its firewall."
         )
+    where = f" on {_these(names)}" if names else ""
+    yield (
+        f"The holder's instances{where} could have the host send any addresses to them (ipv4.routes, ipv6.routes of an "
+        "interface), its own traffic and others' too; for a tenant that isn't trusted that far leave networks empty."
+    )
+
+
+def _of_managed(project: Project, names: list[str]) -> str:
+    if not names:
+        return (
+            f"Project {project.name} names no networks (restricted.networks.access): its holder could create, change "
+            "and delete the host's managed networks, and connect instances to any of them."
+        )
+    return (
+        f"The holder could change the configuration of {_these(names)}: addresses, DHCP, DNS, firewall and forwards of "
+        "everybody who uses it, and delete it while nobody does; to name it under bridges instead of networks closes "
+        "that."
+    )
 
 
 def _these(names: list[str]) -> str:

@@ -9,6 +9,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import host_ports
+
 OWNER = "user.tenantry.owner"
 MARK = "user.tenantry."
 
@@ -321,9 +323,8 @@ class Resources:
         cpu, memory = _map(body, "cpu"), _map(body, "memory")
         cpus: dict[int, list[int]] = {}
         for socket in cpu.get("sockets") or ():
-            for core in socket.get("cores") or ():
-                for thread in core.get("threads") or ():
-                    cpus.setdefault(thread.get("numa_node", 0), []).append(thread["id"])
+            for thread in (each for core in socket.get("cores") or () for each in core.get("threads") or ()):
+                cpus.setdefault(thread.get("numa_node", 0), []).append(thread["id"])
         # A machine with a single node lists no memory nodes: then the whole memory is its.
         memories = {node.get("numa_node", 0): node for node in memory.get("nodes") or [memory]}
         nodes = tuple(
@@ -333,10 +334,10 @@ class Resources:
                 "memory": memories.get(number, {}).get("total", 0),
                 "memory_used": memories.get(number, {}).get("used", 0),
                 "hugepages": memories.get(number, {}).get("hugepages_total", 0),
+                "interfaces": host_ports.of_node(_map(body, "network"), number),
             }
             for number in sorted(set(cpus) | set(memories))
         )
-        ports = [(card, port) for card in _map(body, "network").get("cards") or () for port in card.get("ports") or ()]
         return cls(
             threads=int(cpu.get("total") or 0),
             memory_total=int(memory.get("total") or 0),
@@ -344,7 +345,7 @@ class Resources:
             hugepages_total=int(memory.get("hugepages_total") or 0),
             hugepages_size=int(memory.get("hugepages_size") or 0),
             nodes=nodes,
-            virtual_functions={port["id"]: int(_map(card, "sriov").get("maximum_vfs") or 0) for card, port in ports},
+            virtual_functions=host_ports.virtual_functions(_map(body, "network")),
         )
 
 

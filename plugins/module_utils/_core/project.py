@@ -46,13 +46,24 @@ class Wanted:
     restrictions: Mapping[str, str | None]
     config: Mapping[str, str | None]
     networks: tuple[str, ...] | None
+    bridges: tuple[str, ...] | None
     default_profile: DefaultProfile | None
     adopt: bool
 
     @property
+    def reach(self) -> tuple[str, ...] | None:
+        """What instances may be connected to, in either way; None is unsaid."""
+        return self.bridges if self.networks is None else self.networks
+
+    @property
+    def reach_option(self) -> str:
+        """The option that says so."""
+        return "bridges" if self.networks is None else "networks"
+
+    @property
     def opens(self) -> bool:
         """Whether anything is said that counts in a restricted project only."""
-        return self.networks is not None or any(value is not None for value in self.restrictions.values())
+        return self.reach is not None or any(value is not None for value in self.restrictions.values())
 
 
 def want(params: Mapping[str, Any], owner: str | None) -> Wanted:
@@ -71,7 +82,8 @@ def want(params: Mapping[str, Any], owner: str | None) -> Wanted:
             limits=_texts("limits", said["limits"], "limits."),
             restrictions=_texts("restrictions", said["restrictions"], "restricted."),
             config=_texts("config", said["config"], ""),
-            networks=_networks(params.get("networks")),
+            networks=_networks(params.get("networks"), "networks"),
+            bridges=_networks(params.get("bridges"), "bridges"),
             default_profile=_default_profile(params.get("default_profile")),
             adopt=bool(params.get("adopt")),
         )
@@ -146,12 +158,12 @@ def _texts(option: str, values: Mapping[str, Any], prefix: str) -> dict[str, str
     return texts
 
 
-def _networks(said: Sequence[str] | None) -> tuple[str, ...] | None:
+def _networks(said: Sequence[str] | None, option: str) -> tuple[str, ...] | None:
     if said is None:
         return None
     for name in said:
         if not name or "," in name or name != name.strip():
-            raise Invalid(f"networks: {name!r:.80} can't be a network's name", "write a list of names")
+            raise Invalid(f"{option}: {name!r:.80} can't be a network's name", "write a list of names")
     return tuple(dict.fromkeys(said))
 
 
@@ -165,13 +177,13 @@ def _check_together(wanted: Wanted) -> None:
     """Refuse options that contradict each other on every server and for every project."""
     if wanted.isolation and "restricted" in wanted.config:
         raise Invalid(f"config.restricted: isolation: {wanted.isolation} decides that", "leave one of them out")
-    if wanted.networks is not None:
-        _check_networks(wanted, wanted.networks)
+    if wanted.reach is not None:
+        _check_networks(wanted, wanted.reach)
     if wanted.isolation == "confined":
         _check_confined(wanted)
     if wanted.isolation == "shared":
         if wanted.opens:
-            option = "networks" if wanted.networks is not None else "restrictions"
+            option = wanted.reach_option if wanted.reach is not None else "restrictions"
             raise Invalid(
                 f"{option}: with isolation: shared nothing is restricted, so it would do nothing",
                 "say isolation: confined, or leave it out",
@@ -189,16 +201,21 @@ def shared_profile() -> Invalid:
 
 
 def _check_networks(wanted: Wanted, networks: tuple[str, ...]) -> None:
-    if wanted.features.get("networks"):
+    if wanted.networks is not None and wanted.bridges is not None:
+        raise Invalid("bridges: networks says what instances may be connected to in another way", "leave one out")
+    if wanted.bridges and wanted.features.get("networks") is False:
+        raise Invalid("features.networks: false contradicts bridges", "leave one of them out")
+    option = wanted.reach_option
+    if wanted.networks is not None and wanted.features.get("networks"):
         raise Invalid(
             "networks: with features.networks the project has networks of its own, and reaches none of the server's",
             "leave one of them out",
         )
     if ACCESS in wanted.restrictions:
-        raise Invalid("restrictions.networks.access: networks says the same", "leave one of them out")
+        raise Invalid(f"restrictions.networks.access: {option} says the same", "leave one of them out")
     nic = wanted.restrictions.get(NIC)
-    if nic and (nic == "block") == bool(networks):
-        raise Invalid(f"restrictions.devices.nic: {nic} contradicts networks: {list(networks)}", "leave it out")
+    if nic and ((nic == "block") == bool(networks) or (wanted.bridges and nic != "allow")):
+        raise Invalid(f"restrictions.devices.nic: {nic} contradicts {option}: {list(networks)}", "leave it out")
     check_reachable(wanted, networks)
 
 
@@ -207,18 +224,22 @@ def check_reachable(wanted: Wanted, networks: Sequence[str] | None) -> None:
     network = wanted.default_profile.network if wanted.default_profile else None
     if network and networks is not None and network not in networks:
         may = f"reaches {', '.join(networks)} only" if networks else "reaches no network"
-        raise Invalid(f"default_profile.network: the project {may}, not {network}", f"add {network} to networks")
+        raise Invalid(
+            f"default_profile.network: the project {may}, not {network}", f"add {network} to {wanted.reach_option}"
+        )
 
 
 def _check_confined(wanted: Wanted) -> None:
     for feature, own in wanted.features.items():
+        if feature == "networks" and own and wanted.bridges:
+            continue
         if own != (feature in OWN_WHEN_CONFINED) and feature in (*OWN_WHEN_CONFINED, "networks"):
             raise Invalid(
                 f"features.{feature}: {str(own).lower()} contradicts isolation: confined",
                 "leave it out; or leave isolation out, and say features and config: {restricted: true}",
             )
     nic = wanted.restrictions.get(NIC)
-    if nic and nic != "block" and not wanted.networks and not wanted.restrictions.get(ACCESS):
+    if nic and nic != "block" and not wanted.reach and not wanted.restrictions.get(ACCESS):
         raise Invalid(
             f"restrictions.devices.nic: {nic} without networks would open every network of the host", "say networks"
         )

@@ -30,7 +30,7 @@ def resulting(wanted: Wanted, found: Found) -> dict[str, str]:
         if found.server.clustered:
             # Without it a tenant can't say on which member of a cluster a VM is made, and further disks can't be made.
             config.setdefault(_TARGET, "allow")
-    config = _reaching(wanted, config)
+    config = _reaching(wanted, config, bool(bridged(before)))
     _check(wanted, found, config)
     return config
 
@@ -43,6 +43,15 @@ def access(config: Mapping[str, str]) -> tuple[str, ...] | None:
         return ()
     listed = tuple(name.strip() for name in config.get(ACCESS, "").split(",") if name.strip())
     return listed or None
+
+
+def bridged(config: Mapping[str, str]) -> tuple[str, ...]:
+    """The bridges that instances are connected to by `parent`, which gives no right to their configuration.
+
+    Having networks of its own, a project doesn't see the server's: that is what keeps their configuration from it.
+    """
+    own = units.is_true(config.get("features.networks"))
+    return (access(config) or ()) if own and config.get(NIC) == "allow" else ()
 
 
 def changed_keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -86,11 +95,13 @@ def _came_too_late(wanted: Wanted, project: Project, feature: str) -> bool:
 def _wanted_features(wanted: Wanted, server: Server, project: Project | None) -> Iterator[tuple[str, bool]]:
     known = known_features(server)
     isolation = wanted.isolation or ("" if project else "shared")
+    bridges = bool(wanted.bridges) or _stays_bridged(wanted, project)
     for feature in known:
         if feature in wanted.features:
             yield feature, wanted.features[feature]
-        elif isolation:
-            yield feature, isolation == "confined" and feature in OWN_WHEN_CONFINED
+        elif isolation or (bridges and feature == "networks"):
+            own = isolation == "confined" and feature in OWN_WHEN_CONFINED
+            yield feature, own or (bridges and feature == "networks")
     for feature, own in wanted.features.items():
         if feature in known:
             continue
@@ -104,18 +115,24 @@ def _wanted_features(wanted: Wanted, server: Server, project: Project | None) ->
             yield feature, own
 
 
-def _reaching(wanted: Wanted, config: dict[str, str]) -> dict[str, str]:
+def _stays_bridged(wanted: Wanted, project: Project | None) -> bool:
+    return wanted.isolation == "confined" and wanted.reach is None and bool(project and bridged(project.config))
+
+
+def _reaching(wanted: Wanted, config: dict[str, str], was_bridged: bool) -> dict[str, str]:
     """The two keys that say which networks a restricted project reaches: LXD takes "none named" for "all of them"."""
-    if wanted.networks is None:
+    if wanted.reach is None:
         if wanted.isolation == "confined" and access(config) is None:
             return {**config, NIC: "block"}
         return config
-    if not wanted.networks:
+    if not wanted.reach:
         return {**{key: value for key, value in config.items() if key != ACCESS}, NIC: "block"}
-    if config.get(NIC) == "block":
+    if wanted.bridges:
+        config = {**config, NIC: "allow"}
+    elif config.get(NIC) == "block" or (was_bridged and NIC not in wanted.restrictions):
         config = {key: value for key, value in config.items() if key != NIC}
     listed = {name.strip() for name in config.get(ACCESS, "").split(",")}
-    return config if listed == set(wanted.networks) else {**config, ACCESS: ",".join(wanted.networks)}
+    return config if listed == set(wanted.reach) else {**config, ACCESS: ",".join(wanted.reach)}
 
 
 def _check(wanted: Wanted, found: Found, config: Mapping[str, str]) -> None:
@@ -128,7 +145,7 @@ def _check(wanted: Wanted, found: Found, config: Mapping[str, str]) -> None:
             raise shared_profile()
         if wanted.networks is not None and units.is_true(config.get("features.networks")):
             raise Invalid("networks: the project has networks of its own (features.networks)", "leave it out")
-        if not units.is_true(config.get("features.networks")):
+        if bridged(config) or not units.is_true(config.get("features.networks")):
             check_reachable(wanted, access(config))
     except Invalid as error:
         error.message = f"project {wanted.name}: {error.message}"
@@ -142,7 +159,7 @@ def _check(wanted: Wanted, found: Found, config: Mapping[str, str]) -> None:
 def _check_restricted(wanted: Wanted, config: Mapping[str, str]) -> None:
     restricted = units.is_true(config.get("restricted"))
     if wanted.opens and not restricted:
-        option = "networks" if wanted.networks is not None else "restrictions"
+        option = wanted.reach_option if wanted.reach is not None else "restrictions"
         raise Invalid(f"{option}: the project is not restricted, so it would do nothing", "say isolation: confined")
     if restricted and not units.is_true(config.get("features.profiles")):
         raise Invalid(
@@ -176,9 +193,10 @@ def _check_features(wanted: Wanted, project: Project, config: Mapping[str, str])
 
 def _check_adopted(wanted: Wanted, project: Project) -> None:
     lacking = [feature for feature in ("images", "profiles", "storage.volumes") if not project.has_own(feature)]
-    if wanted.isolation == "confined" and (lacking or project.has_own("networks")):
+    networks = project.has_own("networks") and not bridged(project.config)
+    if wanted.isolation == "confined" and (lacking or networks):
         wrong = [f"features.{feature} is off" for feature in lacking]
-        wrong += ["features.networks is on"] if project.has_own("networks") else []
+        wrong += ["features.networks is on"] if networks else []
         raise Conflict(
             f"project {wanted.name}: it can't be confined: {', '.join(wrong)}, and adopting never changes features",
             "adopt it without isolation, or let the admin change its features while it is empty",

@@ -37,7 +37,7 @@ def needs(wanted: Wanted, found: Found) -> Needs:
     return Needs(
         contents=project is not None and (limits or _tightens(keys, config)),
         state=project is not None and limits,
-        places=profile or bool(wanted.networks and any(key.startswith("restricted") for key in keys)),
+        places=profile or bool(wanted.reach and any(key.startswith("restricted") for key in keys)),
     )
 
 

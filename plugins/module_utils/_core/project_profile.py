@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from .errors import Conflict, NotFound
 from .plan import Change, Request
 from .project import Wanted
+from .project_config import bridged, resulting
 from .project_found import Found, Profile
 
 Devices = Mapping[str, Mapping[str, str]]
@@ -35,7 +36,11 @@ def wanted_devices(wanted: Wanted, found: Found) -> dict[str, Mapping[str, str]]
         kept = _kept(wanted, devices, "eth0", "nic")
         # An interface of a managed network takes its kind and its parent from there, and LXD refuses both.
         kept = {key: value for key, value in kept.items() if key not in ("nictype", "parent")}
-        devices["eth0"] = {**kept, "type": "nic", "network": said.network, "name": kept.get("name", "eth0")}
+        wire = {"network": said.network}
+        if bridged(resulting(wanted, found)):
+            kept.pop("network", None)
+            wire = {"nictype": "bridged", "parent": said.network}
+        devices["eth0"] = {**kept, "type": "nic", **wire, "name": kept.get("name", "eth0")}
     return devices
 
 
@@ -55,16 +60,19 @@ def check_places(wanted: Wanted, found: Found) -> None:
     networks = [network.name for network in found.networks if network.managed]
     if said and said.storage_pool:
         _must_be(wanted, "default_profile.storage_pool", said.storage_pool, [pool.name for pool in found.pools])
+    bridges = [network.name for network in found.networks if network.type == "bridge"]
     if said and said.network:
-        _must_be(wanted, "default_profile.network", said.network, networks)
+        _must_be(wanted, "default_profile.network", said.network, bridges if wanted.bridges else networks)
     for network in wanted.networks or ():
         _must_be(wanted, "networks", network, networks)
+    for bridge in wanted.bridges or ():
+        _must_be(wanted, "bridges", bridge, bridges)
 
 
 def _must_be(wanted: Wanted, option: str, name: str, there: Iterable[str]) -> None:
     names = sorted(there)
     if name not in names:
-        thing = "storage pool" if option.endswith("pool") else "managed network"
+        thing = "storage pool" if option.endswith("pool") else "bridge" if option == "bridges" else "managed network"
         known = ", ".join(names) or "none"
         raise NotFound(f"project {wanted.name}: {option}: there is no {thing} {name}", f"there: {known}", there=names)
 

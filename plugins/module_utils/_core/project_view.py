@@ -10,7 +10,7 @@ from typing import Any
 
 from . import units
 from .model import Project, Server
-from .project_config import access
+from .project_config import access, bridged
 from .project_found import Profile
 from .project_keys import known_features
 from .project_profile import devices_of
@@ -47,7 +47,8 @@ def isolation(project: Project, server: Server) -> str:
     if not restricted and not own:
         return "shared"
     needed = {"images", "profiles", "storage.volumes"}
-    if restricted and needed <= own and "networks" not in own and access(project.config) is not None:
+    closed = "networks" not in own or bool(bridged(project.config))
+    if restricted and needed <= own and closed and access(project.config) is not None:
         return "confined"
     return "mixed"
 

@@ -13,6 +13,7 @@ from . import vm_checks, vm_devices, vm_nics
 from .errors import Invalid
 from .model import OWNER, Instance, Server
 from .plan import KNOWN_AFTER_APPLY
+from .project_config import bridged
 from .units import same, shown_size, size
 from .vm import Wanted
 from .vm_edits import Body, Edit, Inherited
@@ -72,7 +73,7 @@ def _new_devices(wanted: Wanted, host: Host, inherited: Mapping[str, Mapping[str
     if not disks and not any(device.get("path") == "/" for device in inherited.values()):
         disks = vm_devices.disks(wanted.name, [{}])
     if interfaces is None and not any(device.get("type") == "nic" for device in inherited.values()):
-        interfaces = vm_devices.interfaces([{"network": _default_network(host)}])
+        interfaces = vm_devices.interfaces([_default_interface(host)])
     roots = [name for name, device in inherited.items() if device.get("path") == "/"]
     said: dict[str, Mapping[str, str | None]] = {
         # A VM has one root disk: what is said of it goes over a profile's, whatever that one is called.
@@ -91,15 +92,17 @@ def _new_devices(wanted: Wanted, host: Host, inherited: Mapping[str, Mapping[str
     return devices
 
 
-def _default_network(host: Host) -> str:
+def _default_interface(host: Host) -> dict[str, str]:
     if host.unread and not host.default_network:
-        return KNOWN_AFTER_APPLY
+        return {"network": KNOWN_AFTER_APPLY}
     if not host.default_network:
         raise Invalid(
             "interfaces: not said, and the VM host has no default_network",
             "say interfaces (an empty list for none), or default_network with tenantry.lxd.lxd_vmhost",
         )
-    return host.default_network
+    if host.default_network in bridged(host.project.config):
+        return {"parent": host.default_network, "type": "bridged"}
+    return {"network": host.default_network}
 
 
 def pool_of(disk: vm_devices.Disk, host: Host) -> str:

@@ -12,6 +12,7 @@ from .errors import Conflict, Invalid, NotFound, TenantryError, Unsupported
 from .images import meant
 from .model import Image as HeldImage
 from .model import Instance, Network
+from .project_config import bridged
 from .vm import Image, Wanted
 from .vm_host import Host
 
@@ -120,7 +121,9 @@ def _check_wire(name: str, device: Mapping[str, str], host: Host, networks: Mapp
 
 def _no_network(name: str, network: str, there: Iterable[str], host: Host) -> TenantryError:
     hint = f"there: {', '.join(sorted(there)) or 'none'}"
-    if vm_confinement.access(host.project.config):
+    if network in bridged(host.project.config):
+        hint = f"the project reaches it as a bridge: say parent: {network} with type: bridged instead of network"
+    elif vm_confinement.access(host.project.config):
         more = vm_confinement.with_access(network, host.project.config)
         hint += f"; the admin may let the project use another with restricted.networks.access: {more}"
     return NotFound(f"interface {name}: network {network!r} is not there or isn't one this project may use", hint)
@@ -134,6 +137,9 @@ def _check_parent(name: str, device: Mapping[str, str], host: Host, networks: Ma
     parent, kind = device["parent"], device.get("nictype", "")
     if host.server.clustered:
         # The listing is of the member that answers, and the VM may come to be on another.
+        return
+    if parent in bridged(host.project.config) and parent not in networks:
+        # A project with networks of its own is shown none of the host's.
         return
     fit = _PARENTS.get(kind)
     usable = sorted(each for each, network in networks.items() if network.type in (fit or (network.type,)))

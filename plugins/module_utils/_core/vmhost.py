@@ -13,7 +13,7 @@ from . import vmhost_limits
 from .errors import Invalid, NotFound, NotOwned, TenantryError, Unsupported
 from .model import Project, Server
 from .plan import Change, Plan
-from .project_config import access
+from .project_config import access, bridged
 from .vmhost_found import Found
 from .vmhost_limits import Ratios
 
@@ -140,6 +140,7 @@ def check_places(wanted: Wanted, found: Found) -> None:
         own = found.project.has_own("networks")
         reach = None if own else access(found.project.config)
         networks = [each.name for each in found.networks if each.managed and (reach is None or each.name in reach)]
+        networks += bridged(found.project.config)
         _must_be(
             f"{wanted.name}: default_network: project {found.project.name} reaches no network {network}",
             network,

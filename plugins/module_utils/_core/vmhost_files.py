@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
+from . import first_boot
 from .plan import Change, Later, MoveFile, RemoveFile, WriteFile
 from .tenant_pair import CERTIFICATE, FILES, KEY, NEXT_CERTIFICATE, NEXT_KEY
 
 ENTRY = "vmhost.yml"
 SERVER_CERTIFICATE = "server.crt"
 # What a removal with the files takes; the entry goes before them.
-ALL_BUT_ENTRY = (*FILES, SERVER_CERTIFICATE)
+ALL_BUT_ENTRY = (*FILES, first_boot.FILE, SERVER_CERTIFICATE)
 
 
 def git_ignore(path: str, existing: str, wanted: str) -> list[Change]:

@@ -128,4 +128,5 @@ def _node(member: str, node: Node, read: Mapping[str, Any]) -> dict[str, Any]:
         },
         "memory": {"total": read["memory"], "used": read["memory_used"]},
         "hugepages": read["hugepages"],
+        "interfaces": read["interfaces"],
     }

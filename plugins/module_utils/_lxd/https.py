@@ -189,11 +189,15 @@ def _sent(client: Any, method: str, path: Sequence[str], options: Mapping[str, A
     return send(**options)
 
 
-def seen_fingerprint(url: str, timeout: float = 5.0) -> str:
-    """The fingerprint of the certificate that a server shows, for a person to compare; nothing is sent to it."""
+def seen_certificate(url: str, timeout: float = 5.0) -> str:
+    """The certificate that a server shows, and whose key it has shown to have; nothing is sent to it."""
     parts = urlsplit(url)
-    shown = ssl.get_server_certificate((parts.hostname or "", parts.port or 8443), timeout=timeout)
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
+    return ssl.get_server_certificate((parts.hostname or "", parts.port or 8443), timeout=timeout)
+
+
+def seen_fingerprint(url: str, timeout: float = 5.0) -> str:
+    """The fingerprint of the certificate that a server shows, for a person to compare."""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(seen_certificate(url, timeout))).hexdigest()
 
 
 def _session(connection: Connection) -> Any:

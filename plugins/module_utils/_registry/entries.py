@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import decimal
 import difflib
 import ipaddress
 import re
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core import errors
+from .._core.ratio import ratio
 
 SCHEMA = 1
 DEFAULT_PORT = 8443
@@ -29,7 +29,6 @@ _URL = re.compile(
     r"https://(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<host>[^\s\[\]:/?#@\\]+))(?::(?P<port>[0-9]{0,5}))?/?", re.IGNORECASE
 )
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
-_RATIO = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,19 +109,6 @@ def normalised_url(url: str, what: str) -> str:
     if not host or not 1 <= port <= 65535:
         raise errors.Invalid(f"{what}: its host or port can't be one", f"write {_URL_FORM}; an IPv6 address in []")
     return f"https://{host}:{port}"
-
-
-def ratio(value: object, what: str) -> str:
-    """An overcommit ratio as its shortest exact decimal text: 1.50 and "1.5" are 1.5, 2.0 is 2."""
-    # A float's shortest decimal text is what was written in the file.
-    text = str(value) if isinstance(value, (int, float, str, decimal.Decimal)) else ""
-    if not _RATIO.fullmatch(text):
-        raise errors.Invalid(f"{what}: it is not a decimal number", "write 0.1 to 10, such as 1.5")
-    whole, _point, rest = text.partition(".")
-    shortest = f"{whole.lstrip('0') or '0'}.{rest.rstrip('0')}".rstrip(".")
-    if not decimal.Decimal("0.1") <= decimal.Decimal(shortest) <= decimal.Decimal(10):
-        raise errors.Invalid(f"{what}: it is out of range", "write 0.1 to 10; 1 promises no more than there is")
-    return shortest
 
 
 def _refuse_unknown(where: str, data: Mapping[Any, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 
-from .._core import errors
+from .._core import errors, first_boot
 from . import durable, entries, git_ignore, vmhost_yaml
 from .durable import tighten
 
@@ -19,9 +19,11 @@ KEY_FILE = "client.key"
 NEXT_CERTIFICATE_FILE = "client.crt.next"
 NEXT_KEY_FILE = "client.key.next"
 OLD_CERTIFICATE_FILE = "client.crt.old"
+FIRST_BOOT_FILE = first_boot.FILE
 GITIGNORE_FILE = git_ignore.FILE
 CERTIFICATE_FILES = (CERTIFICATE_FILE, NEXT_CERTIFICATE_FILE, OLD_CERTIFICATE_FILE)
-KEY_FILES = (KEY_FILE, NEXT_KEY_FILE)
+# What only its owner reads, and git only when it is vaulted.
+KEY_FILES = (KEY_FILE, NEXT_KEY_FILE, FIRST_BOOT_FILE)
 KEY_MODE = durable.KEY_MODE
 FILE_MODE = 0o644
 
@@ -30,6 +32,7 @@ __all__ = [
     "CERTIFICATE_FILES",
     "ENTRY_FILE",
     "FILE_MODE",
+    "FIRST_BOOT_FILE",
     "GITIGNORE_FILE",
     "KEY_FILE",
     "KEY_FILES",

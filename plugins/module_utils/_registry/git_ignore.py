@@ -57,7 +57,9 @@ def without(existing: str, name: str, covered: bool) -> str:
 
 
 def _is_ours(line: str) -> bool:
-    return line in (_FOLDER_TOP, _FOLDER) or re.fullmatch(r"!/?client\.key(\.next)?", line) is not None
+    return (
+        line in (_FOLDER_TOP, _FOLDER) or re.fullmatch(r"!/?(client\.key(\.next)?|first-boot\.key)", line) is not None
+    )
 
 
 def _joined(lines: list[str]) -> str:

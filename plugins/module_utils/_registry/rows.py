@@ -60,6 +60,17 @@ def opened_keys(folder: str, read_text: ReadText) -> dict[str, str]:
     return {field: read_text(path) for field, path in paths.items() if os.path.exists(path)}
 
 
+def first_boot_secret(store: file_store.FileStore, found: Mapping[str, Any], read_text: ReadText) -> dict[str, Any]:
+    """What a row has beside while a machine is awaited: the secret that it will be known by, for those who ask."""
+    if not found.get("folder"):
+        return {}
+    path = store.path(found["name"], file_store.FIRST_BOOT_FILE)
+    try:
+        return {"secret": read_text(path)} if os.path.exists(path) else {}
+    except errors.TenantryError as error:
+        return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+
+
 def _files(folder: str, read_text: ReadText) -> dict[str, str]:
     names = {
         "certificate": file_store.CERTIFICATE_FILE,

@@ -40,7 +40,8 @@ from .progress import Phase, Progress
 # Threads of one run: what many hosts would need with all their workers, a controller hasn't.
 _THREADS = 512
 
-Claim = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+# From what a claim is about, and what earlier steps left, where it may leave something itself.
+Claim = Callable[[Mapping[str, Any], dict[str, Any]], None]
 
 
 @dataclasses.dataclass(frozen=True)

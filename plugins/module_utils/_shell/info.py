@@ -37,7 +37,7 @@ def look(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk = l
     for notice in expiry_notices.notices(module.params):
         module.warn(notice)
     try:
-        rows = _read(module.params, read, on_disk)
+        rows = rows_of(module.params, read, on_disk)
         if module.params["strict"]:
             _demand_all(rows)
         module.exit_json(changed=False, **{plural: _queried(module.params.get("query"), shown(rows))})
@@ -53,7 +53,9 @@ def _hosts(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in rows if not wanted or row["name"] in wanted]
 
 
-def _read(params: Mapping[str, Any], read: ReadHost, on_disk: OnDisk) -> list[Mapping[str, Any]]:
+def rows_of(
+    params: Mapping[str, Any], read: ReadHost, on_disk: OnDisk = lambda _row, _params: {}
+) -> list[Mapping[str, Any]]:
     """The rows of all hosts; of one that can't be read a single one, with why."""
     hosts = _hosts(params)
     rows: list[Mapping[str, Any]] = []

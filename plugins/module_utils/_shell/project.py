@@ -140,7 +140,8 @@ def _found(reader: Reader, wanted: project.Wanted) -> Found:
     if needs.state:
         found = dataclasses.replace(found, state=reader.project_state(name))
     if needs.places:
-        seen_from = name if found.project else "default"
+        # Where the project has networks of its own it sees none of the server's.
+        seen_from = name if found.project and not wanted.bridges else "default"
         found = dataclasses.replace(found, pools=tuple(reader.pools()), networks=tuple(reader.networks(seen_from)))
     if needs.images:
         found = dataclasses.replace(found, images=tuple(reader.images(name)))

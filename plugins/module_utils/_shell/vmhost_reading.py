@@ -23,13 +23,13 @@ from .._registry import entries
 from .tenant_files import described
 
 
-def read(reader: Reader, host: str, project: str) -> Found:
-    """The host and its tracked project, as far as this connection may see them.
+def read(reader: Reader, host: str, project: str, state: bool = False) -> Found:
+    """The host and its tracked project, as far as this connection may see them; `state`: what the guests say too.
 
     Raises NotFound or NotTrusted for a project that isn't there or isn't ours to see.
     """
     tracked = _project(reader, host, project)
-    instances = tuple(reader.instances(project))
+    instances = tuple(reader.instances(project, state))
     volumes: dict[tuple[str, str], Volume] = {}
     for pool in pools_with_volumes(tracked, instances):
         own = tracked.has_own("storage.volumes")
@@ -89,13 +89,23 @@ def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
     """One row: the VM host as it is now; to the admin on it also before there is a project."""
     if not to.project and to.local:
         return [vmhost_view.whole(to.name, {}, Found(reader.server, members=tuple(reader.members()), admin=True), None)]
+    return [row_of(to, seen(to, reader))]
+
+
+def seen(to: Target, reader: Reader, state: bool = False) -> Found:
+    """The VM host with its tracked project; `state`: with what the guests say, which costs LXD far more."""
     project = estate.demanded_project(to)
-    certificate = "" if to.local else to.connection.certificate
-    entry = trust_entry(reader, certificate)
-    found = dataclasses.replace(read(reader, to.name, project), restricted=entry.restricted if entry else None)
+    entry = trust_entry(reader, "" if to.local else to.connection.certificate)
+    found = read(reader, to.name, project, state)
+    return dataclasses.replace(found, restricted=entry.restricted if entry else None)
+
+
+def row_of(to: Target, found: Found) -> dict[str, Any]:
+    """What was found, as people see it."""
     data: Mapping[str, Any] = entries.data_of(to.entry) if to.entry else {}
-    said = {"project": project, "owner": to.owner, "urls": list(to.connection.urls)}
-    return [vmhost_view.whole(to.name, {**data, **said}, found, certificate_of(certificate))]
+    said = {"project": to.project, "owner": to.owner, "urls": list(to.connection.urls)}
+    certificate = certificate_of("" if to.local else to.connection.certificate)
+    return vmhost_view.whole(to.name, {**data, **said}, found, certificate)
 
 
 def on_disk(row: Mapping[str, Any], _params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,13 +22,46 @@ CONFINED = {
     "restricted.devices.nic": "block",
 }
 
+DISCREET = Project("p", "", CONFINED, ())
+ALWAYS = exposure(DISCREET, Server.of({"api_extensions": list(NEW)}))
+
 
 def told(
     config: dict[str, str], extensions: tuple[str, ...] = NEW, name: str = "p", restricted: bool = True
 ) -> list[str]:
     project = Project(name, "", config, ())
     server = Server.of({"api_extensions": list(extensions)})
-    return list(exposure(project, server, certificate_restricted=restricted))
+    return [each for each in exposure(project, server, certificate_restricted=restricted) if each not in ALWAYS]
+
+
+def test_every_server_tells_what_no_project_closes() -> None:
+    assert len(ALWAYS) == 2
+    assert "ask any address" in ALWAYS[0] and "firewall" in ALWAYS[0] and "what the host is made of" in ALWAYS[1]
+
+
+@pytest.mark.parametrize(
+    ("version", "mended"),
+    [
+        ("5.0.2", False),
+        ("5.0.6", False),
+        ("5.0.7", True),
+        ("5.0.10", True),
+        ("5.20", False),
+        ("5.21.4", False),
+        ("5.21.5", True),
+        ("6.8", False),
+        ("6.9", True),
+        ("7.0", True),
+        ("", True),
+    ],
+)
+def test_a_version_before_the_fixes_of_2026_is_told(version: str, mended: bool) -> None:
+    environment = {"server_version": version}
+    said = exposure(DISCREET, Server.of({"api_extensions": list(NEW), "environment": environment}))
+    assert len(said) == len(ALWAYS) + (0 if mended else 2)
+    assert mended or ("CVE-2026-34178" in said[0] and "any other project" in said[1] and version in said[0])
+    incus = Server.of({"api_extensions": list(NEW), "environment": {**environment, "server": "incus"}})
+    assert exposure(DISCREET, incus) == ALWAYS
 
 
 def test_confined_on_a_discreet_server_is_silent() -> None:
@@ -36,8 +69,10 @@ def test_confined_on_a_discreet_server_is_silent() -> None:
 
 
 def test_a_server_without_access_management_tells_its_trust_store() -> None:
-    (said,) = told(CONFINED, OLD)
-    assert "access_management" in said
+    acls, trusted = told(CONFINED, OLD)
+    assert "access_management" in trusted
+    assert "network ACLs" in acls and "bridges" in acls
+    assert told({**CONFINED, "features.networks": "true"}, OLD) == [trusted]
 
 
 def test_an_unrestricted_certificate_is_everything() -> None:
@@ -67,15 +102,6 @@ OPENED = {
     "volumes, unset": ({"features.storage.volumes": None}, ("custom volumes of project default",)),
     "buckets": ({"features.storage.buckets": "false"}, ("buckets of project default",)),
     "zones": ({"features.networks.zones": "false"}, ("network zones",)),
-    "one network": (
-        {"restricted.devices.nic": None, "restricted.networks.access": "br0"},
-        ("change the configuration of network br0:",),
-    ),
-    "two networks": (
-        {"restricted.devices.nic": "managed", "restricted.networks.access": "br1, br0"},
-        ("networks br0, br1:",),
-    ),
-    "all networks": ({"restricted.devices.nic": None}, ("names no networks", "create, change and delete")),
     "raw options of VMs": ({"restricted.virtual-machines.lowlevel": "allow"}, ("raw QEMU", "root on the host")),
     "raw options of containers": ({"restricted.containers.lowlevel": "allow"}, ("raw LXC",)),
     "privileged": ({"restricted.containers.privilege": "allow"}, ("root is the host's root",)),
@@ -97,6 +123,35 @@ def test_what_is_opened_earns_one_sentence(change: dict[str, str | None], words:
     (said,) = told(config)
     assert all(word in said for word in words), said
     assert said.endswith(".")
+
+
+# What a project may be connected to, and the words of the sentences that it earns, one after the other.
+REACH = {
+    "one network": (
+        {"restricted.devices.nic": None, "restricted.networks.access": "br0"},
+        ("change the configuration of network br0:", "on network br0 could have the host send"),
+    ),
+    "two networks": (
+        {"restricted.devices.nic": "managed", "restricted.networks.access": "br1, br0"},
+        ("networks br0, br1:", "ipv4.routes"),
+    ),
+    "all networks": ({"restricted.devices.nic": None}, ("names no networks", "ipv4.routes")),
+    "bridges": (
+        {"features.networks": "true", "restricted.devices.nic": "allow", "restricted.networks.access": "br0"},
+        ("on network br0 could have the host send",),
+    ),
+    "every card": (
+        {"features.networks": "true", "restricted.devices.nic": "allow"},
+        ("any network interface of the host", "ipv4.routes"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), REACH.values(), ids=REACH.keys())
+def test_what_is_reached_is_told(change: dict[str, str | None], words: tuple[str, ...]) -> None:
+    said = told({key: value for key, value in {**CONFINED, **change}.items() if value is not None})
+    assert len(said) == len(words)
+    assert all(word in sentence for word, sentence in zip(words, said, strict=True)), said
 
 
 @pytest.mark.parametrize(

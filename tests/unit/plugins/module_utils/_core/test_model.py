@@ -157,7 +157,32 @@ def test_the_resources_of_one_node_are_the_machines() -> None:
     found = Resources.of(body)
     assert (found.threads, found.memory_total, found.memory_used) == (2, 100, 40)
     assert (found.hugepages_total, found.hugepages_size) == (8, 2)
-    assert found.nodes == ({"numa_node": 0, "cores": [0, 1], "memory": 100, "memory_used": 40, "hugepages": 8},)
+    (node,) = found.nodes
+    assert node == {
+        "numa_node": 0,
+        "cores": [0, 1],
+        "memory": 100,
+        "memory_used": 40,
+        "hugepages": 8,
+        "interfaces": [],
+    }
+
+
+def test_ports_belong_to_the_node_of_their_card() -> None:
+    port = {"id": "eno1", "address": "00:16:3e:00:00:01", "link_detected": True, "link_speed": 10000}
+    cards = [
+        {"numa_node": 1, "ports": [port, {"id": "eno2"}], "sriov": {"maximum_vfs": 7}},
+        {"ports": [{"id": "eth0"}]},
+        {},
+    ]
+    memory = {"nodes": [{"numa_node": 0, "total": 1}, {"numa_node": 1, "total": 1}]}
+    first, second = Resources.of({"network": {"cards": cards}, "memory": memory}).nodes
+    unlinked = {"mac": None, "link": False, "speed": None}
+    assert first["interfaces"] == [{"name": "eth0", **unlinked, "virtual_functions": 0}]
+    assert second["interfaces"] == [
+        {"name": "eno1", "mac": "00:16:3e:00:00:01", "link": True, "speed": 10000, "virtual_functions": 7},
+        {"name": "eno2", **unlinked, "virtual_functions": 7},
+    ]
 
 
 def test_each_node_has_its_own_cores_and_memory() -> None:

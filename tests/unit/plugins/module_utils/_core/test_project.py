@@ -41,6 +41,7 @@ REACHING = {
     **{key: value for key, value in CONFINED.items() if not key.endswith("nic")},
     "restricted.networks.access": "br0",
 }
+BRIDGED = {**REACHING, "features.networks": "true", "restricted.devices.nic": "allow"}
 PUT = ("PUT", ("projects", "p"))
 PROFILE = "/1.0/profiles/default?project=p"
 EMPTY: dict[str, Any] = {"name": "default", "description": "d", "config": {}, "devices": {}}
@@ -95,6 +96,7 @@ CREATED: dict[str, tuple[dict[str, Any], tuple[str, ...], dict[str, str]]] = {
         {**CONFINED, "features.networks.zones": "true", "features.storage.buckets": "true"},
     ),
     "confined with networks": ({"isolation": "confined", "networks": ["br0"]}, OLD, REACHING),
+    "confined with bridges": ({"isolation": "confined", "bridges": ["br0"]}, OLD, BRIDGED),
     "opened": (
         {"isolation": "confined", "restrictions": {"virtual_machines_lowlevel": "allow", "devices.usb": "allow"}},
         OLD,
@@ -142,6 +144,18 @@ CHANGED: dict[str, tuple[dict[str, str], dict[str, Any], dict[str, str | None]]]
         {"restricted": "true"},
     ),
     "networks kept": (REACHING, {"isolation": "confined"}, {}),
+    "bridges kept": (BRIDGED, {"isolation": "confined"}, {}),
+    "bridges again": (BRIDGED, {"isolation": "confined", "bridges": ["br0"]}, {}),
+    "bridges instead of networks": (
+        REACHING,
+        {"bridges": ["br0"]},
+        {"features.networks": "true", "restricted.devices.nic": "allow"},
+    ),
+    "networks instead of bridges": (
+        BRIDGED,
+        {"isolation": "confined", "networks": ["br0"]},
+        {"features.networks": "false", "restricted.devices.nic": None},
+    ),
     "networks in another order": (
         {**REACHING, "restricted.networks.access": "br1,br0"},
         {"networks": ["br0", "br1"]},
@@ -322,6 +336,12 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "twice by spelling": ({"limits": {"virtual_machines": 1, "virtual-machines": 1}}, "twice"),
     "network with a comma": ({"isolation": "confined", "networks": ["a,b"]}, "a,b"),
     "shared networks": ({"isolation": "shared", "networks": ["br0"]}, "networks"),
+    "networks and bridges": ({"isolation": "confined", "networks": ["br0"], "bridges": ["br0"]}, "bridges"),
+    "shared bridges": ({"isolation": "shared", "bridges": ["br0"]}, "bridges"),
+    "unreachable bridge": (
+        {"isolation": "confined", "bridges": ["br0"], "default_profile": {"network": "br1"}},
+        "br0 only, not br1",
+    ),
     "shared no networks": ({"isolation": "shared", "networks": []}, "networks"),
     "shared restrictions": ({"isolation": "shared", "restrictions": {"backups": "allow"}}, "restrictions"),
     "shared profile": ({"isolation": "shared", "default_profile": {"storage_pool": "fast"}}, "default_profile"),
@@ -545,6 +565,8 @@ def test_the_default_project_is_not_deleted() -> None:
         ({**CONFINED, "features.images": "false"}, "mixed"),
         ({**CONFINED, "features.networks": "true"}, "mixed"),
         ({**SHARED, "features.images": "true"}, "mixed"),
+        (BRIDGED, "confined"),
+        ({key: value for key, value in BRIDGED.items() if not key.endswith("access")}, "mixed"),
     ],
 )
 def test_isolation(config: dict[str, str], isolation: str) -> None:

@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ports of a machine's network cards, as `GET /1.0/resources` tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def of_node(network: Mapping[str, Any], node: int) -> list[dict[str, Any]]:
+    """The ports whose card belongs to a NUMA node; a link's speed in Mbit/s."""
+    return [
+        {
+            "name": port["id"],
+            "mac": port.get("address") or None,
+            "link": bool(port.get("link_detected")),
+            "speed": port.get("link_speed") or None,
+            "virtual_functions": _functions(card),
+        }
+        for card, port in _ports(network)
+        if (card.get("numa_node") or 0) == node
+    ]
+
+
+def virtual_functions(network: Mapping[str, Any]) -> dict[str, int]:
+    """How many each port can give (SR-IOV), by its name; 0 for none."""
+    return {port["id"]: _functions(card) for card, port in _ports(network)}
+
+
+def _ports(network: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for card in network.get("cards") or ():
+        for port in card.get("ports") or ():
+            yield card, port
+
+
+def _functions(card: Mapping[str, Any]) -> int:
+    return int((card.get("sriov") or {}).get("maximum_vfs") or 0)

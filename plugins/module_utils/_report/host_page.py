@@ -1,0 +1,204 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the page of one VM host shows, worked out: templates only lay it out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from .._core import units
+from .._core.errors import Invalid
+from . import commands, numa
+from .amounts import WIDTH, amount, number, size
+from .problems import Problem
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_RUNS = ("Running", "Ready")
+
+
+def slug(name: str) -> str:
+    """A name as a file's, and as a part of an address: registry names are that already."""
+    return _UNSAFE.sub("-", name).lstrip(".-") or "vmhost"
+
+
+def model(row: Mapping[str, Any], problems: Sequence[Problem], file: str) -> dict[str, Any]:
+    """Everything of one VM host."""
+    resources = row.get("resources") or {}
+    nodes = numa.mapped(row)
+    vms = [vm_model(vm) for vm in _ordered(row.get("vms") or ())]
+    memory = resources.get("memory") or {}
+    return {
+        **head(row, problems, file),
+        "owner": row.get("owner"),
+        "urls": row.get("urls") or [],
+        "commands": commands.of_vmhost(row["vmhost"]),
+        "problems": problems,
+        "vms": vms,
+        "counts": counts(row),
+        "default_storage_pool": row.get("default_storage_pool"),
+        "default_network": row.get("default_network"),
+        "memory_used": size(memory.get("used")) if memory else "",
+        "hugepages": _hugepages(memory),
+        "storage_pools": [pool_model(pool) for pool in resources.get("storage_pools") or ()],
+        "networks": resources.get("networks") or [],
+        "members": [_member(each) for each in resources.get("members") or ()],
+        "numa": [node_model(node) for node in nodes],
+        "whole": [node_model(node) for node in numa.unmapped(nodes)],
+        "unpinned": [vm_model(vm) for vm in _ordered(numa.unpinned(row))],
+        "server_certificate": row.get("server_certificate"),
+    }
+
+
+def head(row: Mapping[str, Any], problems: Sequence[Problem], file: str) -> dict[str, Any]:
+    """What the overview and the host's own page both show."""
+    resources, server = row.get("resources") or {}, row.get("server") or {}
+    error = row.get("error")
+    worst = next((each.severity for each in problems if each.severity != "notice"), "")
+    return {
+        "name": row["vmhost"],
+        "file": file,
+        "zone": row.get("zone") or "",
+        "pool": row.get("pool") or "",
+        "tags": row.get("tags") or [],
+        "project": row.get("project") or "",
+        "version": server.get("version") or "",
+        "flavour": {"lxd": "LXD", "incus": "Incus"}.get(server.get("flavour") or "", server.get("flavour") or ""),
+        "members_count": len(server.get("members") or ()),
+        "state": error["code"] if error else worst or "ok",
+        "error": error,
+        "cores": amount(resources.get("cores"), number),
+        "memory": amount(resources.get("memory"), size),
+        "storage": amount(storage_of(resources), size),
+        "vms_count": None if row.get("vms") is None else len(row["vms"]),
+        "running": sum(vm["status"] in _RUNS for vm in row.get("vms") or ()),
+        "certificate": row.get("certificate"),
+        "trouble": sum(each.severity != "notice" for each in problems),
+        "notices": sum(each.severity == "notice" for each in problems),
+    }
+
+
+def storage_of(resources: Mapping[str, Any]) -> Optional[dict[str, Any]]:
+    """All storage pools as one figure, each filesystem once: pools on the same one have their space in common."""
+    pools = {pool["name"]: pool for pool in resources.get("storage_pools") or ()}
+    counted: set[str] = set()
+    found: dict[str, Any] = {}
+    for name, pool in pools.items():
+        found["ours"] = None if pool["ours"] is None else (found.get("ours") or 0) + pool["ours"]
+        if counted & set(pool["same_filesystem"]):
+            continue
+        counted.add(name)
+        for key in ("total", "free", "others"):
+            found[key] = (found.get(key) or 0) + (pool[key] or 0)
+        found["overcommit"] = pool["overcommit"]
+    return found or None
+
+
+def pool_model(pool: Mapping[str, Any]) -> dict[str, Any]:
+    """One storage pool."""
+    return {**pool, "amount": amount(pool, size), "used_words": size(pool["used"])}
+
+
+def vm_model(vm: Mapping[str, Any]) -> dict[str, Any]:
+    """One VM."""
+    disks = [{**disk, "words": _disk_size(disk)} for disk in vm["disks"] if disk["storage_pool"]]
+    return {
+        **vm,
+        "anchor": f"vm-{slug(vm['name'])}",
+        "cores_words": numa.ranges(vm["pinned_cores"]) if vm["pinned_cores"] else f"any {vm['cores']}",
+        "cores_sort": vm["cores"] or 0,
+        "memory_words": memory_words(vm),
+        "memory_sort": _bytes(vm["memory"]) or 0,
+        "disks": disks,
+        "container": vm.get("type") == "container",
+        "runs": vm["status"] in _RUNS,
+        "commands": commands.of_vm(vm),
+    }
+
+
+def counts(row: Mapping[str, Any]) -> dict[str, int]:
+    """How many instances of which kind."""
+    vms = row.get("vms") or []
+    return {
+        "all": len(vms),
+        "running": sum(vm["status"] in _RUNS for vm in vms),
+        "stopped": sum(vm["status"] == "Stopped" for vm in vms),
+        "enlisted": sum(vm.get("enlisted") is True for vm in vms),
+    }
+
+
+def node_model(node: numa.Node) -> dict[str, Any]:
+    """One NUMA node, or a whole machine."""
+    total = node.memory or 0
+
+    def part(count: Optional[int]) -> int:
+        return min(WIDTH, (count or 0) * WIDTH // total) if total else 0
+
+    return {
+        "member": "" if node.member == "none" else node.member,
+        "number": node.number,
+        "cores": node.cores,
+        "taken": node.taken,
+        "free": len(node.cores) - node.taken,
+        "pinned": node.pinned,
+        "memory": size(node.memory),
+        "used": size(node.used),
+        "promised": size(node.promised),
+        "used_part": part(node.used),
+        "promised_part": part(node.promised),
+        "hugepages": size(node.hugepages) if node.hugepages else "",
+        "interfaces": [{**port, "speed_words": _speed(port)} for port in node.interfaces],
+    }
+
+
+def _member(member: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": member["member"],
+        "status": member["status"],
+        "cores": amount(member["cores"], number),
+        "memory": amount(member["memory"], size),
+        "storage": amount(storage_of(member), size),
+    }
+
+
+def _hugepages(memory: Mapping[str, Any]) -> Optional[dict[str, Any]]:
+    pages = memory.get("hugepages") or {}
+    if not pages.get("total"):
+        return None
+    return {"amount": amount(pages, size), "size": size(pages.get("size"))}
+
+
+def _ordered(vms: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(vms, key=lambda vm: (vm["name"], vm["location"]))
+
+
+def _bytes(said: Optional[str]) -> Optional[int]:
+    try:
+        return units.size(said, "size") if said else None
+    except Invalid:
+        return None
+
+
+def memory_words(vm: Mapping[str, Any]) -> str:
+    """A VM's memory; as LXD has it where that is no number."""
+    count = _bytes(vm["memory"])
+    return size(count) if count is not None else vm["memory"] or "not said"
+
+
+def _disk_size(disk: Mapping[str, Any]) -> str:
+    count = _bytes(disk["size"])
+    return size(count) if count is not None else "default size" if disk["root"] else UNSIZED
+
+
+UNSIZED = "size not said"
+
+
+def _speed(port: Mapping[str, Any]) -> str:
+    speed = port.get("speed")
+    if not port.get("link"):
+        return "no link"
+    if not speed:
+        return "link"
+    return f"{speed // 1000} Gbit/s" if speed % 1000 == 0 else f"{speed} Mbit/s"
