@@ -87,7 +87,7 @@ def _inventory(tenant: Tenant, rounds: int) -> str:
         Ratio(inventories.OURS_FAR, (inventories.THEIRS_FAR,), 20, faster=True),
         Ratio(net[inventories.OURS_FAR], (net[inventories.THEIRS_FAR],), 20, faster=True),
     ]
-    title = f"Inventory of one host with {inventories.ALONE} VMs, by `ansible-inventory --list`"
+    title = f"Inventory of one host with {inventories.ALONE} VMs, by `ansible-inventory --graph`"
     note = (
         "`community.general.lxd` goes by the unix socket at no distance, and by https with an admin's certificate "
         f"where the host is simulated, {LATENCY:g} ms away."

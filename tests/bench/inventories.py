@@ -39,7 +39,7 @@ def of_fleet(simulated: fleet.Fleet, rounds: int) -> dict[str, Times]:
     rivals = [
         Rival(NOTHING, lambda: _told(simulated.site, _nothing(simulated.site))),
         Rival(FLEET, lambda: _told(simulated.site, source, "--graph", "lxd_vmhosts")),
-        Rival(FLEET_LISTED, lambda: _counted(simulated.site, source, expected)),
+        Rival(FLEET_LISTED, lambda: _counted(simulated.site, source, expected, "--list")),
     ]
     return _net(in_turns(rivals, rounds))
 
@@ -111,10 +111,14 @@ def _told(site: Site, source: str, *words: str) -> subprocess.CompletedProcess[s
     return ended
 
 
-def _counted(site: Site, source: str, expected: int) -> None:
-    """The inventory in full; an error if it lacks a VM."""
-    hosts = json.loads(_told(site, source, "--list").stdout)["_meta"]["hostvars"]
-    found = sum(VM in name for name in hosts)
+def _counted(site: Site, source: str, expected: int, words: str = "--graph") -> None:
+    """The inventory's hosts and groups; an error if it lacks a VM."""
+    told = _told(site, source, words).stdout
+    if words == "--list":
+        names = set(json.loads(told)["_meta"]["hostvars"])
+    else:
+        names = {line.partition("--")[2] for line in told.splitlines()}
+    found = sum(VM in name for name in names)
     if found != expected:
         raise RuntimeError(f"{source}: {found} VMs instead of {expected}")
 
