@@ -22,6 +22,7 @@ author:
   - Tenantry contributors (@tenantry)
 extends_documentation_fragment:
   - tenantry.lxd.connection
+  - tenantry.lxd.connection.project
   - tenantry.lxd.attributes
 requirements:
   - cryptography

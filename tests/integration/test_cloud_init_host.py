@@ -222,11 +222,22 @@ def test_an_admin_who_comes_later_finds_nothing_to_change(booted: Booted) -> Non
     assert not any(result.get("changed") for result in played.results), played.output
 
 
-def test_what_was_cut_short_after_the_pin_is_finished(site: Site) -> None:
-    declare(site)
-    register(site, fails=True)
+def test_a_vaulted_secret_travels_with_git_and_is_read_again(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("pw")
+    said = {"name": "kvm-01", "state": "expected", "vault_key": True}
+    environment = {"ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "password")}
+    made = site.run("lxd_vmhost_pin", said, environment=environment)
+    assert Path(made["secret_path"]).read_text().startswith("$ANSIBLE_VAULT;"), made
+    assert "!/first-boot.key" in (site.registry / "kvm-01" / ".gitignore").read_text()
+    assert not site.run("lxd_vmhost_pin", said, environment=environment)["changed"]
+    locked = site.run("lxd_vmhost_pin", said, fails=True)
+    assert locked["code"] == "invalid" and "vault" in locked["hint"], locked
+
+
+def test_what_was_cut_short_after_the_pin_is_finished(site: Site, tmp_path: Path) -> None:
+    site.run("lxd_vmhost_pin", {"name": "kvm-01", "state": "expected"})
     folder = site.registry / "kvm-01"
-    shutil.copy(folder / "client.crt", folder / "server.crt")
+    shutil.copy(new_client_certificate(tmp_path)[0], folder / "server.crt")
     ended = site.run("lxd_vmhost_pin", {"name": "kvm-01"})
     assert ended["changed"] and ended["pinned"] and not (folder / "first-boot.key").exists(), ended
     assert not site.run("lxd_vmhost_pin", {"name": "kvm-01"})["changed"]

@@ -50,6 +50,31 @@ def test_a_pair_that_is_there_stays_and_one_of_another_secret_goes(tmp_path: Pat
     assert shows((tmp_path / "server.crt").read_text(), OTHER)
 
 
+@pytest.mark.parametrize(
+    ("there", "channel", "asked"),
+    [
+        (False, "", ["wait system seed.loaded", "list lxd", "install lxd"]),
+        (
+            False,
+            "5.21/stable",
+            ["wait system seed.loaded", "list lxd", "install lxd --channel=5.21/stable"],
+        ),
+        (True, "5.21/stable", ["wait system seed.loaded", "list lxd", "refresh lxd --channel=5.21/stable"]),
+        (True, "", ["wait system seed.loaded", "list lxd"]),
+    ],
+)
+def test_what_a_snap_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool, channel: str, asked: list[str]
+) -> None:
+    # A stand-in for snapd, which can't be had here: it keeps a record of what it was asked.
+    stand_in = tmp_path / "snap"
+    stand_in.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\n[ "$1" != list ] || exit {int(not there)}\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    program.install({"package": "snap", "channel": channel})
+    assert (tmp_path / "asked").read_text().splitlines() == asked
+
+
 @pytest.mark.parametrize("text", ["", "5e" * 31, "5E" * 32, "zz" * 32, "5e" * 33])
 def test_what_is_no_secret_is_refused_unseen(text: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
