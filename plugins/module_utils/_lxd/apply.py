@@ -112,7 +112,8 @@ def _send(port: Port, request: Request) -> None:
             body=request.body,
             etag=request.etag,
         )
-        operations.finish(port, answer, request.deadline, what)
+        if not request.lasting:
+            operations.finish(port, answer, request.deadline, what)
     except errors.NotFound:
         if request.method != "DELETE":
             raise
@@ -156,7 +157,8 @@ def _settle(port: Port, request: Request) -> None:
 
 
 def _resources(operation: Mapping[str, Any]) -> list[list[str]]:
-    return list((operation.get("resources") or {}).values())
+    # A token's are null.
+    return [urls for urls in (operation.get("resources") or {}).values() if urls]
 
 
 def _there(port: Port, request: Request) -> bool:
