@@ -90,6 +90,15 @@ method:
   description: How LXD gets there, V(snap) or V(apt).
   returned: always
   type: str
+channel:
+  description: The snap's channel by its whole name; empty where none is said.
+  returned: always
+  type: str
+hugepages:
+  description: The size of a huge page in bytes, how many are wanted, and how many there are now.
+  returned: always
+  type: dict
+  sample: {size: 2097152, count: 512, now: 0}
 machine:
   description: What was found.
   returned: always
@@ -103,6 +112,9 @@ machine:
       type: str
     title:
       description: What it calls itself.
+      type: str
+    architecture:
+      description: Its processor's architecture, as the kernel calls it.
       type: str
     root:
       description: Whether the task ran as root.

@@ -63,6 +63,7 @@ class Machine:
     os: str
     release: tuple[int, ...]
     title: str
+    architecture: str
     kvm: bool
     cpu_virtualisation: bool
     vsock: bool
@@ -222,7 +223,9 @@ def _of_snap(machine: Machine, said: str) -> Iterator[Problem]:
 def _of_apt(machine: Machine, channel: str) -> Iterator[Problem]:
     if channel:
         yield Problem("package", f"channel: {channel} is of the snap, and the package has none", "leave channel out")
-    if not machine.lxd and not machine.candidate:
+    if machine.os == "ubuntu":
+        yield Problem("package", "Ubuntu's package lxd installs the snap", "say snap or auto")
+    elif not machine.lxd and not machine.candidate:
         yield Problem(
             "package", f"{machine.title or machine.os} has no package lxd", "say snap; or is `apt-get update` missing?"
         )

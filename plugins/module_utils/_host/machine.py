@@ -43,6 +43,14 @@ def memory() -> int:
     return 0
 
 
+def hugepages(wanted: int) -> dict[str, int]:
+    """The size of a huge page in bytes, how many hold `wanted` bytes, and how many there are now."""
+    said = [line.split()[1] for line in programs.lines("/proc/meminfo") if line.startswith("Hugepagesize:")]
+    size = int(said[0]) << 10 if said else 2 << 20
+    now = programs.text("/proc/sys/vm/nr_hugepages").strip()
+    return {"size": size, "count": -(-wanted // size), "now": int(now or 0)}
+
+
 def is_device(path: str) -> bool:
     """Whether there is a character device of that name."""
     try:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from .._core import errors, preflight, server, units
+from .._core import errors, preflight, server, snap_channel, units
 from .._core.plan import Plan
 from .._host import machine, software
 from .._lxd.reader import Reader
@@ -40,7 +40,13 @@ class PreflightJob:
         problems = preflight.problems(found, asked, of_server, self._params["skip"])
         said = [str(problem) for problem in problems]
         method = preflight.method(found, self._params["package"])
-        self._result = {"machine": found.shown(), "method": method, "problems": said}
+        self._result = {
+            "machine": found.shown(),
+            "method": method,
+            "channel": snap_channel.whole(asked.channel),
+            "hugepages": machine.hugepages(asked.hugepages),
+            "problems": said,
+        }
         if problems and self._params["strict"]:
             raise errors.Invalid(
                 " -- ".join(said), "nothing was changed; put these right, or leave a check out", **self._result
@@ -101,6 +107,7 @@ def _machine(params: Mapping[str, Any]) -> preflight.Machine:
         os=system,
         release=numbers,
         title=title,
+        architecture=os.uname().machine,
         kvm=machine.is_device("/dev/kvm"),
         cpu_virtualisation=machine.cpu_virtualisation(),
         vsock=machine.is_device("/dev/vhost-vsock") or "vhost_vsock" in modules,

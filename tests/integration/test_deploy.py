@@ -1,0 +1,237 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Machines reached by real ssh as a user with sudo: from an operating system to a VM host of ours with a VM on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.callback.cut_short import ENDED
+from tests.integration.playing import Played, Site
+from tests.integration.tenancy import OWNER
+from tests.lxd.daemon import Daemon
+from tests.lxd.machine import Machine
+from tests.lxd.world import differences, fingerprint_of_world
+
+VM = {"name": "web-1", "memory": "128MiB", "secure_boot": False}
+# A container has neither its own clock nor a kernel of its own to speak of.
+DECLARED: dict[str, Any] = {
+    "vmhost_method": "ssh",
+    "vmhost_owner": OWNER,
+    "vmhost_project": "tenant-a",
+    "vmhost_storage_pools": [{"name": "default", "driver": "dir"}],
+    "vmhost_networks": [
+        {"name": "lxdbr0", "config": {"ipv4.address": "10.213.7.1/24", "ipv6.address": "none", "ipv4.nat": "false"}}
+    ],
+    "vmhost_default_storage_pool": "default",
+    "vmhost_default_network": "lxdbr0",
+    "vmhost_server_config": {"images.auto_update_interval": 0},
+    "vms_here": [VM],
+}
+
+
+@pytest.fixture(scope="module")
+def fresh(outer: Daemon) -> Iterator[Machine]:
+    """A machine with nothing of LXD."""
+    with Machine(outer, "fresh-se") as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def installed(outer: Daemon) -> Iterator[Machine]:
+    """A machine with LXD's package, and nothing in it."""
+    with Machine(outer, "installed-se", "lxd") as machine:
+        yield machine
+
+
+def declare(site: Site, machine: Machine, **said: Any) -> None:
+    """An inventory of that one machine."""
+    host = {**machine.inventory, **DECLARED, **said}
+    hosts = {"lxd_vmhosts": {"hosts": {"kvm-01": {key: value for key, value in host.items() if value is not None}}}}
+    (site.root / "inventory" / "hosts.yml").write_text(yaml.safe_dump(hosts, sort_keys=False))
+
+
+def play(site: Site, name: str = "site", *, ends: int = 0, **rest: Any) -> Played:
+    played = site.play(f"tenantry.lxd.{name}", python="", **rest)
+    assert played.rc == ends, played.output
+    return played
+
+
+def files_of(machine: Machine) -> str:
+    """What an installation would leave, and the network: equal before and after, nothing was written."""
+    return machine.run(
+        "dpkg-query --show; find /etc /var/lib /var/snap /snap /opt /root -xdev -type f -newer /proc/1/stat"
+        " ! -path '*/systemd/*' ! -path '*/private/*' 2>/dev/null | sort; ip -o address | grep -o ' inet.* scope'"
+    )
+
+
+class InMachine:
+    """The LXD in a machine, asked as the bed asks its own."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def api(self, method: str, path: str, query: Mapping[str, object] | None = None) -> Any:
+        """A reading, in one ssh session."""
+        words = "&".join(f"{key}={value}" for key, value in (query or {}).items())
+        return self._machine.api(method, f"{path}?{words}" if words else path)
+
+
+def test_from_nothing_to_a_running_vm_however_often_it_is_cut_short(fresh: Machine, site: Site) -> None:
+    declare(site, fresh)
+    before = files_of(fresh)
+    predicted = play(site, check=True)
+    assert files_of(fresh) == before, "check mode wrote on the machine"
+    assert not site.registry.exists(), "check mode wrote a registry"
+    told = [action for result in predicted.results for action in result.get("actions", ())]
+    assert "create storage pool default" in told and "create VM web-1" in told
+
+    cut: list[str] = []
+    environment = {"ANSIBLE_CALLBACKS_ENABLED": "collect,cut_short"}
+    for _run in range(20):
+        played = site.play("tenantry.lxd.site", python="", environment=environment)
+        if played.rc != ENDED:
+            break
+        cut.append(played.output.rpartition("cut short after: ")[2].strip())
+    assert played.rc == 0, played.output
+    assert len(cut) == len(set(cut)) >= 6, cut
+
+    (vm,) = fresh.api("GET", "/1.0/instances?project=tenant-a&recursion=1")
+    assert (vm["name"], vm["status"], vm["type"]) == ("web-1", "Running", "virtual-machine")
+    (trusted,) = fresh.api("GET", "/1.0/certificates?recursion=1")
+    assert (trusted["restricted"], trusted["projects"]) == (True, ["tenant-a"])
+    entry = yaml.safe_load((site.registry / "kvm-01" / "vmhost.yml").read_text())
+    assert entry["url"] == f"https://{fresh.address}:8443"
+    # Nobody trusts a pair that an interrupted run left: what is registered is what works, without the machine's ssh.
+    declare(site, fresh, ansible_host="192.0.2.1", vms_here=[VM, {**VM, "name": "web-2", "state": "present"}])
+    assert "create VM web-2" in str(play(site, "compose").results)
+
+    declare(site, fresh)
+    again = play(site)
+    assert "changed=0" in again.output, again.output
+
+
+def test_a_machine_that_runs_an_lxd_already_is_adopted_with_all_that_is_in_it(installed: Machine, site: Site) -> None:
+    preseed = {
+        "config": {"core.https_address": "[::]:9443"},
+        "storage_pools": [{"name": "theirs", "driver": "dir"}],
+        "networks": [{"name": "lxdbr0", "type": "bridge", "config": {"ipv4.address": "10.213.8.1/24"}}],
+        "projects": [{"name": "other", "config": {"features.images": "true"}}],
+    }
+    installed.run("lxd init --preseed", json.dumps(preseed))
+    for name, project in (("a", "default"), ("b", "default"), ("c", "other")):
+        source = {"name": name, "type": "virtual-machine", "source": {"type": "none"}}
+        root = {"type": "disk", "path": "/", "pool": "theirs", "size": "64MiB"}
+        installed.api("POST", f"/1.0/instances?project={project}", {**source, "devices": {"root": root}})
+    world = fingerprint_of_world(InMachine(installed), "tenant-a")  # type: ignore[arg-type]
+    pools = [{"name": "theirs", "driver": "dir"}]
+    declare(
+        site,
+        installed,
+        vmhost_storage_pools=pools,
+        vmhost_default_storage_pool="theirs",
+        vmhost_networks=[{"name": "lxdbr0"}],
+        vmhost_server_config=None,
+        vms_here=[],
+    )
+    play(site, "deploy")
+    now = fingerprint_of_world(InMachine(installed), "tenant-a")  # type: ignore[arg-type]
+    ours = {entry["projects"][0]: name for name, entry in now["certificates"].items() if entry["restricted"]}
+    del now["certificates"][ours["tenant-a"]]
+    assert differences(world, now) == []
+    entry = yaml.safe_load((site.registry / "kvm-01" / "vmhost.yml").read_text())
+    assert entry["url"] == f"https://{installed.address}:9443", "the address it listened on was changed"
+
+
+def test_everything_that_speaks_against_a_machine_is_said_at_once(installed: Machine, site: Site) -> None:
+    installed.run("systemd-run --unit=taken --collect python3 -m http.server 8446 && rm -f /dev/kvm")
+    try:
+        installed.run("sed -i 's/VERSION_ID=.*/VERSION_ID=\"10\"/' /etc/os-release")
+        declare(
+            site,
+            installed,
+            vmhost_package="apt",
+            vmhost_channel="5.21/stable",
+            vmhost_listen_address=f"{installed.address}:8446",
+            vmhost_storage_pools=[
+                {"name": "theirs", "driver": "btrfs"},
+                {"name": "new", "driver": "zfs", "source": "/dev/none"},
+            ],
+            vmhost_networks=[{"name": "lxdbr9", "config": {"bridge.external_interfaces": "eth0"}}],
+            vmhost_default_network="lxdbr9",
+            vms_here=[],
+        )
+        before = files_of(installed)
+        said = play(site, "deploy", ends=2).last["problems"]
+        for words in (
+            "is too old",
+            "there is no /dev/kvm",
+            "5.21/stable is of the snap",
+            "port 8446 is in use",
+            "storage pool theirs: it exists with driver dir, not btrfs",
+            "/dev/none: there is no such device",
+            "this kernel has no zfs",
+            "eth0 carries our own connection",
+        ):
+            assert any(words in each for each in said), f"{words!r} is not in {said}"
+        assert files_of(installed) == before
+    finally:
+        installed.run("systemctl stop taken; sed -i 's/VERSION_ID=.*/VERSION_ID=\"12\"/' /etc/os-release")
+
+
+def test_without_become_nothing_is_changed(installed: Machine, site: Site) -> None:
+    declare(site, installed, vms_here=[])
+    wrong = {"ansible_become": False}
+    before = files_of(installed)
+    failed = play(site, "deploy", ends=2, variables=wrong)
+    assert any("not root" in problem for problem in failed.last["problems"]), failed.output
+    assert files_of(installed) == before
+
+
+# A stand-in for snapd's `snap`, since no test reaches the store: it keeps a record of what it was asked, answers in
+# the form that snapd documents, and "installs" the package that the machine has as a file.
+STAND_IN = r"""#!/bin/sh
+echo "$*" >> /var/lib/snap-asked
+case "$1 $2" in
+"version "*) echo "snap 2.63" ;;
+"wait system") ;;
+"info lxd") printf 'name: lxd\nsummary: x\nchannels:\n  5.21/stable:   5.21.3 2025-01-01 (1) 100MB -\n  5.21/edge:     ^\n'
+  printf '  5.0/stable:    5.0.4 2025-01-01 (2) 100MB -\n  6/stable:      --\n' ;;
+"list lxd") [ -e /var/lib/snap-lxd ] || { echo "error: no matching snaps installed" >&2; exit 1; }
+  printf 'Name  Version  Rev  Tracking  Publisher  Notes\nlxd   5.21.3   1    %s  canonical  -\n' "$(cat /var/lib/snap-lxd)" ;;
+"install lxd"|"refresh lxd")
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install lxd lxd-client dnsmasq-base \
+    nftables qemu-system-x86 qemu-utils ovmf genisoimage > /dev/null && mkdir -p /snap/bin &&
+  ln -sf /usr/bin/lxd /snap/bin/lxd && echo "${3#--channel=}" > /var/lib/snap-lxd ;;
+*) echo "error: unknown command" >&2; exit 64 ;;
+esac
+"""
+
+
+def test_the_snap_is_installed_from_its_channel_by_a_stand_in_for_snap(outer: Daemon, site: Site) -> None:
+    with Machine(outer, "snap-se") as machine:
+        machine.run("cat > /usr/bin/snap; chmod +x /usr/bin/snap", STAND_IN)
+        declare(site, machine, vmhost_package="snap", vmhost_channel="7.9/stable", vms_here=[])
+        refused = play(site, "deploy", ends=2).last["problems"]
+        assert any("there is no 7.9/stable; write one of 5.0/stable, 5.21/stable" in each for each in refused), refused
+
+        declare(site, machine, vmhost_package="snap", vmhost_channel="5.0/stable", vms_here=[])
+        play(site, "deploy")
+        declare(site, machine, vmhost_package="snap", vmhost_channel="5.21/stable", vms_here=[])
+        play(site, "deploy")
+        again = play(site, "deploy")
+        assert "changed=0" in again.output, again.output
+        asked = [
+            line
+            for line in machine.run("cat /var/lib/snap-asked").splitlines()
+            if "install" in line or "refresh" in line
+        ]
+        assert asked == ["install lxd --channel=5.0/stable", "refresh lxd --channel=5.21/stable"]
+        declare(site, machine, vmhost_package="snap", vmhost_channel="5.0/stable", vms_here=[])
+        back = play(site, "deploy", ends=2).last["problems"]
+        assert any("5.0/stable is older than 5.21/stable" in each for each in back), back
