@@ -52,8 +52,8 @@ def _present(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
     if wanted.token is None and not wanted.token_later:
         raise Invalid(
             f"{wanted.name}: this server is in no cluster, and how it should come into one is not said",
-            "say bootstrap: true for the first member, or token for one that joins; where the cluster gave no token, it "
-            "has a member of that name already, which state: absent removes",
+            "say bootstrap: true for the first, or token for one that joins; where the cluster gave none, it has "
+            "a member of that name already, which state: absent removes",
         )
     if found.holds:
         raise Conflict(
@@ -91,7 +91,11 @@ def _join(wanted: Wanted, found: Found, host: str) -> Change:
     }
     steps.append(Request("PUT", _PATH, body=body, etag=found.etag, deadline=_JOIN_SECONDS))
     named = {f"{each['entity']} {each['name']}: {each['key']}": each["value"] for each in own}
-    after = {"address": wanted.address, "enabled": True, "cluster": list(wanted.token.addresses) if wanted.token else []}
+    after = {
+        "address": wanted.address,
+        "enabled": True,
+        "cluster": list(wanted.token.addresses) if wanted.token else [],
+    }
     return Change("join", "cluster as", wanted.name, tuple(steps), {"enabled": False}, {**after, **named}, host=host)
 
 

@@ -14,7 +14,7 @@ from .._core import errors
 from .._core.model import Instance
 from .._core.plan import Request, filled
 from . import operations, quota
-from .port import Port
+from .port import Answer, Port
 from .reader import Reader
 
 _LXDS_OWN = "volatile."
@@ -112,8 +112,7 @@ def _send(port: Port, request: Request) -> None:
             body=request.body,
             etag=request.etag,
         )
-        if not request.lasting:
-            operations.finish(port, answer, request.deadline, what)
+        _finish(port, request, answer, what)
     except errors.NotFound:
         if request.method != "DELETE":
             raise
@@ -131,6 +130,11 @@ def _send(port: Port, request: Request) -> None:
             # Done or not, this connection can't tell: a certificate that replaced itself is a stranger from then on.
             pass
         raise errors.Unanswered(lost.message, lost.hint) from None
+
+
+def _finish(port: Port, request: Request, answer: Answer, what: str) -> None:
+    if not request.lasting:
+        operations.finish(port, answer, request.deadline, what)
 
 
 def _settle(port: Port, request: Request) -> None:
