@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.integration.callback.cut_short import ENDED
 from tests.integration.playing import Played, Site
 from tests.integration.tenancy import OWNER
 from tests.lxd.daemon import Daemon
@@ -68,6 +69,13 @@ def play(site: Site, *arguments: str, check: bool = False) -> Played:
     return played
 
 
+def cut_short(site: Site) -> str:
+    """The task after which a run was ended, as a killed controller's: the first that changed something."""
+    played = site.play("tenantry.lxd.site", python="", environment={"ANSIBLE_CALLBACKS_ENABLED": "collect,cut_short"})
+    assert played.rc == ENDED, played.output
+    return played.output.rpartition("cut short after: ")[2].strip()
+
+
 def members(machine: Machine) -> dict[str, str]:
     found = machine.api("GET", "/1.0/cluster/members?recursion=1")
     return {each["server_name"]: each["status"] for each in found}
@@ -75,7 +83,7 @@ def members(machine: Machine) -> dict[str, str]:
 
 def urls(site: Site) -> list[str]:
     assert [folder.name for folder in site.registry.iterdir() if folder.is_dir()] == ["kvm"], "one VM host"
-    return list(yaml.safe_load((site.registry / "kvm" / "vmhost.yml").read_text())["url"])
+    return list(yaml.safe_load((site.registry / "kvm" / "vmhost.yml").read_text())["urls"])
 
 
 def locations(machine: Machine) -> dict[str, tuple[str, str]]:
@@ -100,6 +108,7 @@ def test_three_machines_become_one_vm_host_from_one_play(site: Site, machines: d
     assert {"begin cluster with k1", "join cluster as k2", "join cluster as k3"} <= set(predicted), predicted
     assert machines["k1"].api("GET", "/1.0/cluster")["enabled"] is False, "check mode began a cluster"
 
+    assert cut_short(site).endswith("Begin the cluster")
     declared = play(site, "-v")
     assert members(machines["k2"]) == {"k1": "Online", "k2": "Online", "k3": "Online"}
     assert secrets_in(site.root, declared) == []
@@ -115,8 +124,10 @@ def test_three_machines_become_one_vm_host_from_one_play(site: Site, machines: d
 def test_a_fourth_joins_and_a_vm_runs_on_it(site: Site, machines: dict[str, Machine]) -> None:
     machines["k1"].import_micro("tenant-a")
     declare(site, machines, k1={}, k2={}, k3={}, k4={"vms_here": [{"name": "web-1", **VM}]})
+    assert cut_short(site).endswith("Have a token for this member")
     done = actions(play(site))
     assert "join cluster as k4" in done and "create VM web-1" in done, done
+    assert not machines["k1"].run("lxc cluster list-tokens -f csv"), "the token of the run that was cut short is left"
     assert len(members(machines["k1"])) == 4 and len(urls(site)) == 4
     assert locations(machines["k1"]) == {"web-1": ("k4", "Running")}
 
