@@ -14,7 +14,7 @@ from .._core import errors
 from .._core.model import Instance
 from .._core.plan import Request, filled
 from . import operations, quota
-from .port import Port
+from .port import Answer, Port
 from .reader import Reader
 
 _LXDS_OWN = "volatile."
@@ -112,7 +112,7 @@ def _send(port: Port, request: Request) -> None:
             body=request.body,
             etag=request.etag,
         )
-        operations.finish(port, answer, request.deadline, what)
+        _finish(port, request, answer, what)
     except errors.NotFound:
         if request.method != "DELETE":
             raise
@@ -140,6 +140,11 @@ def _done_all_the_same(port: Port, request: Request) -> bool:
     return False
 
 
+def _finish(port: Port, request: Request, answer: Answer, what: str) -> None:
+    if not request.lasting:
+        operations.finish(port, answer, request.deadline, what)
+
+
 def _settle(port: Port, request: Request) -> None:
     """Wait until nothing in LXD works on the object any more: a lost answer doesn't stop the operation behind it."""
     if not request.path:
@@ -164,7 +169,8 @@ def _settle(port: Port, request: Request) -> None:
 
 
 def _resources(operation: Mapping[str, Any]) -> list[list[str]]:
-    return list((operation.get("resources") or {}).values())
+    # A token's are null.
+    return [urls for urls in (operation.get("resources") or {}).values() if urls]
 
 
 def _there(port: Port, request: Request) -> bool:

@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading a cluster as its admin: who is in it, who was let in and hasn't come, and what is on one member."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .._core import errors
+from .._core.cluster import EVACUATED, OFFLINE, Found, Member
+from .._core.model import Server
+from .port import Port
+from .reader import Reader
+
+_RECURSIVE = {"recursion": "1"}
+# LXD's own mark on an instance that stays where it is when its member is evacuated.
+_STAYS = ("cluster.evacuate", "stop")
+
+
+def read(port: Port) -> Found:
+    """The server and its cluster, without what is on any member."""
+    answer = port.call("GET", ("cluster",))
+    server = Server.of(port.call("GET", ()).metadata)
+    if not answer.metadata.get("enabled"):
+        return Found(server, etag=answer.etag)
+    listed = port.call("GET", ("cluster", "members"), params=_RECURSIVE).metadata or ()
+    members = sorted((Member.of(body) for body in listed), key=lambda each: each.name)
+    tokens = tuple((str(each["metadata"]["serverName"]), str(each["id"])) for each in token_operations(port))
+    return Found(server, answer.metadata["server_name"], answer.etag, tuple(members), tokens)
+
+
+def token_operations(port: Port) -> list[Mapping[str, Any]]:
+    """The operations that are join tokens nobody has used."""
+    running = Reader(port).running_operations("default")
+    return [each for each in running if each["class"] == "token" and "serverName" in (each.get("metadata") or {})]
+
+
+def holdings(port: Port) -> tuple[str, ...]:
+    """What a server that is alone would lose by joining a cluster: LXD drops it from its database and says nothing."""
+    reader = Reader(port)
+    projects = [project.name for project in reader.projects()]
+    held = [f"project {name}" for name in projects if name != "default"]
+    held += [f"instance {project}/{each.name}" for project in projects for each in reader.instances(project)]
+    held += [f"storage pool {pool.name}" for pool in reader.pools()]
+    return (*held, *(f"network {each.name}" for each in reader.networks("default") if each.managed))
+
+
+def left_on(port: Port, member: Member) -> tuple[str, ...]:
+    """What is on a member and doesn't leave it with an evacuation; of a dead one, all that is known of."""
+    reader = Reader(port)
+    return tuple(_left(reader, member))
+
+
+def _left(reader: Reader, member: Member) -> Iterator[str]:
+    key, value = _STAYS
+    immobile = member.status in (OFFLINE, EVACUATED)
+    pools = [pool for pool in reader.pools() if not pool.shared]
+    for project in reader.projects():
+        for instance in reader.instances(project.name):
+            if instance.location == member.name and (immobile or instance.expanded_config.get(key) == value):
+                yield f"instance {project.name}/{instance.name}"
+        if not project.has_own("storage.volumes") and project.name != "default":
+            continue
+        for pool in pools:
+            yield from _volumes(reader, project.name, pool.name, member.name)
+
+
+def _volumes(reader: Reader, project: str, pool: str, member: str) -> Iterator[str]:
+    try:
+        found = reader.volumes(project, pool)
+    except errors.NotFound:
+        # A pool that is being made is listed already.
+        return
+    yield from (f"volume {project}/{pool}/{each.name}" for each in found if each.location == member)

@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Machines that become one VM host: a cluster from one play, a member more, a member less, each as somebody would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.callback.cut_short import ENDED
+from tests.integration.playing import Played, Site
+from tests.integration.tenancy import OWNER
+from tests.lxd.daemon import Daemon
+from tests.lxd.deadline import until
+from tests.lxd.machine import Machine
+
+NAMES = ("k1", "k2", "k3", "k4")
+VM = {"memory": "160MiB", "secure_boot": False, "image": "micro", "disks": [{"name": "root", "size": "64MiB"}]}
+DECLARED: dict[str, Any] = {
+    "vmhost_cluster": "kvm",
+    "vmhost_method": "ssh",
+    "vmhost_owner": OWNER,
+    "vmhost_project": "tenant-a",
+    "vmhost_storage_pools": [{"name": "default", "driver": "dir"}],
+    "vmhost_networks": [{"name": "lxdbr0", "config": {"ipv4.address": "10.213.9.1/24", "ipv6.address": "none"}}],
+    "vmhost_default_storage_pool": "default",
+    "vmhost_default_network": "lxdbr0",
+    "vmhost_cpu_overcommit": 10,
+    "vmhost_memory_overcommit": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def machines(outer: Daemon) -> Iterator[dict[str, Machine]]:
+    """Four machines with LXD's package and nothing in it."""
+    made = {name: Machine(outer, name, "lxd") for name in NAMES}
+    try:
+        # The first brings the image.
+        for machine in made.values():
+            machine.create()
+        with ThreadPoolExecutor(2) as starting:
+            list(starting.map(lambda machine: machine.start(), made.values()))
+        yield made
+    finally:
+        for machine in made.values():
+            machine.destroy()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """One repository for all steps of the cluster's life."""
+    return Site.made(tmp_path_factory.mktemp("cluster") / "site")
+
+
+def declare(site: Site, machines: dict[str, Machine], **of_each: dict[str, Any]) -> None:
+    hosts = {name: {**machines[name].inventory, **said} for name, said in of_each.items()}
+    group = {"lxd_vmhosts": {"hosts": hosts, "vars": DECLARED}}
+    (site.root / "inventory" / "hosts.yml").write_text(yaml.safe_dump(group, sort_keys=False))
+
+
+def play(site: Site, *arguments: str, check: bool = False) -> Played:
+    played = site.play("tenantry.lxd.site", python="", check=check, arguments=arguments)
+    assert played.rc == 0, played.output
+    return played
+
+
+def cut_short(site: Site) -> str:
+    """The task after which a run was ended, as a killed controller's: the first that changed something."""
+    played = site.play("tenantry.lxd.site", python="", environment={"ANSIBLE_CALLBACKS_ENABLED": "collect,cut_short"})
+    assert played.rc == ENDED, played.output
+    return played.output.rpartition("cut short after: ")[2].strip()
+
+
+def members(machine: Machine) -> dict[str, str]:
+    found = machine.api("GET", "/1.0/cluster/members?recursion=1")
+    return {each["server_name"]: each["status"] for each in found}
+
+
+def urls(site: Site) -> list[str]:
+    assert [folder.name for folder in site.registry.iterdir() if folder.is_dir()] == ["kvm"], "one VM host"
+    return list(yaml.safe_load((site.registry / "kvm" / "vmhost.yml").read_text())["urls"])
+
+
+def locations(machine: Machine) -> dict[str, tuple[str, str]]:
+    found = machine.api("GET", "/1.0/instances?recursion=1&project=tenant-a")
+    return {each["name"]: (each["location"], each["status"]) for each in found}
+
+
+def actions(played: Played) -> list[str]:
+    return [action for result in played.results for action in result.get("actions", ())]
+
+
+def secrets_in(folder: Path, played: Played) -> list[str]:
+    """Where something that begins as a join token does (its first field) can be read."""
+    begins = ("eyJzZXJ2ZXJfbmFtZS", "eyJjbGllbnRfbmFtZS")
+    texts = {"output": played.output, **{str(file): file.read_text() for file in folder.rglob("*") if file.is_file()}}
+    return [where for where, text in texts.items() if any(each in text for each in begins)]
+
+
+def test_three_machines_become_one_vm_host_from_one_play(site: Site, machines: dict[str, Machine]) -> None:
+    declare(site, machines, k1={}, k2={}, k3={})
+    predicted = actions(play(site, check=True))
+    assert {"begin cluster with k1", "join cluster as k2", "join cluster as k3"} <= set(predicted), predicted
+    assert machines["k1"].api("GET", "/1.0/cluster")["enabled"] is False, "check mode began a cluster"
+
+    assert cut_short(site).endswith("Begin the cluster")
+    declared = play(site, "-v")
+    assert members(machines["k2"]) == {"k1": "Online", "k2": "Online", "k3": "Online"}
+    assert secrets_in(site.root, declared) == []
+    assert machines["k1"].api("GET", "/1.0/storage-pools/default")["locations"] == ["k1", "k2", "k3"]
+    assert urls(site) == [f"https://{machines[name].address}:8443" for name in ("k1", "k2", "k3")]
+    (trusted,) = [
+        each for each in machines["k3"].api("GET", "/1.0/certificates?recursion=1") if each["type"] == "client"
+    ]
+    assert (trusted["name"], trusted["restricted"], trusted["projects"]) == ("kvm", True, ["tenant-a"])
+    assert "changed=0" in play(site).output
+
+
+def test_a_fourth_joins_and_a_vm_runs_on_it(site: Site, machines: dict[str, Machine]) -> None:
+    machines["k1"].import_micro("tenant-a")
+    declare(site, machines, k1={}, k2={}, k3={}, k4={"vms_here": [{"name": "web-1", **VM}]})
+    assert cut_short(site).endswith("Have a token for this member")
+    done = actions(play(site))
+    assert "join cluster as k4" in done and "create VM web-1" in done, done
+    assert not machines["k1"].run("lxc cluster list-tokens -f csv"), "the token of the run that was cut short is left"
+    assert len(members(machines["k1"])) == 4 and len(urls(site)) == 4
+    assert locations(machines["k1"]) == {"web-1": ("k4", "Running")}
+
+
+def test_a_member_leaves_with_its_vms_moved(site: Site, machines: dict[str, Machine]) -> None:
+    declare(site, machines, k1={}, k2={}, k3={}, k4={"vmhost_cluster_state": "absent"})
+    predicted = actions(play(site, "--limit", "k4", check=True))
+    assert "remove member k4" in predicted and "k4" in members(machines["k1"]), predicted
+    play(site, "--limit", "k4")
+    assert members(machines["k1"]) == {"k1": "Online", "k2": "Online", "k3": "Online"}
+    assert urls(site) == [f"https://{machines[name].address}:8443" for name in ("k1", "k2", "k3")]
+    ((where, status),) = until(lambda: locations(machines["k1"]).values(), 10, "the VM")
+    assert where in ("k1", "k2", "k3") and status == "Running"
+    assert machines["k4"].api("GET", "/1.0/cluster")["enabled"] is False
+    assert "changed=0" in play(site).output
+
+
+def test_a_dead_member_goes_only_by_force(site: Site, machines: dict[str, Machine]) -> None:
+    machines["k3"].kill()
+    until(lambda: members(machines["k1"])["k3"] == "Offline", 90, "k3: Offline", every=0.5)
+    options = {"url": "unix:", "name": "k3", "state": "absent"}
+    task = {"tenantry.lxd.lxd_cluster_member": options, "become": True, "delegate_to": "k1"}
+    refused = site.play([task], python="")
+    assert refused.last["code"] == "not_found" and "force: true" in refused.last["hint"], refused.output
+    forced = site.play([{**task, "tenantry.lxd.lxd_cluster_member": {**options, "force": True}}], python="")
+    assert forced.last["actions"] == ["remove dead member k3"], forced.output
+    assert members(machines["k1"]) == {"k1": "Online", "k2": "Online"}
