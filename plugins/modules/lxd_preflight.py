@@ -203,7 +203,7 @@ OPTIONS = {
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    module = arguments.module(arguments.CONNECTION, server_arguments.OPTIONS, OPTIONS)
+    module = arguments.module(server_arguments.CONNECTION, server_arguments.OPTIONS, OPTIONS)
     # A secret in the wrong option is refused, and not shown either.
     module.no_log_values.update(secrets(module.params["config"]))
     run(module, PreflightJob)

@@ -161,7 +161,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.server import 
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    module = arguments.module(arguments.CONNECTION, server_arguments.OPTIONS)
+    module = arguments.module(server_arguments.CONNECTION, server_arguments.OPTIONS)
     # A secret in the wrong option is refused, and not shown either.
     module.no_log_values.update(secrets(module.params["config"]))
     run(module, ServerJob)

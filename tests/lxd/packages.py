@@ -22,6 +22,9 @@ RUNNING: Mapping[str, str] = {
     "qemu-system-x86": "qemu-system-x86_64",
     "qemu-utils": "qemu-img",
     "genisoimage": "genisoimage",
+    "btrfs-progs": "mkfs.btrfs",
+    "e2fsprogs": "mkfs.ext4",
+    "mount": "losetup",
 }
 BUILDING: Mapping[str, str] = {
     "apt": "apt-get",

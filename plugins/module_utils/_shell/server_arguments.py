@@ -8,6 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import arguments
+
+# Nothing here is about a project.
+CONNECTION = {option: spec for option, spec in arguments.CONNECTION.items() if option != "project"}
+
 _POOL = {
     "name": {"type": "str", "required": True},
     "driver": {"type": "str", "required": True},
