@@ -57,9 +57,15 @@ def declare(site: Site, machine: Machine, **said: Any) -> None:
 
 
 def play(site: Site, name: str = "site", *, ends: int = 0, **rest: Any) -> Played:
-    played = site.play(f"tenantry.lxd.{name}", python="", **rest)
+    played = begin(site, name, **rest)
     assert played.rc == ends, played.output
     return played
+
+
+def begin(site: Site, name: str = "site", callbacks: str = "collect", **rest: Any) -> Played:
+    """A playbook of the collection, whatever its end."""
+    environment = {"ANSIBLE_CALLBACKS_ENABLED": callbacks, "ANSIBLE_PIPELINING": "1"}
+    return site.play(f"tenantry.lxd.{name}", python="", environment=environment, **rest)
 
 
 def files_of(machine: Machine) -> str:
@@ -83,18 +89,20 @@ class InMachine:
 
 
 def test_from_nothing_to_a_running_vm_however_often_it_is_cut_short(fresh: Machine, site: Site) -> None:
-    declare(site, fresh)
+    # Huge pages are the kernel's, which a container shares: they are predicted, and not set aside.
+    declare(site, fresh, vmhost_hugepages="16MiB")
     before = files_of(fresh)
     predicted = play(site, check=True)
+    assert predicted.named("tenantry.lxd.vmhost : Say how many at every start")["changed"]
+    declare(site, fresh)
     assert files_of(fresh) == before, "check mode wrote on the machine"
     assert not site.registry.exists(), "check mode wrote a registry"
     told = [action for result in predicted.results for action in result.get("actions", ())]
     assert "create storage pool default" in told and "create VM web-1" in told
 
     cut: list[str] = []
-    environment = {"ANSIBLE_CALLBACKS_ENABLED": "collect,cut_short"}
     for _run in range(20):
-        played = site.play("tenantry.lxd.site", python="", environment=environment)
+        played = begin(site, callbacks="collect,cut_short")
         if played.rc != ENDED:
             break
         cut.append(played.output.rpartition("cut short after: ")[2].strip())
@@ -107,10 +115,6 @@ def test_from_nothing_to_a_running_vm_however_often_it_is_cut_short(fresh: Machi
     assert (trusted["restricted"], trusted["projects"]) == (True, ["tenant-a"])
     entry = yaml.safe_load((site.registry / "kvm-01" / "vmhost.yml").read_text())
     assert entry["url"] == f"https://{fresh.address}:8443"
-    # Nobody trusts a pair that an interrupted run left: what is registered is what works, without the machine's ssh.
-    declare(site, fresh, ansible_host="192.0.2.1", vms_here=[VM, {**VM, "name": "web-2", "state": "present"}])
-    assert "create VM web-2" in str(play(site, "compose").results)
-
     declare(site, fresh)
     again = play(site)
     assert "changed=0" in again.output, again.output
@@ -128,6 +132,10 @@ def test_a_machine_that_runs_an_lxd_already_is_adopted_with_all_that_is_in_it(in
         source = {"name": name, "type": "virtual-machine", "source": {"type": "none"}}
         root = {"type": "disk", "path": "/", "pool": "theirs", "size": "64MiB"}
         installed.api("POST", f"/1.0/instances?project={project}", {**source, "devices": {"root": root}})
+    installed.run(
+        "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install ufw"
+        " && ufw allow 22/tcp && ufw --force enable"
+    )
     world = fingerprint_of_world(InMachine(installed), "tenant-a")  # type: ignore[arg-type]
     pools = [{"name": "theirs", "driver": "dir"}]
     declare(
@@ -146,10 +154,14 @@ def test_a_machine_that_runs_an_lxd_already_is_adopted_with_all_that_is_in_it(in
     assert differences(world, now) == []
     entry = yaml.safe_load((site.registry / "kvm-01" / "vmhost.yml").read_text())
     assert entry["url"] == f"https://{installed.address}:9443", "the address it listened on was changed"
+    opened = installed.run("ufw show added").splitlines()
+    assert "ufw allow 9443/tcp" in opened and "ufw route allow in on lxdbr0" in opened, opened
 
 
 def test_everything_that_speaks_against_a_machine_is_said_at_once(installed: Machine, site: Site) -> None:
-    installed.run("systemd-run --unit=taken --collect python3 -m http.server 8446 && rm -f /dev/kvm")
+    installed.run(
+        "systemd-run --unit=taken --collect python3 -m http.server 8446; mount --bind /etc/os-release /dev/kvm"
+    )
     try:
         installed.run("sed -i 's/VERSION_ID=.*/VERSION_ID=\"10\"/' /etc/os-release")
         declare(
@@ -181,7 +193,9 @@ def test_everything_that_speaks_against_a_machine_is_said_at_once(installed: Mac
             assert any(words in each for each in said), f"{words!r} is not in {said}"
         assert files_of(installed) == before
     finally:
-        installed.run("systemctl stop taken; sed -i 's/VERSION_ID=.*/VERSION_ID=\"12\"/' /etc/os-release")
+        installed.run(
+            "systemctl stop taken; umount /dev/kvm; sed -i 's/VERSION_ID=.*/VERSION_ID=\"12\"/' /etc/os-release"
+        )
 
 
 def test_without_become_nothing_is_changed(installed: Machine, site: Site) -> None:
@@ -200,22 +214,25 @@ echo "$*" >> /var/lib/snap-asked
 case "$1 $2" in
 "version "*) echo "snap 2.63" ;;
 "wait system") ;;
-"info lxd") printf 'name: lxd\nsummary: x\nchannels:\n  5.21/stable:   5.21.3 2025-01-01 (1) 100MB -\n  5.21/edge:     ^\n'
+"info lxd") printf 'name: lxd\nsummary: x\nchannels:\n  5.21/stable:   5.21.3 2025-01-01 (1) 100MB -\n'
+  printf '  5.21/edge:     ^\n'
   printf '  5.0/stable:    5.0.4 2025-01-01 (2) 100MB -\n  6/stable:      --\n' ;;
 "list lxd") [ -e /var/lib/snap-lxd ] || { echo "error: no matching snaps installed" >&2; exit 1; }
-  printf 'Name  Version  Rev  Tracking  Publisher  Notes\nlxd   5.21.3   1    %s  canonical  -\n' "$(cat /var/lib/snap-lxd)" ;;
+  echo 'Name  Version  Rev  Tracking  Publisher  Notes'
+  echo "lxd   5.21.3   1    $(cat /var/lib/snap-lxd)  canonical  -" ;;
 "install lxd"|"refresh lxd")
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install lxd lxd-client dnsmasq-base \
-    nftables qemu-system-x86 qemu-utils ovmf genisoimage > /dev/null && mkdir -p /snap/bin &&
-  ln -sf /usr/bin/lxd /snap/bin/lxd && echo "${3#--channel=}" > /var/lib/snap-lxd ;;
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install lxd > /dev/null &&
+  echo "${3#--channel=}" > /var/lib/snap-lxd ;;
+"run lxd") shift 2; exec lxd "$@" ;;
 *) echo "error: unknown command" >&2; exit 64 ;;
 esac
 """
 
 
 def test_the_snap_is_installed_from_its_channel_by_a_stand_in_for_snap(outer: Daemon, site: Site) -> None:
-    with Machine(outer, "snap-se") as machine:
-        machine.run("cat > /usr/bin/snap; chmod +x /usr/bin/snap", STAND_IN)
+    with Machine(outer, "snap-se", "lxd") as machine:
+        # QEMU may stay: the real snap brings its own.
+        machine.run("apt-get -qq -y remove lxd; cat > /usr/bin/snap; chmod +x /usr/bin/snap", STAND_IN)
         declare(site, machine, vmhost_package="snap", vmhost_channel="7.9/stable", vms_here=[])
         refused = play(site, "deploy", ends=2).last["problems"]
         assert any("there is no 7.9/stable; write one of 5.0/stable, 5.21/stable" in each for each in refused), refused
@@ -223,9 +240,8 @@ def test_the_snap_is_installed_from_its_channel_by_a_stand_in_for_snap(outer: Da
         declare(site, machine, vmhost_package="snap", vmhost_channel="5.0/stable", vms_here=[])
         play(site, "deploy")
         declare(site, machine, vmhost_package="snap", vmhost_channel="5.21/stable", vms_here=[])
-        play(site, "deploy")
-        again = play(site, "deploy")
-        assert "changed=0" in again.output, again.output
+        refreshed = play(site, "deploy")
+        assert "changed=1" in refreshed.output, refreshed.output
         asked = [
             line
             for line in machine.run("cat /var/lib/snap-asked").splitlines()

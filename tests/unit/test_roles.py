@@ -70,7 +70,7 @@ def test_defaults_are_those_of_the_argument_specs(role: str) -> None:
 def test_every_variable_is_used_and_every_used_one_is_said(role: str) -> None:
     used = set(re.findall(rf"(?<![\w.]){role}_[a-z_]+", code(role)))
     registered = set(re.findall(rf"register: ({role}_[a-z_]+)", code(role)))
-    assert used - registered == set(options(role)) - {f"{role}_method"}
+    assert used - registered == set(options(role))
 
 
 @every_role
