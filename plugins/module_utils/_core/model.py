@@ -11,6 +11,7 @@ from typing import Any
 
 OWNER = "user.tenantry.owner"
 MARK = "user.tenantry."
+COMMISSIONED = "user.tenantry.commissioned"
 
 # One store for all members of a cluster: each of them tells of the same space.
 _SHARED_DRIVERS = frozenset({"alletra", "ceph", "cephfs", "cephobject", "lvmcluster", "linstor", "powerflex", "pure"})
