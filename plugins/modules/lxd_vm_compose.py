@@ -257,6 +257,9 @@ vms:
     protected:
       description: Whether it is protected against deletion.
       type: bool
+    commissioned:
+      description: Null, since what we compose needs no commissioning.
+      type: str
     config:
       description: Its LXD config, profiles included. Of texts for the guest's first boot only the length shows.
       type: dict
@@ -285,6 +288,7 @@ vms:
       tags: []
       annotations: {}
       protected: false
+      commissioned: null
       config: {limits.cpu: "1", limits.memory: 1GiB}
 placements:
   description: Where each VM of the task is or goes, and why there.

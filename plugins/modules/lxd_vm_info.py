@@ -142,6 +142,9 @@ vms:
     protected:
       description: Whether it is protected against deletion.
       type: bool
+    commissioned:
+      description: When it was commissioned by M(tenantry.lxd.lxd_vm_commission), or null.
+      type: str
     config:
       description: Its LXD config, profiles included. Of texts for the guest's first boot only the length shows.
       type: dict

@@ -37,7 +37,18 @@ def _in_ci() -> bool:
 
 
 # A file's tests run on one worker: the longest ones first, or the others have long gone home when they end.
-_LONGEST = ("test_interrupted", "test_vmhost", "test_roles", "test_vm_compose", "test_vm_waits", "test_vm_fleet")
+_LONGEST = (
+    "test_vmhost_cluster",
+    "test_deploy",
+    "test_interrupted",
+    "test_vmhost",
+    "test_roles",
+    "test_cloud_init_host",
+    "test_remove",
+    "test_vm_compose",
+    "test_vm_waits",
+    "test_vm_fleet",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

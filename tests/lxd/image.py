@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The micro machine: Debian's cloud kernel and busybox in one EFI program, made from Debian packages in seconds.
 
-It takes an address by DHCP, says MICRO-READY on its serial port and powers off on ACPI's request. It wants
-144 MiB: with 128 the firmware runs out of memory and hangs, which LXD lists as Running all the same.
+It takes an address by DHCP, lets root in by SSH if it was built for a key, says MICRO-READY on its serial port and
+powers off on ACPI's request. It wants 144 MiB: with 128 the firmware runs out of memory and hangs, which LXD lists as
+Running all the same.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _COMMAND_LINE = "console=ttyS0 quiet net.ifnames=0 rdinit=/init mitigations=off"
 _INIT = """#!/bin/sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts; mount -t devpts devpts /dev/pts
 while read -r module; do insmod "/modules/$module"; done < /modules/order
 mkdir -p /etc/acpi/PWRF
 printf '#!/bin/sh\\npoweroff -f\\n' > /etc/acpi/PWRF/00000080
@@ -48,6 +50,7 @@ for link in /sys/class/net/eth*; do
   ip link set "$name" up
   udhcpc -b -i "$name" -t 20 -T 1 -s /bin/leased
 done
+[ ! -x /bin/dropbear ] || dropbear -R -s
 echo "MICRO-READY $(cat /proc/uptime)"
 while :; do sleep 3600; done
 """
@@ -60,28 +63,42 @@ case $1 in bound|renew)
 esac
 exit 0
 """
+# What listens to SSH, and the libraries that it is linked to, by package.
+_SSH = {
+    "dropbear-bin": "/usr/sbin/dropbear",
+    "libtomcrypt1": r"/usr/lib/.*/libtomcrypt\.so\..*",
+    "libtommath1": r"/usr/lib/.*/libtommath\.so\..*",
+    "libgmp10": r"/usr/lib/.*/libgmp\.so\..*",
+    "libcrypt1": r"(/usr)?/lib/.*/libcrypt\.so\..*",
+    "zlib1g": r"(/usr)?/lib/.*/libz\.so\..*",
+    "libc6": r"(/usr)?/lib/.*/(libc\.so\.6|ld-linux-x86-64\.so\.2)",
+}
 _EFI_STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 _DISK_MIB, _START_MIB = 36, 1
 
 
-def micro_image(directory: Path | None = None) -> Path:
-    """The machine's disk (qcow2), built in `directory` unless an equal one is there already."""
+def micro_image(directory: Path | None = None, login: str = "") -> Path:
+    """The machine's disk (qcow2), built in `directory` unless an equal one is there already.
+
+    `login`: a public key, whose owner root's door is open to by SSH; such a machine wants 192 MiB.
+    """
     place = directory or default_root() / "images"
-    disk = place / f"micro-{_recipe()}.qcow2"
+    kind = "login" if login else "micro"
+    disk = place / f"{kind}-{_recipe(login)}.qcow2"
     place.mkdir(parents=True, exist_ok=True)
     # Two workers of one test run want it at the same time; the second waits and takes what the first made.
     with open(place / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not disk.exists():
-            _make(place, disk)
+            _make(place, disk, login)
     return disk
 
 
-def _make(place: Path, disk: Path) -> None:
+def _make(place: Path, disk: Path, login: str) -> None:
     packages.require({**packages.RUNNING, **packages.BUILDING})
     with tempfile.TemporaryDirectory(dir=place, prefix="building-") as work:
-        built = _build(Path(work))
-        for outdated in place.glob("micro-*.qcow2"):
+        built = _build(Path(work), login)
+        for outdated in place.glob(f"{disk.name.partition('-')[0]}-*.qcow2"):
             outdated.unlink()
         built.rename(disk)
 
@@ -103,22 +120,28 @@ def import_image(
     return fingerprint
 
 
-def _recipe() -> str:
+def _recipe(login: str) -> str:
     """A name for this way of building it: a changed recipe builds anew."""
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(Path(__file__).read_bytes() + login.encode()).hexdigest()[:12]
 
 
 # Building
 
 
-def _build(work: Path) -> Path:
+def _build(work: Path, login: str) -> Path:
     """Download, pick the few files out, and put them together; all below `work`."""
     kernel = _kernel_package()
     _download(work, [kernel, "busybox-static", "systemd-boot-efi"])
     _pick(work, kernel, r"/boot/vmlinuz-.*|/lib/modules/.*/({})\.ko(\.xz)?".format("|".join(_MODULES)))
     _pick(work, "busybox-static", "/bin/busybox|/usr/bin/busybox")
     _pick(work, "systemd-boot-efi", re.escape(_EFI_STUB))
-    (work / "initrd").write_bytes(gzip.compress(_archive(_initial_files(work)), 6, mtime=0))
+    (work / "ssh").mkdir()
+    if login:
+        _download(work, list(_SSH))
+        for package, wanted in _SSH.items():
+            _pick(work, package, wanted, work / "ssh")
+    files = [*_initial_files(work), *_ssh_files(work / "ssh", login)]
+    (work / "initrd").write_bytes(gzip.compress(_archive(iter(files)), 6, mtime=0))
     (work / "cmdline").write_text(_COMMAND_LINE)
     _link_efi_program(work)
     return _disk(work)
@@ -140,14 +163,14 @@ def _download(work: Path, names: list[str]) -> None:
     subprocess.run(command, check=True, capture_output=True, cwd=work)
 
 
-def _pick(work: Path, package: str, wanted: str) -> None:
-    """Take the files whose path in the package matches `wanted` into `work`, flat; module files uncompressed."""
+def _pick(work: Path, package: str, wanted: str, target: Path | None = None) -> None:
+    """Take the files whose path in the package matches `wanted` into `target`, flat; module files uncompressed."""
     [archive] = work.glob(f"{package}_*.deb")
     files = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(archive)], check=True, stdout=subprocess.PIPE).stdout
     with tarfile.open(fileobj=io.BytesIO(files)) as content:
         for member in content:
             if member.isfile() and re.fullmatch(wanted, member.name.removeprefix(".")):
-                _keep(work / PurePosixPath(member.name).name, content.extractfile(member))
+                _keep((target or work) / PurePosixPath(member.name).name, content.extractfile(member))
 
 
 def _keep(target: Path, content: IO[bytes] | None) -> None:
@@ -168,6 +191,21 @@ def _initial_files(work: Path) -> Iterator[tuple[str, int, bytes]]:
     yield "modules/order", stat.S_IFREG | 0o644, "".join(f"{name}\n" for name in modules).encode()
     for name in modules:
         yield f"modules/{name}", stat.S_IFREG | 0o644, (work / name).read_bytes()
+
+
+def _ssh_files(place: Path, login: str) -> Iterator[tuple[str, int, bytes]]:
+    """What SSH needs beside: the program, its libraries by the names it is linked to, and who may come in."""
+    if not login:
+        return
+    for directory in ("lib", "lib64", "root", "root/.ssh", "etc/dropbear"):
+        yield directory, stat.S_IFDIR | 0o700 if "root" in directory else stat.S_IFDIR | 0o755, b""
+    for path in sorted(place.iterdir()):
+        linked = re.match(r".*\.so\.\d+", path.name)
+        folder = "bin" if path.name == "dropbear" else "lib64" if path.name.startswith("ld-") else "lib"
+        yield f"{folder}/{linked[0] if linked else path.name}", stat.S_IFREG | 0o755, path.read_bytes()
+    yield "etc/passwd", stat.S_IFREG | 0o644, b"root:*:0:0:root:/root:/bin/sh\n"
+    yield "etc/shells", stat.S_IFREG | 0o644, b"/bin/sh\n"
+    yield "root/.ssh/authorized_keys", stat.S_IFREG | 0o600, f"{login}\n".encode()
 
 
 def _archive(files: Iterator[tuple[str, int, bytes]]) -> bytes:

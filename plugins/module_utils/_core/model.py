@@ -13,6 +13,7 @@ from . import host_ports
 
 OWNER = "user.tenantry.owner"
 MARK = "user.tenantry."
+COMMISSIONED = "user.tenantry.commissioned"
 
 # One store for all members of a cluster: each of them tells of the same space.
 _SHARED_DRIVERS = frozenset({"alletra", "ceph", "cephfs", "cephobject", "lvmcluster", "linstor", "powerflex", "pure"})

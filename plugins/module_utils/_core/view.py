@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .model import MARK, Instance, Volume
+from .model import COMMISSIONED, MARK, Instance, Volume
 from .plan import Later
 from .vm import ANNOTATION
 
@@ -45,6 +45,7 @@ def vm(
         "tags": [tag for tag in config.get(f"{MARK}tags", "").split(",") if tag],
         "annotations": {k[len(ANNOTATION) :]: v for k, v in sorted(config.items()) if k.startswith(ANNOTATION)},
         "protected": instance.protected,
+        "commissioned": instance.config.get(COMMISSIONED),
         "config": _config(config),
     }
 

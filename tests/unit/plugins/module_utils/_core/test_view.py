@@ -69,6 +69,7 @@ def test_everything_people_ask_for() -> None:
         "tags": ["a", "b"],
         "annotations": {"team": "red"},
         "protected": True,
+        "commissioned": None,
         "config": {"boot.autostart": "true", "limits.cpu": "1", "limits.memory": "1GiB"},
     }
 

@@ -1,0 +1,107 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Mark an enlisted virtual machine as commissioned."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lxd_vm_commission
+short_description: Mark an enlisted VM as commissioned
+version_added: "0.1.0"
+description:
+  - Writes into an enlisted VM, one that is in our project without having been composed by us, that it was commissioned,
+    and when. The role C(tenantry.lxd.commission) looks into the VM first.
+  - The mark is one key of the VM's config (C(user.tenantry.commissioned)). Nothing else of the VM is changed, whether
+    it runs or not, and it doesn't become ours by that. No module deletes or changes it for its mark.
+  - A VM that we composed, or that carries another owner's mark, is refused; so is any VM in a project that isn't ours.
+author:
+  - Tenantry contributors (@tenantry)
+extends_documentation_fragment:
+  - tenantry.lxd.connection
+  - tenantry.lxd.connection.project
+  - tenantry.lxd.attributes
+options:
+  name:
+    description: The VM.
+    type: str
+    required: true
+  state:
+    description: Whether it carries the mark.
+    type: str
+    choices: [present, absent]
+    default: present
+  again:
+    description: Whether a VM that carries the mark already is marked anew, with the time of this run.
+    type: bool
+    default: false
+seealso:
+  - module: tenantry.lxd.lxd_vm_info
+"""
+
+EXAMPLES = r"""
+- name: Somebody has looked into it
+  tenantry.lxd.lxd_vm_commission:
+    vmhost: kvm-01
+    name: legacy-db
+
+- name: And once more
+  tenantry.lxd.lxd_vm_commission:
+    vmhost: kvm-01
+    name: legacy-db
+    again: true
+
+- name: Nobody has
+  tenantry.lxd.lxd_vm_commission:
+    vmhost: kvm-01
+    name: legacy-db
+    state: absent
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or in check mode would be, as sentences.
+  returned: always
+  type: list
+  elements: str
+  sample: [commission VM legacy-db]
+vm:
+  description: The VM as it is afterwards, with the keys of a row of M(tenantry.lxd.lxd_vm_info) but C(enlisted).
+  returned: success
+  type: dict
+  sample:
+    name: legacy-db
+    vmhost: kvm-01
+    owner: null
+    commissioned: "2026-11-21T15:04:05Z"
+code:
+  description: The kind of failure, such as V(not_found), V(not_owned) or V(unreachable).
+  returned: failure
+  type: str
+  sample: not_found
+hint:
+  description: What to do about it.
+  returned: failure
+  type: str
+  sample: tenantry.lxd.lxd_vm_info lists all
+"""
+
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vm_commission import CommissionJob
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "again": {"type": "bool", "default": False},
+}
+
+
+def main() -> None:
+    """Declare the options and hand over to the runner."""
+    run(arguments.module(arguments.CONNECTION, OPTIONS), CommissionJob)
+
+
+if __name__ == "__main__":
+    main()
