@@ -10,41 +10,26 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from . import units
-from .server_pools import check_name, texts
+from .server_said import WantedPart, check_name, check_once, of_members, texts
 
-# What a cluster takes for each member and not for all.
-MEMBER_KEYS = frozenset({"bridge.external_interfaces", "bgp.ipv4.nexthop", "bgp.ipv6.nexthop", "parent"})
 TYPES = ("bridge", "macvlan", "sriov", "physical", "ovn")
 # The kernel's limit for the name of an interface, which a bridge's is.
 _LONGEST_INTERFACE, _LONGEST_NAME = 15, 63
 
 
 @dataclasses.dataclass(frozen=True)
-class WantedNetwork:
-    """One network as said; None is unsaid and kept, and as a value in `config` removes the key."""
+class WantedNetwork(WantedPart):
+    """One network."""
 
-    name: str
+    MEMBER_KEYS = frozenset({"bridge.external_interfaces", "bgp.ipv4.nexthop", "bgp.ipv6.nexthop", "parent"})
+
     type: str
-    config: Mapping[str, Optional[str]]
-    description: str | None
-    members: Mapping[str, Mapping[str, Optional[str]]]
-
-    def on(self, member: str) -> dict[str, str | None]:
-        """The keys that one member has of its own; what is said for all holds for each that says nothing else."""
-        shared = {key: value for key, value in self.config.items() if key in MEMBER_KEYS}
-        return {**shared, **self.members.get(member, {})}
-
-    @property
-    def common(self) -> dict[str, str | None]:
-        """The keys that are the same on every member."""
-        return {key: value for key, value in self.config.items() if key not in MEMBER_KEYS}
 
 
 def want(said: Any, problems: list[str]) -> tuple[WantedNetwork, ...]:
     """The list, checked; what is wrong is added to `problems`."""
     networks = [_network(dict(each), problems) for each in said or ()]
-    names = [network.name for network in networks]
-    problems.extend(f"networks: {name} is said twice" for name in sorted({n for n in names if names.count(n) > 1}))
+    check_once(networks, "networks", problems)
     return tuple(networks)
 
 
@@ -61,16 +46,12 @@ def _network(said: Mapping[str, Any], problems: list[str]) -> WantedNetwork:
         elif key in config and not units.same(key, config[key], value):
             problems.append(f"{what}: config.{key}: dhcp or dns says {value}; leave one of them out")
         config[key] = value
-    members = {
-        str(member): texts(values, {}, f"{what}: members.{member}", problems)
-        for member, values in (said.get("members") or {}).items()
-    }
-    foreign = sorted({key for values in members.values() for key in values if key not in MEMBER_KEYS})
-    if foreign:
-        problems.append(f"{what}: members: {', '.join(foreign)} is the same on all members; say it in config")
+    members = of_members(said.get("members"), what, problems)
     if kind in ("macvlan", "sriov", "physical") and not (config.get("parent") or members):
         problems.append(f"{what}: a {kind} network is over an interface of the host; say it in config.parent")
-    return WantedNetwork(name, kind, config, said.get("description"), members)
+    network = WantedNetwork(name, config, said.get("description"), members, kind)
+    network.check_members(what, problems)
+    return network
 
 
 def _services(said: Mapping[str, Any]) -> dict[str, str]:

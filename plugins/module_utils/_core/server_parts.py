@@ -13,7 +13,7 @@ from . import server_networks, units
 from .plan import Change, Request
 from .server_found import BEGUN, Found, FoundPart
 from .server_networks import WantedNetwork
-from .server_pools import MEMBER_KEYS, WantedPool
+from .server_pools import WantedPool
 
 Values = Mapping[str, Optional[str]]
 
@@ -28,7 +28,6 @@ class Kind:
     noun: str
     path: str
     field: str
-    member_keys: frozenset[str]
     changes: Callable[[Values, Mapping[str, str]], dict[str, Optional[str]]]
 
 
@@ -36,8 +35,8 @@ def _pool_changes(wanted: Values, found: Mapping[str, str]) -> dict[str, str | N
     return {key: value for key, value in wanted.items() if not units.same(key, value, found.get(key))}
 
 
-POOL = Kind("storage pool", "storage-pools", "driver", MEMBER_KEYS, _pool_changes)
-NETWORK = Kind("network", "networks", "type", server_networks.MEMBER_KEYS, server_networks.changes)
+POOL = Kind("storage pool", "storage-pools", "driver", _pool_changes)
+NETWORK = Kind("network", "networks", "type", server_networks.changes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +117,7 @@ def _change(part: Part, host: str) -> Change | None:
 def _change_of_member(part: Part, member: str, host: str) -> Change:
     """LXD takes a member's own keys by themselves, and only those."""
     there = part.found.on[member] if part.found else None
-    config = {key: value for key, value in (there.config if there else {}).items() if key in part.kind.member_keys}
+    config = {key: value for key, value in (there.config if there else {}).items() if key in part.wanted.MEMBER_KEYS}
     keys = part.differing(member)
     body = {"config": merged(config, keys)}
     step = Request(

@@ -11,12 +11,9 @@ from typing import Any, Optional
 
 from . import units
 from .errors import Invalid
+from .server_said import WantedPart, check_name, check_once, of_members, texts
 
 SOURCE, SIZE, WIPE = "source", "size", "source.wipe"
-# What a cluster takes for each member and not for all.
-MEMBER_KEYS = frozenset(
-    {SOURCE, SIZE, "lvm.vg_name", "lvm.thinpool_name", "zfs.pool_name", "volatile.initial_source", WIPE}
-)
 # LXD would have to make the pool anew for these.
 FIXED_KEYS = (SOURCE, "lvm.vg_name", "zfs.pool_name")
 # Drivers that take a block device, and make a loop file where no source is said.
@@ -25,35 +22,21 @@ _LONGEST_NAME = 63
 
 
 @dataclasses.dataclass(frozen=True)
-class WantedPool:
-    """One storage pool as said; None is unsaid and kept, and as a value in `config` removes the key.
+class WantedPool(WantedPart):
+    """One storage pool. `wipe`: whether signatures on the device may go."""
 
-    `members`: in a cluster, what each has of its own, by its name. `wipe`: whether signatures on the device may go.
-    """
+    MEMBER_KEYS = frozenset(
+        {SOURCE, SIZE, "lvm.vg_name", "lvm.thinpool_name", "zfs.pool_name", "volatile.initial_source", WIPE}
+    )
 
-    name: str
     driver: str
-    config: Mapping[str, Optional[str]]
-    description: str | None
     wipe: bool
-    members: Mapping[str, Mapping[str, Optional[str]]]
-
-    def on(self, member: str) -> dict[str, str | None]:
-        """The keys that one member has of its own; what is said for all holds for each that says nothing else."""
-        shared = {key: value for key, value in self.config.items() if key in MEMBER_KEYS}
-        return {**shared, **self.members.get(member, {})}
-
-    @property
-    def common(self) -> dict[str, str | None]:
-        """The keys that are the same on every member."""
-        return {key: value for key, value in self.config.items() if key not in MEMBER_KEYS}
 
 
 def want(said: Any, problems: list[str]) -> tuple[WantedPool, ...]:
     """The list, checked; what is wrong is added to `problems`."""
     pools = [_pool(dict(each), problems) for each in said or ()]
-    names = [pool.name for pool in pools]
-    problems.extend(f"storage_pools: {name} is said twice" for name in sorted({n for n in names if names.count(n) > 1}))
+    check_once(pools, "storage_pools", problems)
     return tuple(pools)
 
 
@@ -65,35 +48,10 @@ def _pool(said: Mapping[str, Any], problems: list[str]) -> WantedPool:
         problems.append(f"{what}: driver is not said; write dir, btrfs, lvm or zfs")
     own = {SOURCE: said.get(SOURCE), SIZE: said.get(SIZE)}
     config = texts(said.get("config"), {key: value for key, value in own.items() if value is not None}, what, problems)
-    members = {
-        str(member): texts(values, {}, f"{what}: members.{member}", problems)
-        for member, values in (said.get("members") or {}).items()
-    }
-    pool = WantedPool(name, driver, config, said.get("description"), bool(said.get("wipe")), members)
+    members = of_members(said.get("members"), what, problems)
+    pool = WantedPool(name, config, said.get("description"), members, driver, bool(said.get("wipe")))
     _check(pool, what, problems)
     return pool
-
-
-def check_name(name: str, what: str, longest: int, problems: list[str]) -> None:
-    """A name that LXD takes in its addresses."""
-    if not name or name in (".", "..") or not name.isprintable() or set(name) & set("/ \"'*?&+") or len(name) > longest:
-        problems.append(f"{what}: it can't be a name; write 1 to {longest} letters, digits, dots, hyphens, underscores")
-
-
-def texts(said: Any, own: Mapping[str, Any], what: str, problems: list[str]) -> dict[str, str | None]:
-    """A map in LXD's words; `own` are keys that have an option of their own."""
-    found: dict[str, str | None] = {}
-    for key, value in [*(said or {}).items(), *own.items()]:
-        if key in found:
-            problems.append(f"{what}: config.{key}: {key} says the same; leave one of them out")
-            continue
-        if str(key).startswith("volatile."):
-            problems.append(f"{what}: config.{key}: it is LXD's own; leave it out")
-        try:
-            found[str(key)] = units.text(value, f"{what}: config.{key}") or None
-        except Invalid as wrong:
-            problems.append(str(wrong))
-    return found
 
 
 def _check(pool: WantedPool, what: str, problems: list[str]) -> None:
@@ -102,9 +60,7 @@ def _check(pool: WantedPool, what: str, problems: list[str]) -> None:
     places = {"": pool.on(""), **{f"members.{member}: ": pool.on(member) for member in pool.members}}
     for where, config in places.items():
         _check_place(pool, f"{what}: {where}", config, problems)
-    foreign = sorted({key for values in pool.members.values() for key in values if key not in MEMBER_KEYS})
-    if foreign:
-        problems.append(f"{what}: members: {', '.join(foreign)} is the same on all members; say it in config")
+    pool.check_members(what, problems)
     if pool.wipe and not any(is_device(config.get(SOURCE)) for config in places.values()):
         problems.append(f"{what}: wipe: there is no device in source that it could mean; leave it out")
 
