@@ -7,36 +7,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
-from .._access import targets
 from .._core import cluster, cluster_plan, errors, join_token
 from .._core.cluster import Found, Member
-from .._core.model import Server
 from .._core.plan import Plan
 from .._core.server_pools import SOURCE, is_device
 from .._host import block
 from .._lxd import cluster_reading
 from .._lxd.port import Port
 from .._pki import pem
-from .carry_out import Means, Outcome
+from .carry_out import Outcome
+from .own_server import UNREAD, OwnServer
 
 
-class ClusterJob:
+class ClusterJob(OwnServer):
     """One member of a cluster, as seen from the server of the machine that this runs on."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         said = params.get("cluster_certificate") or ""
         self._wanted = cluster.want(params, pem.fingerprint(said, "cluster_certificate") if said else "")
-        self._target = targets.target({**params, "url": params.get("url") or ["unix:"]})
-        if not self._target.local:
-            raise errors.Invalid(
-                "url: a cluster is formed and changed by its admin, on the host of a member",
-                "say url: unix: and become: true, on the host",
-            )
-        self._missing: list[errors.TenantryError] = []
-        self._port: Optional[Port] = None
-        self._found = Found(Server.of({}), unread=True)
+        super().__init__(params, "url: a cluster is formed and changed by its admin, on the host of a member")
+        self._found = Found(UNREAD, unread=True)
 
     def plan(self) -> Plan:
         """Read the cluster, what the plan needs beside it, and plan."""
@@ -57,14 +49,12 @@ class ClusterJob:
 
     def _read(self) -> Found:
         try:
-            if self._port is None:
-                self._port = targets.trusted(self._target)
             found = cluster_reading.read(self._port)
             return dataclasses.replace(found, **self._beside(self._port, found))
         except errors.Unreachable as silent:
             # An earlier task of the same play may install LXD.
             self._missing.append(silent)
-        return Found(Server.of({}), unread=True)
+        return Found(UNREAD, unread=True)
 
     def _beside(self, port: Port, found: Found) -> Mapping[str, Any]:
         wanted = self._wanted
@@ -77,15 +67,11 @@ class ClusterJob:
         devices = {each: block.look(each) for each in sources if each and is_device(each)}
         return {"holds": cluster_reading.holdings(port), "devices": devices}
 
-    def means(self) -> Means:
-        """The one port."""
-        return Means(ports={self._target.name: self._port} if self._port else {})
-
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
         """The cluster as it is, or in check mode would be; with a token where one was asked for."""
         found = self._found
         members, token = cluster_plan.predicted(self._wanted, found)
-        if outcome is not None and self._port is not None:
+        if outcome is not None and self._opened is not None:
             found = self._now(self._port) if plan.changes else found
             members, token = found.members, self._token(self._port)
         told = {"cluster": _view(found, members)}
@@ -105,11 +91,6 @@ class ClusterJob:
             if operation["metadata"]["serverName"] == self._wanted.name:
                 return join_token.text_of(operation["metadata"])
         return ""
-
-    def close(self) -> None:
-        """Give the connection back."""
-        if self._port:
-            self._port.close()
 
 
 def _view(found: Found, members: tuple[Member, ...]) -> dict[str, Any]:

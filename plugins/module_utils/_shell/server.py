@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
-from .._access import targets
 from .._core import errors, server, server_plan, server_settings
 from .._core.model import Server
 from .._core.plan import Plan
@@ -18,24 +17,17 @@ from .._core.server_found import Found
 from .._core.server_pools import SOURCE, is_device
 from .._host import block, listening
 from .._lxd import server_reading
-from .._lxd.port import Port
-from .carry_out import Means, Outcome
+from .carry_out import Outcome
+from .own_server import UNREAD, OwnServer
 
 
-class ServerJob:
+class ServerJob(OwnServer):
     """The server of the machine that this runs on."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._wanted = server.want(params)
-        self._target = targets.target({**params, "url": params.get("url") or ["unix:"]})
-        if not self._target.local:
-            raise errors.Invalid(
-                "url: this module looks at the disks and addresses of the server's machine, so it runs there",
-                "say url: unix: and become: true, on the host",
-            )
-        self._missing: list[errors.TenantryError] = []
-        self._port: Optional[Port] = None
-        self._found = Found(Server.of({}), unread=True)
+        super().__init__(params, "url: this module looks at the disks and addresses of its server's machine")
+        self._found = Found(UNREAD, unread=True)
 
     def plan(self) -> Plan:
         """Read the server and the devices that are named, and plan."""
@@ -45,7 +37,7 @@ class ServerJob:
         return dataclasses.replace(planned, unverified=tuple(self._missing))
 
     def _read(self) -> Found:
-        found = Found(Server.of({}), unread=True)
+        found = Found(UNREAD, unread=True)
         try:
             found = self._read_server()
         except errors.Unreachable as silent:
@@ -61,8 +53,6 @@ class ServerJob:
         )
 
     def _read_server(self) -> Found:
-        if self._port is None:
-            self._port = targets.trusted(self._target)
         pools = {pool.name for pool in self._wanted.pools}
         return server_reading.read(self._port, pools, {network.name for network in self._wanted.networks})
 
@@ -83,10 +73,6 @@ class ServerJob:
         # The port that LXD has already is in use by LXD.
         return listening.obstacle(host, 0 if ours else port)
 
-    def means(self) -> Means:
-        """The one port."""
-        return Means(ports={self._target.name: self._port} if self._port else {})
-
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
         """The server as it is, or in check mode would be."""
         if outcome is None:
@@ -98,11 +84,6 @@ class ServerJob:
                 # The server went away in the middle: what was read before is the last that is known.
                 pass
         return {"server": server_plan.view(self._found)}
-
-    def close(self) -> None:
-        """Give the connection back."""
-        if self._port:
-            self._port.close()
 
 
 def _sources(*configs: Mapping[str, Optional[str]]) -> Iterator[str]:
