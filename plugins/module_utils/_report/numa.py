@@ -65,9 +65,9 @@ def unmapped(nodes: Sequence[Node]) -> list[Node]:
 
 
 def unpinned(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The VMs that may run on any core."""
+    """The VMs that may run on any core; of one on a member that doesn't answer nobody knows."""
     on_nodes = {name for node in (row.get("resources") or {}).get("numa_nodes") or () for name in node["vms"]}
-    return [vm for vm in row.get("vms") or () if vm["name"] not in on_nodes]
+    return [vm for vm in row.get("vms") or () if vm["name"] not in on_nodes and vm["cores"] is not None]
 
 
 def ranges(cores: Iterable[int]) -> str:

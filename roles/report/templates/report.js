@@ -126,7 +126,7 @@
     return made;
   }
 
-  // One VM of vms.js: name, place of its host, status, addresses, cores, memory, pool, tags, whether it was enlisted.
+  // One VM of vms.js: name, place of its host, status, addresses, cores, memory, pool, tags, origin: 0 ours, 1 enlisted, 2 unknown.
   function line(vm, host) {
     const row = document.createElement("tr");
     const name = cell("th", "VM");
@@ -138,7 +138,7 @@
     if (vm[8]) {
       const mark = document.createElement("span");
       mark.className = "mark-word";
-      mark.textContent = "enlisted";
+      mark.textContent = vm[8] === 1 ? "enlisted" : "origin unknown";
       name.append(" ", mark);
     }
     const status = cell("td", "Status");
