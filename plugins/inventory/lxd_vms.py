@@ -19,7 +19,7 @@ description:
   - A VM has the variable C(lxd_vm), which is its row of M(tenantry.lxd.lxd_vm_info), and C(ansible_host) where it has
     an address. A VM host has the variable C(lxd_vmhost) with its registry entry and its C(server) as
     M(tenantry.lxd.lxd_vmhost_info) tells it. Nothing else is set, and C(ansible_connection) never is.
-  - All VM hosts are read at the same time, each by two requests, and a cluster by three. One that can't be read gives
+  - VM hosts are read side by side, each by two requests, and a cluster by three. One that can't be read gives
     a warning and is a host all the same, with the variable C(lxd_error) (C(code), C(msg) and C(hint)) and without VMs.
   - It never changes anything, and never looks outside of the tracked projects. A certificate that is restricted to its
     project is enough.
@@ -112,7 +112,7 @@ options:
   timeout:
     description:
       - Seconds for one request. A VM host that doesn't take up a connection is given up after five at most.
-      - They are read at the same time, so that those that don't answer delay the inventory once.
+      - 128 are read at the same time, so that as many that don't answer delay the inventory once.
     type: int
     default: 30
 seealso:

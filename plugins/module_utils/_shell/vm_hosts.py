@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
 from .._access import targets
+from .._access.descriptors import make_room
 from .._core import errors
 from .._core.model import Instance, Project, Server
 from .._core.vm import Wanted
@@ -21,7 +22,6 @@ from .._lxd import operations
 from .._lxd.machines import machines
 from .._lxd.port import Answer, Port
 from .._lxd.reader import Reader
-from .descriptors import make_room
 
 # Without these a VM can't be composed as this module promises; every LXD since 5.0.0 has them.
 _NEEDED = ("virtual-machines", "projects", "custom_block_volumes", "cloud_init")
