@@ -286,9 +286,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             # A host that was there before is somebody else's to remove.
             if name is not None and name in self.inventory.groups and name not in {full[index], *before}:
                 self.inventory.remove_host(self.inventory.hosts[name])
-                self._add(full[index], variables[index], groups[index])
-                self._construct(full[index], variables[index])
-                names[index] = full[index]
+                names[index] = None
+                if full[index] not in {*self.inventory.hosts, *self.inventory.groups}:
+                    self._add(full[index], variables[index], groups[index])
+                    self._construct(full[index], variables[index])
+                    names[index] = full[index]
         self._warn_of_names(wanted, full, names)
 
     def _known_vmhosts(self) -> set[str]:

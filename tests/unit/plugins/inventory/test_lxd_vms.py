@@ -116,6 +116,9 @@ def test_nobody_elses_host_is_removed_for_a_groups_name(told: Sources) -> None:
     found = told([vm("web", "us"), vm("new", "us")], merge_composed=True, keyed_groups=keyed)
     assert found.hosts["web"].vars["lxd_vm"]["name"] == "web"
     assert "new" not in found.hosts and "new.p.kvm-01" in found.hosts
+    files = {"a.yml": {"all": {"hosts": {"new.p.kvm-01": {}}}}}
+    found = told([vm("new", "us")], files=files, keyed_groups=keyed)
+    assert "new" not in found.hosts and not shared(found, "new.p.kvm-01")
 
 
 def test_a_vm_that_two_sources_tell_of_is_one_host(told: Sources, warnings: list[str]) -> None:
