@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins import loader as plugins
 from ansible.utils.display import Display
 from ansible_collections.tenantry.lxd.plugins.module_utils._access import estate
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import view
+from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, view
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import OWNER, Instance
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins" / "inventory"
@@ -47,12 +49,22 @@ def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warnings: list[str]) -> Sources:
+def asked() -> list[str]:
+    """The VM hosts that were asked."""
+    return []
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warnings: list[str], asked: list[str]) -> Sources:
     """The inventory of a folder with a source of this plugin, where these VMs are, and the files that are said."""
     plugins.inventory_loader.add_directory(str(PLUGINS))
 
     def inventory(
-        vms: Sequence[dict[str, Any]], name: str = "zz", files: dict[str, Any] | None = None, **options: Any
+        vms: Sequence[dict[str, Any]],
+        name: str = "zz",
+        files: dict[str, Any] | None = None,
+        silent: str = "",
+        **options: Any,
     ) -> InventoryData:
         folder = tmp_path / "inventory"
         folder.mkdir(exist_ok=True)
@@ -64,8 +76,12 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warnings: list[str]) -
         for file, content in {"hosts.yml": STATIC, f"{name}.lxd_vms.yml": said, **(files or {})}.items():
             (folder / file).write_text(yaml.safe_dump(content))
 
-        def answered(rows: Sequence[dict[str, Any]], *_said: Any) -> list[dict[str, Any]]:
-            return [{"vms": [each for each in vms if each["vmhost"] == row["name"]], "server": {}} for row in rows]
+        def answered(rows: Sequence[dict[str, Any]], *_said: Any) -> list[Any]:
+            asked.extend(row["name"] for row in rows)
+            found = {row["name"]: [vm for vm in vms if vm["vmhost"] == row["name"]] for row in rows}
+            said = [{"vms": its, "server": {}} for its in found.values()]
+            lost = errors.Unreachable("no answer", "is it up?")
+            return [lost if name == silent else each for name, each in zip(found, said, strict=True)]
 
         monkeypatch.setattr(estate, "read", answered)
         found, loader = InventoryData(), DataLoader()
@@ -75,10 +91,34 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warnings: list[str]) -
             plugin = plugins.inventory_loader.get(kind)
             # From its folder it has a short name only.
             monkeypatch.setattr(plugin, "_redirected_names", [plugin.NAME])
-            plugin.parse(found, loader, str(path), cache=False)
+            plugin.parse(found, loader, str(path), cache=True)
+            if options.get("cache") and kind == "lxd_vms":
+                plugin.update_cache_if_changed()
         return found
 
     return inventory
+
+
+def test_an_answer_is_used_no_longer_than_said_whenever_the_file_was_written(
+    told: Sources, asked: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    began = time.time()
+    vms = [vm("a", "us", "kvm-01"), vm("b", "us", "kvm-02")]
+    kept = tmp_path / "cache"
+    cached = {"cache": True, "cache_plugin": "jsonfile", "cache_connection": str(kept), "cache_timeout": 600}
+
+    def asked_after(seconds: int, silent: str = "") -> set[str]:
+        asked.clear()
+        monkeypatch.setattr(time, "time", lambda: began + seconds)
+        assert "a" in told(vms, silent=silent, **cached).hosts
+        for file in kept.iterdir() if asked else ():
+            os.utime(file, (began + seconds, began + seconds))
+        return set(asked)
+
+    assert asked_after(0, silent="kvm-02") == {"kvm-01", "kvm-02"}
+    assert asked_after(500) == {"kvm-02"}
+    assert asked_after(700) == {"kvm-01"}, "kvm-02's answer made that of kvm-01 young"
+    assert asked_after(800) == set()
 
 
 def shared(found: InventoryData, name: str) -> set[str]:
