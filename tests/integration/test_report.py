@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.integration.tenancy import Tenant, registered
 from tests.integration.test_vm_compose import bare
 from tests.lxd import packages
-from tests.unit.plugins.module_utils._report.report_world import TEMPLATES, fleet, made, row, unread, vm
+from tests.unit.plugins.module_utils._report.report_world import TEMPLATES, fleet, lost, made, row, unread, vm
 
 NASTY = "{{ 7*7 }}<script>document.title='owned'</script>\x1b[31m"
 PHONE = {"width": 390, "height": 844}
@@ -218,7 +218,7 @@ def check_a_second_run(tenant: Tenant, folder: Path, before: dict[str, str]) -> 
 def test_on_a_phone_all_is_reached_and_sorted(tmp_path: Path, browser: Browser) -> None:
     """Without headings there is a list to sort by, and the keyboard leads to nothing that can't be seen."""
     vms = [vm("db-1", cores="0-1"), vm("db-2", cores="1,8"), vm("web-1", status="Stopped")]
-    written(tmp_path, made(row("kvm-01", vms), row("kvm-02", [vm("web-2")]), unread("kvm-dead")))
+    written(tmp_path, made(row("kvm-01", vms), row("kvm-02", [vm("web-2"), lost("far")]), unread("kvm-dead")))
     window = Window(browser, tmp_path)
     hosts, certificates = "index.html", "certificates/index.html"
     page = window.open(hosts, viewport=PHONE)
@@ -228,7 +228,9 @@ def test_on_a_phone_all_is_reached_and_sorted(tmp_path: Path, browser: Browser) 
     assert [name.split()[0] for name in names_of(page, "#hosts-table")] == ["kvm-01", "kvm-02", "kvm-dead"]
     page = window.open("vms.html", viewport=PHONE)
     page.get_by_role("combobox", name="Sort by").select_option("Status, descending")
-    assert names_of(page, "#vms-table") == ["web-1", "db-1", "db-2", "web-2"]
+    assert names_of(page, "#vms-table") == ["web-1", "db-1", "db-2", "web-2", "far origin unknown"]
+    page.get_by_label("Origin").select_option("unknown")
+    assert names_of(page, "#vms-table") == ["far origin unknown"]
     for name in (hosts, "hosts/kvm-01.html", "vms.html", certificates):
         page = window.open(name, viewport=PHONE)
         assert page.get_by_role("combobox", name="Sort by").first.is_visible(), name
