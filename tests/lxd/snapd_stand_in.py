@@ -22,6 +22,8 @@ Environment=LXD_DIR={COMMON}/common/lxd
 ExecStart={MOUNTED}/current/lxd --group root
 KillMode=process
 """
+# What the bed gives the package's service, to get over limits of the machine.
+BED = Path("/etc/systemd/system/lxd.service.d/bed.conf")
 # The open channels, and what each has; "^" has what the one above has.
 CHANNELS = {
     "5.21/stable": "5.21.3-c5ae129",
@@ -90,6 +92,10 @@ def install(snaps: dict[str, dict[str, str]], name: str, arguments: list[str]) -
             folder.mkdir(parents=True)
         shutil.copy2(PROGRAM, MOUNTED / "current" / "lxd")
         UNIT.write_text(SERVICE)
+        bed = BED.read_text().replace("/usr/bin/lxd", str(MOUNTED / "current" / "lxd"))
+        UNIT.with_name(f"{UNIT.name}.d").mkdir()
+        bed = bed.replace("--group lxd --logfile=/var/log/lxd/lxd.log", "--group root")
+        (UNIT.with_name(f"{UNIT.name}.d") / BED.name).write_text(bed)
         subprocess.run(["systemctl", "daemon-reload"], check=True)
         subprocess.run(["systemctl", "start", UNIT.name], check=True)
 
@@ -111,7 +117,7 @@ def remove(snaps: dict[str, dict[str, str]], name: str) -> None:
         return
     subprocess.run(["systemctl", "stop", UNIT.name], check=True)
     UNIT.unlink()
-    for folder in (MOUNTED, COMMON):
+    for folder in (MOUNTED, COMMON, UNIT.with_name(f"{UNIT.name}.d")):
         shutil.rmtree(folder)
 
 
