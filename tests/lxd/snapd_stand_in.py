@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stand-in for snapd's `snap`, since no test reaches the store.
 
-Put on a machine as /usr/bin/snap it keeps a record of what it was asked, prints its tables and ends as snapd does. The
+Put on a machine as /usr/bin/snap it keeps a record of what it was asked to change, prints its tables and ends as snapd does. The
 LXD is a real one: a program at PROGRAM, in the places that the snap has.
 """
 
@@ -122,10 +122,12 @@ def remove(snaps: dict[str, dict[str, str]], name: str) -> None:
 
 
 def main(command: str, arguments: list[str]) -> None:
-    with ASKED.open("a") as file:
-        file.write(" ".join([command, *arguments]) + "\n")
+    changes = command in ("install", "refresh", "remove")
+    if changes:
+        with ASKED.open("a") as file:
+            file.write(" ".join([command, *arguments]) + "\n")
     snaps = json.loads(STATE.read_text()) if STATE.exists() else {}
-    if command in ("install", "refresh", "remove") and BUSY.exists():
+    if changes and BUSY.exists():
         BUSY.unlink()
         fail('snap "lxd" has "auto-refresh" change in progress', 10)
     if command == "run" and arguments[0] == "lxd":
@@ -142,7 +144,8 @@ def main(command: str, arguments: list[str]) -> None:
     if command not in does:
         fail(f"unknown command \"{command}\", see 'snap help'.", 64)
     does[command]()
-    STATE.write_text(json.dumps(snaps))
+    if changes:
+        STATE.write_text(json.dumps(snaps))
 
 
 if __name__ == "__main__":
