@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stand-in for snapd's `snap`, since no test reaches the store.
 
-Put on a machine as /usr/bin/snap it keeps a record of what it was asked to change, prints its tables and ends as snapd does. The
-LXD is a real one: a program at PROGRAM, in the places that the snap has.
+Put on a machine as /usr/bin/snap it keeps a record of what it was asked to change, prints its tables and ends as snapd
+does. The LXD is a real one: a program at PROGRAM, in the places that the snap has.
 """
 
 import json
