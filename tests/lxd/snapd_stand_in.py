@@ -87,6 +87,7 @@ def install(snaps: dict[str, dict[str, str]], name: str, arguments: list[str]) -
     if version_of(channel) == "--":
         fail(f'snap "{name}" is not available on {channel} but is available to install on the following channels: ...')
     snaps[name] = {"channel": channel, "notes": "-"}
+    Path("/var/lib/snapd/snaps").mkdir(parents=True, exist_ok=True)
     if name == "lxd":
         for folder in (MOUNTED / "current", COMMON / "common" / "lxd"):
             folder.mkdir(parents=True)
