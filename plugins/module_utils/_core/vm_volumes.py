@@ -82,6 +82,17 @@ def made(wanted: Wanted, host: Host, attached: frozenset[str]) -> tuple[Change, 
     return tuple(changes)
 
 
+def undoing(changes: Sequence[Change]) -> dict[str, Request]:
+    """What deletes the volumes again that these changes make, by kind and name; those that only grow stay."""
+    made = {
+        f"{change.kind} {change.name}": step
+        for change in changes
+        for step in change.steps
+        if isinstance(step, Request) and step.method == "POST"
+    }
+    return {name: Request("DELETE", step.made, step.project, params=step.params) for name, step in made.items()}
+
+
 def _planned(wanted: Wanted, disk: Disk, host: Host) -> Volume:
     config = {"size": shown_size(disk.size) if disk.size else _DEFAULT_SIZE, OWNER: host.owner, VM: wanted.name}
     return Volume(pool_of(disk, host), disk.volume, "block", "", config, (), "")
