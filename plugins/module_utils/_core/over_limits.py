@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable
 
 from .capacity import Limit, Seen, limits_of
-from .model import Instance
+from .model import Instance, Project
 from .units import shown_size
-from .vm_host import Host
 
 # Nanoseconds. Each member of a cluster says by its own clock when it made an instance; two whose times are closer than
 # this may have been made in either order. A cluster whose clocks are further apart has other troubles.
@@ -26,21 +25,17 @@ def shown(limit: Limit, count: int) -> str:
     return shown_size(count) if limit.key.startswith(("limits.memory", "limits.disk")) else str(count)
 
 
-def warnings(hosts: Iterable[Host]) -> list[str]:
-    """A sentence for each limit of a tracked project that is exceeded, from what was read anyway."""
-    return [
-        f"{host.name}: project {host.project.name}: {limit.key} is {shown(limit, limit.most)}, and its instances are "
-        f"promised {shown(limit, limit.used)}: make some smaller or fewer, or have the admin raise it"
-        for host in hosts
-        for limit in _exceeded(host)
-    ]
-
-
-def _exceeded(host: Host) -> list[Limit]:
-    if host.unread or not any(key.startswith("limits.") for key in host.project.config):
+def exceeded(host: str, project: Project, instances: Iterable[Instance]) -> list[str]:
+    """A sentence for each limit of a tracked project that is exceeded, from what a run reads anyway."""
+    if not any(key.startswith("limits.") for key in project.config):
         return []
-    seen = Seen(project=host.project, instances=tuple(host.instances.values()))
-    return [limit for limit in limits_of(seen).values() if limit.used > limit.most]
+    limits = limits_of(Seen(project=project, instances=tuple(instances)))
+    return [
+        f"{host}: project {project.name}: {limit.key} is {shown(limit, limit.most)}, and its instances are promised "
+        f"{shown(limit, limit.used)}: make some smaller or fewer, or have the admin raise it"
+        for limit in limits.values()
+        if limit.used > limit.most
+    ]
 
 
 def not_later(own: Instance, made: Iterable[Instance]) -> list[Instance]:

@@ -33,6 +33,6 @@ def usage(reader: Reader, project: Project) -> Mapping[str, Any]:
         return {}
     try:
         return reader.project_state(project.name)
-    except errors.OperationFailed:
+    except (errors.OperationFailed, errors.NotTrusted):
         # LXD counts nothing at all in a project with an instance that it can't count: then our own count is all.
         return {}

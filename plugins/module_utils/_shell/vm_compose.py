@@ -226,8 +226,8 @@ class ComposeJob:
             result["failed_vms"] = vm_results.failed_vms(failures)
         if self._waits.rows():
             result["waits"] = self._waits.rows()
-        warnings = over_limits.warnings(self._fleet.hosts.values())
-        return {**result, "warnings": warnings} if warnings else result
+        warnings = [over_limits.exceeded(each.name, each.project, each.instances.values()) for each in hosts.values()]
+        return {**result, "warnings": [sentence for sentences in warnings for sentence in sentences]}
 
     def close(self) -> None:
         """Give connections back."""

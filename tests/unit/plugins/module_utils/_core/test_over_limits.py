@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.over_limits import not_later, warnings
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance, Project
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.over_limits import exceeded, not_later
 
-from tests.unit.plugins.module_utils._core.placement_world import host_of, instance, raw_host
+from tests.unit.plugins.module_utils._core.placement_world import instance
 
 NOON = "2026-11-21T12:00:00"
 
@@ -55,11 +55,6 @@ EXCEEDED: list[tuple[dict[str, str], list[str]]] = [
 @pytest.mark.parametrize(("config", "expected"), EXCEEDED)
 def test_an_exceeded_limit_is_told(config: dict[str, str], expected: list[str]) -> None:
     vms: list[dict[str, Any]] = [instance("a", cores="2"), instance("b", cores="4")]
-    told = warnings([host_of(raw_host(instances=vms, project=config))])
+    told = exceeded("kvm", Project("p", "", config, ()), [Instance.of(each) for each in vms])
     assert len(told) == len(expected)
     assert all(sentence.startswith("kvm: project p: ") and part in sentence for sentence, part in zip(told, expected))
-
-
-def test_what_was_not_read_is_not_judged() -> None:
-    vms = [instance("a", cores="2")]
-    assert warnings([host_of(raw_host(instances=vms, project={"limits.cpu": "1"}, unread=True))]) == []
