@@ -116,6 +116,7 @@ def held(lxd: Daemon, tmp_path: Path) -> Iterator[Held]:
         certificate, _key = new_client_certificate(tmp_path, "tenant")
         lxd.trust(certificate.read_text(), name=made.project, projects=[made.project])
         assert made.compose(bare("theirs", cores=6))["changed"]
+        assert "user.tenantry.composing" not in made.instance("theirs")["config"], "a trace of the create"
         yield made
     finally:
         discard_project(lxd, made.project)

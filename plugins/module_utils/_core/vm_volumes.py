@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from .errors import Conflict, NotOwned
-from .model import MARK, OWNER, Instance, Volume
+from .model import COMPOSING, MARK, OWNER, Instance, Volume
 from .plan import Change, Request
 from .units import shown_size, size
 from .vm import Wanted
@@ -18,8 +18,7 @@ from .vm_devices import Disk
 from .vm_host import Host
 
 VM = f"{MARK}vm"
-# Set while LXD makes a volume and taken off when it has: what still carries it was cut short and never held data.
-COMPOSING = f"{MARK}composing"
+# A volume that still carries COMPOSING was cut short and never held data.
 
 # What LXD gives a block volume without a size.
 _DEFAULT_SIZE = "10GiB"

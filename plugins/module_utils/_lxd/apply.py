@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 import uuid
@@ -12,14 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core import errors
-from .._core.model import Instance
+from .._core.model import COMPOSING, Instance
 from .._core.plan import Request, filled
 from . import operations, quota
 from .port import Answer, Port
 from .reader import Reader
 
 _LXDS_OWN = "volatile."
-_UUID = f"{_LXDS_OWN}uuid"
 
 _STAYS = ("Running", "Ready", "Stopped", "Frozen")
 # Seconds: how long a VM may be in between, and how often to look.
@@ -49,20 +49,23 @@ def apply(port: Port, request: Request, made: Mapping[str, Any]) -> None:
             failure.hint = failure.hint or request.hint
             ready = _next_try(port, request, ready, made, failure, attempt + 1 >= request.tries)
         else:
-            _take_back(port, ready)
+            _stays(port, ready)
             return
     raise errors.Stale(f"{'/'.join(request.path)}: it kept changing meanwhile", "run again")
 
 
 def _recognizable(request: Request) -> Request:
-    """A create under the project's limits, to be told from another run's of that name: LXD keeps a UUID it is given."""
+    """A create under the project's limits with a mark that no other run's create of that name has.
+
+    LXD's own `volatile.uuid` would be one, but in a restricted project it takes none from us.
+    """
     if not request.takes or not request.made:
         return request
-    config = {**request.body["config"], _UUID: str(uuid.uuid4())}
+    config = {**request.body["config"], COMPOSING: str(uuid.uuid4())}
     return dataclasses.replace(request, body={**request.body, "config": config})
 
 
-def _take_back(port: Port, create: Request) -> None:
+def _stays(port: Port, create: Request) -> None:
     """Undo a create that is beyond the project's limits all the same: it was made a moment ago, and never started.
 
     What can't be undone is told too: a new plan would find the VM as it should be, and nobody would know.
@@ -77,6 +80,9 @@ def _take_back(port: Port, create: Request) -> None:
         beyond = errors.NoRoom(told, unread.hint)
     if beyond is not None:
         raise _taken_back(port, create, beyond)
+    # A mark that is left says nothing to anybody; the VM is as it should be.
+    with contextlib.suppress(errors.TenantryError):
+        _send(port, Request("PATCH", create.made, create.project, body={"config": {COMPOSING: ""}}))
 
 
 def _taken_back(port: Port, create: Request, beyond: errors.NoRoom) -> errors.TakenBack:
@@ -183,7 +189,7 @@ def _done_all_the_same(port: Port, request: Request) -> bool:
         if _reached(port, request):
             return True
         if request.takes and _is_what_was_sent(port, request):
-            _take_back(port, request)
+            _stays(port, request)
     except (errors.NotFound, errors.NotTrusted):
         # Done or not, this connection can't tell: a certificate that replaced itself is a stranger from then on.
         pass
@@ -237,9 +243,8 @@ def _found(port: Port, request: Request) -> Mapping[str, Any] | None:
 
 def _is_what_was_sent(port: Port, request: Request) -> bool:
     """Whether this very create made what is there, and not somebody else who was faster."""
-    sent = (request.body.get("config") or {}).get(_UUID)
-    found = _found(port, request) if sent else None
-    return found is not None and (found.get("config") or {}).get(_UUID) == sent
+    sent, found = request.body["config"].get(COMPOSING), _found(port, request)
+    return bool(sent) and found is not None and (found.get("config") or {}).get(COMPOSING) == sent
 
 
 def _reached(port: Port, request: Request) -> bool:

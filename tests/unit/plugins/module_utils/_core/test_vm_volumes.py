@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, vm_plan
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import OWNER, Volume
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm_volumes import COMPOSING, VM
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import COMPOSING, OWNER, Volume
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm_volumes import VM
 
 from tests.unit.plugins.module_utils._core.vm_world import ROOT, World, body, requests, sentences, volume, wanted
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import OWNER, Server
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import COMPOSING, OWNER, Server
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Request
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.apply import apply
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Answer, Connection
@@ -83,6 +83,10 @@ class Full:
         config = dict(body["config"])
         self.make(body["name"], int(config.pop("limits.cpu")), **config)
 
+    def _patch(self, path: tuple[str, ...], body: Any) -> None:
+        changed = {**self._get(path, None)["config"], **body["config"]}
+        self.things[path]["config"] = {key: value for key, value in changed.items() if value}
+
     def _delete(self, path: tuple[str, ...], _body: Any) -> None:
         if path not in self.things:
             raise errors.NotFound("one: not found")
@@ -114,6 +118,20 @@ def test_what_fits_stays() -> None:
     port = Full()
     apply(port, create(4), {})
     assert names(port) == {"theirs", "vm", "vm-data"}
+    assert COMPOSING not in port.things["instances", "vm"]["config"], "a trace that says nothing to anybody"
+
+
+def test_a_mark_that_can_not_be_taken_off_fails_nobody() -> None:
+    port = Full({"PATCH instances/vm": BUSY})
+    apply(port, create(4), {})
+    assert "vm" in names(port)
+
+
+def test_what_fits_stays_though_the_answer_was_lost() -> None:
+    port = Full({"POST instances": LOST}, frozenset({"POST instances"}))
+    with pytest.raises(errors.Unanswered):
+        apply(port, create(4), {})
+    assert COMPOSING not in port.things["instances", "vm"]["config"]
 
 
 def test_what_was_too_late_goes_with_what_was_made_for_it() -> None:
@@ -174,7 +192,7 @@ def test_ours_is_taken_back_though_its_answer_was_lost() -> None:
 def test_what_another_run_made_by_that_name_is_never_deleted(owner: str) -> None:
     """Our create was lost on its way; theirs was not, and it is whole, and beyond the limit by another's fault."""
     port = Full({"POST instances": LOST})
-    port.make("vm", 6, **{OWNER: owner, "volatile.uuid": "7c0a5a0e-95a1-4e4f-9e0e-6f1f1d1f1a11"})
+    port.make("vm", 6, **{OWNER: owner, COMPOSING: "7c0a5a0e-95a1-4e4f-9e0e-6f1f1d1f1a11"})
     with pytest.raises(errors.Unanswered):
         apply(port, create(), {})
     assert names(port) == {"theirs", "vm", "vm-data"}
