@@ -179,6 +179,39 @@ def test_a_failing_count_does_not_hide_why_lxd_refused() -> None:
         apply(port, create(), {})
 
 
+def at(stamp: str, member: str) -> Full:
+    """What others made at that time by their member's clock; ours is made at 16:00:00.002 by that of m2."""
+
+    class Ours(Full):
+        def make(self, name: str, cores: int, **config: str) -> None:
+            super().make(name, cores, **config)
+            self.things["instances", name]["location"] = "m2"
+
+    port = Ours()
+    port.things["instances", "theirs"].update(created_at=f"2026-11-21T{stamp}Z", location=member)
+    return port
+
+
+CLOCKS = [
+    pytest.param("16:00:00.001", "m2", False, id="before, by the same clock"),
+    pytest.param("16:00:00.003", "m2", True, id="after, by the same clock"),
+    pytest.param("16:00:00.0021", "m2", True, id="after, and before as a text"),
+    pytest.param("15:59:59", "m1", False, id="before, by another clock"),
+    pytest.param("16:00:03", "m1", False, id="after, by a clock that may be ahead"),
+    pytest.param("16:00:13", "m1", True, id="long after, whatever the clock"),
+]
+
+
+@pytest.mark.parametrize(("stamp", "member", "stays"), CLOCKS)
+def test_of_two_members_whose_clocks_can_not_tell_neither_stays(stamp: str, member: str, stays: bool) -> None:
+    port = at(stamp, member)
+    if stays:
+        apply(port, create(), {})
+    else:
+        refused(port)
+    assert ("vm" in names(port)) == stays
+
+
 # A create whose answer is lost
 
 
