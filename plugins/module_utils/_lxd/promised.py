@@ -31,8 +31,4 @@ def usage(reader: Reader, project: Project) -> Mapping[str, Any]:
     """The project's limits and what is used of them as LXD counts; nothing where it has none, or LXD doesn't tell."""
     if not any(key.startswith(_LIMITS) for key in project.config) or not reader.server.has("project_usage"):
         return {}
-    try:
-        return reader.project_state(project.name)
-    except (errors.OperationFailed, errors.NotTrusted):
-        # LXD counts nothing at all in a project with an instance that it can't count: then our own count is all.
-        return {}
+    return reader.project_state(project.name)

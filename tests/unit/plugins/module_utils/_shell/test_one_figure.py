@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import OWNER, Project, Server
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement_room import Book
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm_host import Host
@@ -38,7 +37,7 @@ class World:
     volumes: list[dict[str, Any]]
     instances: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     config: Mapping[str, str] = dataclasses.field(default_factory=lambda: OWN)
-    usage: Mapping[str, int] | None = dataclasses.field(default_factory=dict)
+    usage: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.connection = Connection(("https://one",))
@@ -51,8 +50,6 @@ class World:
 
     def _answer(self, path: str) -> Any:
         if path == "projects/p/state":
-            if self.usage is None:
-                raise errors.OperationFailed("Value for limits.memory can't be a percentage")
             return {"resources": {kind: {"Limit": -1, "Usage": count} for kind, count in self.usage.items()}}
         used_by = [f"/1.0/storage-pools/default/volumes/custom/{each['name']}?project=p" for each in self.volumes]
         pool = {"name": "default", "driver": "zfs", "status": "Created"}
@@ -93,7 +90,6 @@ WORLDS = {
         World([volume("a-data", "20GiB")], [], {**OWN, "limits.disk": "50GiB"}, {"disk": GIB}),
         30,
     ),
-    "LXD can't count": (World([], [instance("a", disk="9GiB")], {**OWN, "limits.disk": "50GiB"}, None), 41),
 }
 
 
