@@ -293,7 +293,7 @@ def documented(calls: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
         "-t",
         "module",
         "--json",
-        *{name for name, _ in calls},
+        *dict(calls),
     ]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(AWX_COLLECTIONS)}
     said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)

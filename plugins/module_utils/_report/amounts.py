@@ -62,7 +62,7 @@ class Amount:
     state: str
     sort: int
     free_sort: int
-    bar: Optional[Bar]
+    ends: Optional[Bar]
     left_out: int
 
 
@@ -81,7 +81,7 @@ def amount(figure: Optional[Mapping[str, Any]], words: Callable[[Optional[int]],
         state=_state(total, ours, free, most_of(said)),
         sort=-1 if ours is None else ours,
         free_sort=-1 if free is None else free,
-        bar=_bar(said),
+        ends=_bar(said),
         left_out=said.get("left_out") or 0,
     )
 
