@@ -13,7 +13,8 @@ class Device:
     """One block device of the machine as it was found.
 
     `signatures`: what it begins with, such as "ext4 filesystem" or "gpt partition table". `parts`: its partitions.
-    `users`: who has it, or a part of it, in use now: mounts, swap, other devices above it.
+    `users`: who has it, or a part of it, in use now: mounts, swap, other devices above it. `unread`: why nobody could
+    look what is on it.
     """
 
     path: str
@@ -22,6 +23,7 @@ class Device:
     signatures: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    unread: str = ""
 
     @property
     def holds(self) -> tuple[str, ...]:
@@ -35,6 +37,8 @@ def refusal(device: Device, wipe: bool) -> str:
         return "there is no such device"
     if not device.is_block:
         return "it is no block device"
+    if device.unread:
+        return f"what is on it can't be read: {device.unread}"
     if device.users:
         return f"it is in use: {', '.join(device.users)}"
     if device.holds and not wipe:

@@ -29,10 +29,18 @@ def release() -> tuple[str, tuple[int, ...], str]:
     for line in programs.lines("/etc/os-release"):
         key, equals, value = line.partition("=")
         if equals:
-            said[key] = "".join(shlex.split(value))
+            said[key] = _unquoted(value)
     numbers = tuple(int(part) for part in said.get("VERSION_ID", "").split(".") if part.isdigit())
     # One that has no number yet is newer than all that have.
     return said.get("ID", ""), numbers or (9999,), said.get("PRETTY_NAME", "")
+
+
+def _unquoted(value: str) -> str:
+    try:
+        return "".join(shlex.split(value))
+    except ValueError:
+        # A quote that nobody closed: what is there is still its name.
+        return value.strip("\"' ")
 
 
 def memory() -> int:

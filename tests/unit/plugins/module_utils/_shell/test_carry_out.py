@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Change, Plan, Prove
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Change, Plan, Prove, WipeDevice
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import carry_out
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import Means
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.progress import SIZE, Progress, sentence
@@ -153,3 +155,13 @@ def test_progress_that_cant_be_told_stops_nothing(tmp_path: Any) -> None:
 )
 def test_the_hosts_with_most_before_them_are_named(ended: Any, totals: Any, said: str) -> None:
     assert sentence("VMs done", ended, totals) == said
+
+
+def test_a_disk_that_refuses_to_be_wiped_is_the_vm_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(carry_out.block, "wipe", refuse)
+    ended = carry_out.carry_out(Plan((Change("wipe", "device", "x", (WipeDevice("/dev/vdb"),)),)), Means())
+    assert ended.failed[""].message == "/dev/vdb: Input/output error"
+    assert "VM host" in ended.failed[""].hint
