@@ -10,10 +10,11 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .._core import errors
 from .._core.devices import Device, refusal
+from .._core.server_pools import WantedPool
 from . import programs
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -22,6 +23,16 @@ _NOTHING = 2
 # What is read to see whether it can be: where partition tables and most file systems begin.
 _BEGINNING = 1 << 16
 _MAY_NOT = (errno.EACCES, errno.EPERM)
+
+
+def of_pools(pools: Iterable[WantedPool], member: str) -> dict[str, Device]:
+    """The devices that storage pools would be made of, by what was said; a directory that btrfs takes is none."""
+    looked = {pool.device(member): (pool, look(pool.device(member))) for pool in pools if pool.device(member)}
+    return {
+        source: found
+        for source, (pool, found) in sorted(looked.items())
+        if pool.demands_device(member) or (found.there and found.is_block)
+    }
 
 
 def look(path: str) -> Device:

@@ -13,6 +13,7 @@ from typing import Any
 from .._core import errors
 from .._core.model import Instance
 from .._core.plan import Request, filled
+from .._core.server_found import BEGUN
 from . import operations, quota
 from .port import Answer, Port
 from .reader import Reader
@@ -72,7 +73,9 @@ def _next_try(
         # Another run's create of the same thing was faster: where LXD 5.0 fails the operation, newer ones answer 409.
         # It may not be there yet: LXD also says that it is busy with it.
         _settle(port, request)
-        if _there(port, request):
+        found = _found(port, request)
+        # A pool or network is there from when it is begun: why it failed LXD has just said, and a new plan would not.
+        if found is not None and found.get("status") not in BEGUN:
             raise errors.Stale(failure.message, failure.hint) from None
     # LXD 5.0 fails one in ten concurrent creates from an image for a race of its own, and cleans up after it; anything
     # else that fails will fail again, at the price of one more request.
@@ -111,6 +114,7 @@ def _send(port: Port, request: Request) -> None:
             params=request.params,
             body=request.body,
             etag=request.etag,
+            timeout=max(port.connection.timeout, request.deadline) if request.slow else None,
         )
         _finish(port, request, answer, what)
     except errors.NotFound:
@@ -174,12 +178,16 @@ def _resources(operation: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _there(port: Port, request: Request) -> bool:
-    path = request.made or request.path
+    return _found(port, request) is not None
+
+
+def _found(port: Port, request: Request) -> Mapping[str, Any] | None:
+    """What the request is about or makes; None where there is no such thing."""
     try:
-        port.call("GET", path, project=request.project)
+        found = port.call("GET", request.made or request.path, project=request.project).metadata
     except errors.NotFound:
-        return False
-    return True
+        return None
+    return found if isinstance(found, Mapping) else {}
 
 
 def _reached(port: Port, request: Request) -> bool:

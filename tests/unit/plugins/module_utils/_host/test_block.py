@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
+from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, server_pools
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.devices import refusal
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server_pools import WantedPool
 from ansible_collections.tenantry.lxd.plugins.module_utils._host import block
 
 Stand = Callable[[str, str], None]
@@ -89,3 +90,28 @@ def test_a_disk_is_wiped(disk: str, stand_in: Stand, tmp_path: Path) -> None:
     stand_in("wipefs", f"touch {tmp_path}/wiped")
     block.wipe(disk)
     assert (tmp_path / "wiped").exists()
+
+
+def pool(**said: Any) -> WantedPool:
+    problems: list[str] = []
+    (wanted,) = server_pools.want([{"name": "fast", "driver": "btrfs", **said}], problems)
+    assert problems == []
+    return wanted
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_disk_is_looked_at_by_whatever_name_it_is_called(disk: str, tmp_path: Path) -> None:
+    (tmp_path / "data1").symlink_to(disk)
+    link = str(tmp_path / "data1")
+    assert block.of_pools([pool(source=link)], "").keys() == {link}
+    assert block.of_pools([pool(source="/disks/x", members={"one": {"source": link}})], "one").keys() == {link}
+    assert block.of_pools([pool(source="//dev/there-is-none")], "")["//dev/there-is-none"].there is False
+
+
+def test_a_directory_is_for_btrfs_alone_and_can_not_be_wiped(tmp_path: Path) -> None:
+    place = str(tmp_path)
+    assert block.of_pools([pool(source=place), pool(source=f"{place}/none"), pool(size="1GiB")], "") == {}
+    for other in (pool(source=place, wipe=True), pool(source=place, driver="lvm"), pool(source=place, driver="zfs")):
+        (found,) = block.of_pools([other], "").values()
+        assert refusal(found, other.wipe) == "it is no block device"
+    assert block.of_pools([pool(source="tank/data", driver="zfs"), pool(source="vg", driver="lvm")], "") == {}
