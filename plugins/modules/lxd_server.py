@@ -153,7 +153,6 @@ hint:
   type: str
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.server_settings import secrets
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, server_arguments
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.server import ServerJob
@@ -161,10 +160,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.server import 
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    module = arguments.module(server_arguments.CONNECTION, server_arguments.OPTIONS)
-    # A secret in the wrong option is refused, and not shown either.
-    module.no_log_values.update(secrets(module.params["config"]))
-    run(module, ServerJob)
+    run(arguments.module(server_arguments.CONNECTION, server_arguments.OPTIONS), ServerJob)
 
 
 if __name__ == "__main__":
