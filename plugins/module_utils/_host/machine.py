@@ -15,6 +15,7 @@ from typing import Any, Optional
 from . import programs
 
 _FLAGS = ("vmx", "svm")
+_INTERFACES = "/sys/class/net"
 _MANAGERS = (
     ("netplan", "/etc/netplan/*.yaml"),
     ("NetworkManager", "/run/NetworkManager/NetworkManager.pid"),
@@ -96,11 +97,17 @@ def synchronised() -> Optional[bool]:
 
 def addresses() -> dict[str, tuple[str, ...]]:
     """The addresses of each network interface."""
-    found: dict[str, tuple[str, ...]] = dict.fromkeys(sorted(os.listdir("/sys/class/net")), ())
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(sorted(os.listdir(_INTERFACES)), ())
     for link in _ip("address"):
         told = link.get("addr_info") or ()
         found[link["ifname"]] = tuple(each["local"] for each in told if each.get("scope") == "global")
     return found
+
+
+def masters() -> dict[str, str]:
+    """The bridge or bond of each network interface that is a port of one."""
+    links = {name: os.path.join(_INTERFACES, name, "master") for name in sorted(os.listdir(_INTERFACES))}
+    return {name: os.path.basename(os.readlink(link)) for name, link in links.items() if os.path.islink(link)}
 
 
 def ssh_interface(known: dict[str, tuple[str, ...]]) -> str:

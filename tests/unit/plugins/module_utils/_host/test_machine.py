@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._host import machine, programs
 
@@ -21,3 +23,11 @@ def test_a_distribution_is_read_however_it_is_written(
 ) -> None:
     monkeypatch.setattr(programs, "lines", lambda _path: lines)
     assert machine.release() == said
+
+
+def test_an_interface_in_a_bridge_or_bond_has_a_master(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("br0", "eth0", "eth1"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "eth0" / "master").symlink_to("../br0")
+    monkeypatch.setattr(machine, "_INTERFACES", str(tmp_path))
+    assert machine.masters() == {"eth0": "br0"}
