@@ -14,8 +14,9 @@ from typing import Any, Optional
 
 from . import programs
 
-_FLAGS = ("vmx", "svm")
 _INTERFACES = "/sys/class/net"
+
+_FLAGS = ("vmx", "svm")
 _MANAGERS = (
     ("netplan", "/etc/netplan/*.yaml"),
     ("NetworkManager", "/run/NetworkManager/NetworkManager.pid"),
@@ -97,7 +98,7 @@ def synchronised() -> Optional[bool]:
 
 def addresses() -> dict[str, tuple[str, ...]]:
     """The addresses of each network interface."""
-    found: dict[str, tuple[str, ...]] = dict.fromkeys(sorted(os.listdir(_INTERFACES)), ())
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(sorted(os.listdir("/sys/class/net")), ())
     for link in _ip("address"):
         told = link.get("addr_info") or ()
         found[link["ifname"]] = tuple(each["local"] for each in told if each.get("scope") == "global")

@@ -28,6 +28,7 @@ GOOD = Machine(
     tracking="",
     version="",
     held=False,
+    apt_lists=True,
     candidate="5.0.2",
     lxd="",
     incus=False,
@@ -76,6 +77,7 @@ def over(interface: str) -> dict[str, Any]:
         ({}, {"hugepages": 32 << 30}),
         # The bridge that this network made of it.
         ({"masters": {"eth1": "br0"}}, over("eth1")),
+        ({"candidate": "", "apt_lists": False}, {"package": "apt"}),
     ],
 )
 def test_nothing_speaks_against_it(machine: dict[str, Any], asked: dict[str, Any]) -> None:
@@ -140,6 +142,7 @@ def test_all_of_it_is_said_at_once_but_what_was_left_out() -> None:
         ({}, "auto", "apt"),
         ({"release": (11,)}, "auto", "snap"),
         ({"candidate": ""}, "auto", "snap"),
+        ({"candidate": "", "apt_lists": False}, "auto", "apt"),
         ({"os": "ubuntu", "release": (24, 4)}, "auto", "snap"),
         ({"lxd": "snap"}, "auto", "snap"),
         ({"lxd": "apt", "os": "ubuntu"}, "auto", "apt"),
