@@ -53,7 +53,7 @@ def test_an_interface_in_another_bridge_is_not_taken_from_it(lxd: Daemon) -> Non
     bridge, port = f"tb{os.getpid():x}", f"td{os.getpid():x}"
     subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], check=True)
     try:
-        subprocess.run(["ip", "link", "add", port, "type", "dummy"], check=True)
+        subprocess.run(["ip", "link", "add", port, "type", "veth", "peer", f"{port}p"], check=True)
         subprocess.run(["ip", "link", "set", port, "master", bridge], check=True)
         network = {"name": "br7", "members": {"kvm-03": {"bridge.external_interfaces": port}}}
         said = look(lxd, member="kvm-03", networks=[network])
