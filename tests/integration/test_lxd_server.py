@@ -169,8 +169,8 @@ def test_no_password_is_shown_that_a_network_has(server: Daemon, site: Site) -> 
 
 def test_a_pool_that_takes_longer_than_a_request_may_is_asked_for_once(server: Daemon, tmp_path: Path) -> None:
     pool = {"name": "slow", "driver": "dir"}
-    with SlowSocket(f"{server.directory}/unix.socket", tmp_path / "slow", "POST /1.0/storage-pools", 2.5) as slow:
-        options = {"url": [f"unix:{slow.path}"], "timeout": 1, "storage_pools": [pool]}
+    with SlowSocket(f"{server.directory}/unix.socket", tmp_path / "slow", "POST /1.0/storage-pools", 5) as slow:
+        options = {"url": [f"unix:{slow.path}"], "timeout": 4, "storage_pools": [pool]}
         made = run_module("lxd_server", options)
     assert (slow.seen, made["changed"], made["actions"]) == (1, True, ["create storage pool slow"])
     server.api("DELETE", "/1.0/storage-pools/slow")
