@@ -43,15 +43,18 @@ options:
         required: true
       source:
         description:
-          - What it is made of. A disk or a partition (V(/dev/disk/by-id/...)), an existing dataset or volume group, or
-            for V(dir) an existing directory.
+          - What it is made of. A disk or a partition (V(/dev/disk/by-id/...), or a link to one), a dataset or volume
+            group, or for V(dir) an existing directory.
+          - A dataset of zfs that is there is refused when it is mounted or holds anything.
           - Unsaid, LXD makes a loop file of O(storage_pools[].size), and for V(dir) a directory of its own.
         type: str
       size:
         description: The size of the loop file, such as V(50GiB). Unsaid, LXD chooses.
         type: str
       config:
-        description: Other keys of LXD's, such as C(btrfs.mount_options) or C(rsync.bwlimit).
+        description:
+          - Other keys of LXD's, such as C(btrfs.mount_options) or C(rsync.bwlimit).
+          - Values of keys that end in C(password), C(secret), C(token) and the like are in no output.
         type: dict
       description:
         description: The pool's description.
@@ -59,7 +62,10 @@ options:
       wipe:
         description:
           - Whether a new pool may take a disk or partition that holds data. What it held is lost.
-          - A device that is mounted, is swap, or is a part of something else in use is never taken.
+          - A device that is mounted, is swap, is a part of something else in use or of another storage pool, or can't
+            be read is never taken.
+          - On other members of a cluster LXD wipes, where it can. LXD 5.0 can't, and takes a disk for V(zfs) whatever
+            it holds; there this has to be said for it.
         type: bool
         default: false
       members:
@@ -82,7 +88,9 @@ options:
         choices: [bridge, macvlan, sriov, physical, ovn]
         default: bridge
       config:
-        description: LXD's keys, such as C(ipv4.address) or C(ipv4.nat).
+        description:
+          - LXD's keys, such as C(ipv4.address) or C(ipv4.nat).
+          - Values of keys that end in C(password), such as C(bgp.peers.NAME.password), are in no output.
         type: dict
       description:
         description: The network's description.

@@ -33,6 +33,12 @@ options:
       - The snap's channel by track and risk, such as V(5.21/stable). One that has an older LXD than is installed is
         refused, since its database can't go back.
     type: str
+  member:
+    description:
+      - The name that this machine's server has in its cluster, or will have. Of O(storage_pools[].members) and
+        O(networks[].members) it then goes by what is said for that one. That the others are members is for
+        M(tenantry.lxd.lxd_server) to see, once the cluster is there.
+    type: str
   hugepages:
     description: How much memory is to be set aside for huge pages, such as V(8GiB).
     type: str
@@ -180,6 +186,9 @@ machine:
     interfaces:
       description: The addresses of each network interface.
       type: dict
+    masters:
+      description: The bridge or bond of each network interface that is a port of one.
+      type: dict
     firewall:
       description: The firewall in force, V(ufw), V(firewalld) or V(nftables); empty for none.
       type: str
@@ -201,7 +210,6 @@ hint:
   type: str
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.server_settings import secrets
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, server_arguments
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.preflight import PreflightJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
@@ -209,6 +217,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
 OPTIONS = {
     "package": {"type": "str", "choices": ["auto", "snap", "apt"], "default": "auto"},
     "channel": {"type": "str"},
+    "member": {"type": "str"},
     "hugepages": {"type": "str"},
     "controller_clock": {"type": "float"},
     "skip": {"type": "list", "elements": "str", "default": []},
@@ -218,10 +227,7 @@ OPTIONS = {
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    module = arguments.module(server_arguments.CONNECTION, server_arguments.OPTIONS, OPTIONS)
-    # A secret in the wrong option is refused, and not shown either.
-    module.no_log_values.update(secrets(module.params["config"]))
-    run(module, PreflightJob)
+    run(arguments.module(server_arguments.CONNECTION, server_arguments.OPTIONS, OPTIONS), PreflightJob)
 
 
 if __name__ == "__main__":

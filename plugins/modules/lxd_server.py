@@ -20,7 +20,8 @@ description:
     source is a V(conflict), said before anything is written.
   - It never gives LXD a disk or partition that holds data, unless O(storage_pools[].wipe) is said for that pool, and
     never one that is in use.
-  - On a cluster, pools and networks are made on all members; one that was begun and cut short is finished.
+  - On a cluster, pools and networks are made on all members. One that was begun and cut short, or that a member
+    couldn't make, is finished by the next run, once what was in the way is put right.
 author:
   - Tenantry contributors (@tenantry)
 extends_documentation_fragment:
@@ -78,7 +79,7 @@ EXAMPLES = r"""
     url: "unix:"
     storage_pools:
       - name: fast
-        driver: zfs
+        driver: btrfs
         source: /dev/vdb
         members:
           kvm-03: {source: /dev/nvme0n1}
@@ -108,11 +109,11 @@ server:
       description: Its settings, secrets hidden.
       type: dict
     storage_pools:
-      description: All its storage pools, each with name, driver, description and config.
+      description: All its storage pools, each with name, driver, description and config, secrets hidden.
       type: list
       elements: dict
     networks:
-      description: All its managed networks, each with name, type, description and config.
+      description: All its managed networks, each with name, type, description and config, secrets hidden.
       type: list
       elements: dict
   sample:
@@ -153,7 +154,6 @@ hint:
   type: str
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.server_settings import secrets
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, server_arguments
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.server import ServerJob
@@ -161,10 +161,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.server import 
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    module = arguments.module(server_arguments.CONNECTION, server_arguments.OPTIONS)
-    # A secret in the wrong option is refused, and not shown either.
-    module.no_log_values.update(secrets(module.params["config"]))
-    run(module, ServerJob)
+    run(arguments.module(server_arguments.CONNECTION, server_arguments.OPTIONS), ServerJob)
 
 
 if __name__ == "__main__":

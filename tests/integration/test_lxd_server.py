@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -15,8 +17,10 @@ import pytest
 
 from tests.integration.on_host import content, disk, run_module
 from tests.integration.playing import Site
+from tests.lxd.admin import ApiError
 from tests.lxd.cluster import Cluster
 from tests.lxd.daemon import Daemon
+from tests.lxd.relay import SlowSocket
 from tests.lxd.world import differences
 
 
@@ -117,6 +121,13 @@ def test_a_device_with_data_is_refused_unless_wiping_it_is_said_and_never_one_in
             assert f"{device} is mounted at {tmp_path}/mounted" in used["msg"]
         finally:
             subprocess.run(["umount", device], check=True)
+        # As an imported zfs pool has it, or a mount in another namespace: no list shows who.
+        held = os.open(device, os.O_RDONLY | os.O_EXCL)
+        try:
+            said = have(server, storage_pools=[{**pool, "wipe": True}], fails=True)["msg"]
+            assert f"{device}: it is in use: something on this machine holds" in said
+        finally:
+            os.close(held)
         before = content(device)
         predicted = have(server, storage_pools=[{**pool, "wipe": True}], check=True)
         assert content(device) == before, "check mode wiped"
@@ -127,6 +138,61 @@ def test_a_device_with_data_is_refused_unless_wiping_it_is_said_and_never_one_in
             "a pool's own device was wiped again"
         )
         server.api("DELETE", "/1.0/storage-pools/once")
+
+
+def test_no_password_is_shown_that_a_network_has(server: Daemon, site: Site) -> None:
+    bridge, at = f"tp{os.getpid():x}", {"url": url(server)}
+    peer = {"bgp.peers.one.address": "192.0.2.1", "bgp.peers.one.asn": 65000, "bgp.peers.one.password": "{{ word }}"}
+    network = {"name": bridge, "config": {"ipv4.address": "none", "ipv6.address": "none", **peer}}
+    changed = {**network, "config": {"ipv4.nat": True, "bgp.peers.one.password": "{{ word }}2"}}
+    tasks: list[dict[str, Any]] = [
+        {"tenantry.lxd.lxd_preflight": {**at, "networks": [network], "strict": False}},
+        {"tenantry.lxd.lxd_server": {**at, "networks": [network]}, "check_mode": True},
+        {"tenantry.lxd.lxd_server": {**at, "networks": [network]}},
+        {"tenantry.lxd.lxd_server": {**at, "networks": [changed]}},
+        {"tenantry.lxd.lxd_server": {**at, "networks": []}},
+        # Refused by the checks of the options, and by the module.
+        {"tenantry.lxd.lxd_server": {**at, "networks": [{**network, "type": "ring"}]}, "ignore_errors": True},
+        {"tenantry.lxd.lxd_cluster_member": {**at, "name": "m1", "networks": [network]}, "ignore_errors": True},
+    ]
+    try:
+        played = site.play(tasks, verbosity=3, variables={"word": "hunter2"})
+        assert [each["outcome"] for each in played.tasks] == ["ok"] * 5 + ["failed"] * 2, played.output
+        assert server.api("GET", f"/1.0/networks/{bridge}")["config"]["bgp.peers.one.password"] == "hunter22"
+        said = played.output
+        assert f"change network {bridge}: bgp.peers.one.password, ipv4.nat" in said
+        assert "hunter2" not in said, [line for line in said.splitlines() if "hunter2" in line]
+        assert "hunter2" not in str(played.results)
+    finally:
+        server.api("DELETE", f"/1.0/networks/{bridge}")
+
+
+def test_a_pool_that_takes_longer_than_a_request_may_is_asked_for_once(server: Daemon, tmp_path: Path) -> None:
+    pool = {"name": "slow", "driver": "dir"}
+    with SlowSocket(f"{server.directory}/unix.socket", tmp_path / "slow", "POST /1.0/storage-pools", 5) as slow:
+        options = {"url": [f"unix:{slow.path}"], "timeout": 4, "storage_pools": [pool]}
+        made = run_module("lxd_server", options)
+    assert (slow.seen, made["changed"], made["actions"]) == (1, True, ["create storage pool slow"])
+    server.api("DELETE", "/1.0/storage-pools/slow")
+
+
+def test_a_pool_that_a_killed_server_left_begun_is_finished(server: Daemon) -> None:
+    pool = {"name": "left", "driver": "dir", "config": {"rsync.bwlimit": "10MB"}}
+    server.api("POST", "/1.0/storage-pools", pool)
+    where = "WHERE storage_pool_id = (SELECT id FROM storage_pools WHERE name = 'left')"
+    for query in (
+        "UPDATE storage_pools SET state = 0 WHERE name = 'left'",
+        f"UPDATE storage_pools_nodes SET state = 0 {where}",
+    ):
+        server.api("POST", "/internal/sql", {"database": "global", "query": query})
+    shutil.rmtree(f"{server.directory}/storage-pools/left")
+    assert server.api("GET", "/1.0/storage-pools/left")["status"] == "Pending"
+    pool["config"] = {"rsync.bwlimit": "20MB"}
+    have(server, storage_pools=[pool])
+    left = server.api("GET", "/1.0/storage-pools/left")
+    assert (left["status"], left["config"]["rsync.bwlimit"]) == ("Created", "20MB")
+    assert not have(server, storage_pools=[pool])["changed"]
+    server.api("DELETE", "/1.0/storage-pools/left")
 
 
 def test_what_stands_in_the_way_is_said_at_once_and_before_anything_is_written(server: Daemon, tmp_path: Path) -> None:
@@ -208,3 +274,70 @@ def test_on_a_cluster_pools_are_made_on_all_members_and_finished_where_cut_short
         assert not have(first, storage_pools=limit)["changed"]
     finally:
         first.api("DELETE", "/1.0/storage-pools/each")
+
+
+def test_on_a_cluster_a_pool_that_one_member_could_not_make_is_finished_and_no_disk_wiped_twice(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    first = cluster.members[0]
+    names = [member["server_name"] for member in first.api("GET", "/1.0/cluster/members", query={"recursion": 1})]
+    here = first.api("GET", "/1.0")["environment"]["server_name"]
+    other, *_rest = (name for name in names if name != here)
+    late = tmp_path / "late"
+    with contextlib.ExitStack() as disks:
+        made = {name: disks.enter_context(disk(tmp_path / f"disk-{name}")) for name in names}
+        members = {name: {"source": str(late) if name == other else device} for name, device in made.items()}
+        said: dict[str, Any] = {
+            "name": "disks",
+            "driver": "btrfs",
+            "description": "of each",
+            "config": {"rsync.bwlimit": "10MB"},
+            "members": members,
+        }
+        try:
+            # The other's disk isn't there yet.
+            failed = have(first, storage_pools=[said], fails=True)
+            assert str(late) in failed["msg"], failed
+            assert failed["actions"] == ["create storage pool disks: cut short"], failed
+            here_now = first.api("GET", "/1.0/storage-pools/disks", query={"target": here})
+            assert here_now["status"] == "Created", "there is nothing that a second wipe could take"
+            before = content(made[here])
+            late.symlink_to(made[other])
+            said["config"]["rsync.bwlimit"] = "20MB"
+            again = have(first, storage_pools=[{**said, "wipe": True}])
+            assert again["actions"][0] == "create storage pool disks", again["actions"]
+            assert content(made[here])[64 << 10 :][:64] == before[64 << 10 :][:64], "the disk here was made anew"
+            pool = first.api("GET", "/1.0/storage-pools/disks")
+            assert (pool["status"], pool["config"]["rsync.bwlimit"]) == ("Created", "20MB")
+            quiet = have(first, storage_pools=[said])
+            assert not quiet["changed"], quiet["actions"]
+
+            other_pool = {"name": "thief", "driver": "btrfs", "wipe": True, "members": {here: {"source": made[here]}}}
+            refused = have(first, storage_pools=[other_pool], fails=True)
+            assert f"{made[here]}: it belongs to storage pool disks" in refused["msg"]
+        finally:
+            for each in ("disks", "thief"):
+                with contextlib.suppress(ApiError):
+                    first.api("DELETE", f"/1.0/storage-pools/{each}")
+
+
+def test_on_a_cluster_a_network_that_one_member_could_not_make_is_finished(cluster: Cluster) -> None:
+    first, second = cluster.members[:2]
+    bridge = f"tn{os.getpid():x}"
+    network: dict[str, Any] = {
+        "name": bridge,
+        "config": {"ipv4.address": "10.99.7.1/24", "ipv4.nat": "false", "ipv6.address": "none"},
+    }
+    # A link of that name stands in its way on one member alone.
+    second.run(["ip", "link", "add", bridge, "type", "bridge"])
+    try:
+        failed = have(first, networks=[network], fails=True)
+        assert failed["code"] == "operation_failed", failed
+        assert first.api("GET", f"/1.0/networks/{bridge}")["status"] == "Errored"
+        second.run(["ip", "link", "del", bridge])
+        assert have(first, networks=[network])["actions"] == [f"create network {bridge}"]
+        assert first.api("GET", f"/1.0/networks/{bridge}")["status"] == "Created"
+        quiet = have(first, networks=[network])
+        assert not quiet["changed"], quiet["actions"]
+    finally:
+        first.api("DELETE", f"/1.0/networks/{bridge}")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,32 @@ def test_it_looks_and_touches_nothing(lxd: Daemon, tmp_path: Path) -> None:
     machine = said["machine"]
     assert machine["os"] and machine["memory"] > 1 << 30 and "127.0.0.1" not in str(machine["interfaces"])
     assert differences(before, lxd.fingerprint_of_world()) == []
+
+
+def test_of_a_cluster_to_come_it_looks_at_what_this_member_will_have(lxd: Daemon, tmp_path: Path) -> None:
+    with disk(tmp_path / "disk") as device:
+        subprocess.run(["mkfs.ext4", "-q", device], check=True)
+        members = {"kvm-03": {"source": device}, "kvm-04": {"source": "/dev/there-is-none"}}
+        pool = {"name": "new", "driver": "btrfs", "source": "/dev/nor-here", "members": members}
+        for url in (f"unix:{lxd.directory}/unix.socket", f"unix:{tmp_path}/no.socket"):
+            said = look(lxd, url=[url], member="kvm-03", storage_pools=[pool])
+            (problem,) = said["problems"]
+            assert f"{device}: it holds data: ext4" in problem
+
+
+def test_an_interface_in_another_bridge_is_not_taken_from_it(lxd: Daemon) -> None:
+    bridge, port = f"tb{os.getpid():x}", f"td{os.getpid():x}"
+    subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], check=True)
+    try:
+        subprocess.run(["ip", "link", "add", port, "type", "veth", "peer", f"{port}p"], check=True)
+        subprocess.run(["ip", "link", "set", port, "master", bridge], check=True)
+        network = {"name": "br7", "members": {"kvm-03": {"bridge.external_interfaces": port}}}
+        said = look(lxd, member="kvm-03", networks=[network])
+        assert said["machine"]["masters"][port] == bridge
+        assert [each for each in said["problems"] if f"{port} is a port of {bridge}" in each], said["problems"]
+    finally:
+        for link in (port, bridge):
+            subprocess.run(["ip", "link", "delete", link], check=False)
 
 
 @pytest.mark.parametrize(("driver", "modules"), [("lvm", {"dm_mod", "dm_thin_pool"}), ("zfs", {"zfs"})])

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A TCP relay before a server: it forwards bytes as they are, TLS and all, and fails on command as networks do."""
+"""Relays before a server. One of TCP forwards bytes as they are, TLS and all, and fails on command as networks do; one
+before a unix socket lets some requests wait, as a server does that works on them before it answers."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
@@ -108,3 +110,60 @@ class Relay:
         with self._lock:
             order, self._order = self._order, None
             return order
+
+
+class SlowSocket:
+    """Listens on a unix socket until the end of a `with` block; each request that begins so waits some seconds."""
+
+    def __init__(self, server: str, path: Path, begins: str, seconds: float) -> None:
+        self._server, self._begins, self._seconds = server, begins.encode(), seconds
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.path = path
+        self.seen = 0
+
+    def __enter__(self) -> SlowSocket:
+        self._spawn(self._accept)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _spawn(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while not self._ended.is_set():
+            try:
+                client, _address = self._listener.accept()
+            except OSError:
+                return
+            self._spawn(self._carry, client)
+
+    def _carry(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+            server.connect(self._server)
+            said = client.recv(_CHUNK)
+            if said.startswith(self._begins):
+                self.seen += 1
+                self._ended.wait(self._seconds)
+            server.sendall(said)
+            while True:
+                ready, _writable, _broken = select.select([client, server], [], [])
+                for source in ready:
+                    said = source.recv(_CHUNK)
+                    if not said:
+                        return
+                    (server if source is client else client).sendall(said)

@@ -36,7 +36,8 @@ class Request:
     often a create that LXD itself cleaned up after may be sent. `hint`: what a person may do when LXD refuses. `takes`:
     of the project's limits, by their names without the prefix (`cpu`: cores, `memory`: bytes). `undone_with`: where a
     create has to be taken back, what else of the plan goes, by its kind and name. `lasting`: the operation that LXD
-    answers with is what was asked for, such as a token, and doesn't end.
+    answers with is what was asked for, such as a token, and doesn't end. `slow`: LXD may do it all before it answers,
+    so that the answer has the whole deadline.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Request:
     takes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     undone_with: Mapping[str, Request] = dataclasses.field(default_factory=dict)
     lasting: bool = False
+    slow: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

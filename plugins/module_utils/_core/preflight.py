@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional
 
 from . import snap_channel, units
 from .server import Wanted
+from .server_networks import WantedNetwork
 
 # The oldest release of each whose kernel, Python and LXD we can use, as numbers.
 _OLDEST: Mapping[str, tuple[int, ...]] = {
@@ -34,6 +35,7 @@ _DRIVERS: Mapping[str, tuple[str, ...]] = {
 }
 # Networks of LXD's that take an interface of the host for themselves.
 _TAKES_INTERFACE = ("bridge.external_interfaces",)
+_OVS = "ovs-system"
 
 CHECKS = ("root", "os", "virtualisation", "memory", "time", "package", "kernel", "network", "server")
 
@@ -84,6 +86,7 @@ class Machine:
     instances: Optional[int]
     ssh_interface: str
     interfaces: Mapping[str, tuple[str, ...]]
+    masters: Mapping[str, str]
     firewall: str
     network_manager: str
 
@@ -94,6 +97,7 @@ class Machine:
         facts["release"] = ".".join(str(number) for number in self.release)
         facts["modules"] = sorted(self.modules)
         facts["interfaces"] = {name: list(addresses) for name, addresses in sorted(self.interfaces.items())}
+        facts["masters"] = dict(sorted(self.masters.items()))
         return facts
 
 
@@ -262,13 +266,18 @@ def _of_network(machine: Machine, wanted: Wanted) -> Iterator[Problem]:
         for key in _TAKES_INTERFACE if network.type == "bridge" else ("parent",) if network.type == "physical" else ():
             taken = [name.strip() for name in (network.config.get(key) or "").split(",") if name.strip()]
             for name in taken:
-                yield from _of_taken(machine, network.name, key, name)
+                yield from _of_taken(machine, network, key, name)
 
 
-def _of_taken(machine: Machine, network: str, key: str, name: str) -> Iterator[Problem]:
-    what = f"network {network}: {key}: {name}"
+def _of_taken(machine: Machine, network: WantedNetwork, key: str, name: str) -> Iterator[Problem]:
+    what = f"network {network.name}: {key}: {name}"
+    master = machine.masters.get(name)
+    # The bridge that this network is already; of Open vSwitch all ports have one and the same master.
+    own = (network.name, _OVS if network.config.get("bridge.driver") == "openvswitch" else "")
     if name == machine.ssh_interface:
         yield Problem("network", f"{what} carries our own connection, which would be cut off", "name another interface")
+    elif master and master not in own:
+        yield Problem("network", f"{what} is a port of {master}, which would lose it", "name another interface")
     elif machine.interfaces.get(name):
         has = ", ".join(machine.interfaces[name])
         yield Problem("network", f"{what} has the address {has}, which would be lost", "take the address away first")

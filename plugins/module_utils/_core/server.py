@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Optional
 
 from . import server_networks, server_pools, server_settings
@@ -33,6 +33,31 @@ def want(params: Mapping[str, Any]) -> Wanted:
     if problems:
         raise all_of(problems)
     return wanted
+
+
+def seen_by(wanted: Wanted, member: str, members: Collection[str]) -> Wanted:
+    """What it means for a server that is that member of a cluster, or will be, as long as its members are these."""
+    if members:
+        return dataclasses.replace(
+            wanted,
+            pools=tuple(pool.among(members) for pool in wanted.pools),
+            networks=tuple(network.among(members) for network in wanted.networks),
+        )
+    return dataclasses.replace(
+        wanted,
+        pools=tuple(pool.alone(member) for pool in wanted.pools),
+        networks=tuple(network.alone(member) for network in wanted.networks),
+    )
+
+
+def secrets(params: Mapping[str, Any]) -> set[str]:
+    """The values among the options that must not be shown, wherever they are said, and whatever else is wrong."""
+    lists = [each for each in (params.get("storage_pools"), params.get("networks")) if isinstance(each, list)]
+    maps = [params.get("config")]
+    for part in (each for parts in lists for each in parts if isinstance(each, Mapping)):
+        members = part.get("members")
+        maps += [part.get("config"), *(members.values() if isinstance(members, Mapping) else ())]
+    return {value for each in maps if isinstance(each, Mapping) for value in server_settings.secrets(each)}
 
 
 def all_of(problems: list[str]) -> Invalid:

@@ -9,18 +9,21 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from .devices import Device
+from .devices import Dataset, Device
 from .model import Server
 
 # Of a pool or network on a cluster that isn't made everywhere yet.
 BEGUN = ("Pending", "Errored")
+# Of one member: it has it, whether or not it can be used at the moment.
+MADE = ("Created", "Unavailable")
 
 
 @dataclasses.dataclass(frozen=True)
 class FoundPart:
     """A storage pool or a network. `kind`: its driver or type. `on`: what each member of a cluster has of its own.
 
-    `managed`: whether LXD made it; a link of the machine that has the name of a network is not.
+    Of one that is begun, and of a pool that nobody asked for, that is the member that runs here alone. `managed`:
+    whether LXD made it; a link of the machine that has the name of a network is not.
     """
 
     name: str
@@ -50,10 +53,11 @@ class FoundPart:
 
 @dataclasses.dataclass(frozen=True)
 class FoundMember:
-    """The config of a pool or network as one member of a cluster has it."""
+    """The config of a pool or network as one member of a cluster has it, and how far that member is with it."""
 
     config: Mapping[str, str]
     etag: Optional[str] = None
+    status: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Found:
     """A server. `unread`: nobody could look, and the plan predicts as if nothing were there.
 
     `members`: none where it isn't clustered. `here`: the member that runs on this machine. `devices`: by the paths that
-    were said. `obstacle`: why the address that was said can't be listened on.
+    were said, `datasets`: of zfs, by the names that were said, where there are any. `resolved`: where paths lead here.
+    `obstacle`: why the address that was said can't be listened on.
     """
 
     server: Server
@@ -71,6 +76,7 @@ class Found:
     pools: Mapping[str, FoundPart] = dataclasses.field(default_factory=dict)
     networks: Mapping[str, FoundPart] = dataclasses.field(default_factory=dict)
     devices: Mapping[str, Device] = dataclasses.field(default_factory=dict)
+    datasets: Mapping[str, Dataset] = dataclasses.field(default_factory=dict)
     resolved: Mapping[str, str] = dataclasses.field(default_factory=dict)
     obstacle: str = ""
     unread: bool = False

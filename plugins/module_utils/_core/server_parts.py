@@ -11,9 +11,10 @@ from typing import Any, Optional
 
 from . import server_networks, units
 from .plan import Change, Request
-from .server_found import BEGUN, Found, FoundPart
+from .server_found import BEGUN, MADE, Found, FoundPart
 from .server_networks import WantedNetwork
-from .server_pools import WantedPool
+from .server_pools import WIPE, WIPES, WantedPool
+from .server_settings import shown
 
 Values = Mapping[str, Optional[str]]
 
@@ -62,6 +63,25 @@ class Part:
         """Whether a cluster knows of it and some members don't have it yet: LXD goes on where it stopped."""
         return self.found is not None and self.found.status in BEGUN
 
+    @property
+    def stored(self) -> dict[str, str]:
+        """Of one that is begun, what LXD has already for all members."""
+        config = self.found.config if self.found else {}
+        return {key: value for key, value in config.items() if key not in self.wanted.MEMBER_KEYS}
+
+    @property
+    def tried(self) -> bool:
+        """Whether LXD began to make it, which didn't end well on every member: it takes nothing for all then."""
+        return self.found is not None and (self.found.status == "Errored" or bool(self.stored))
+
+    def made_on(self, member: str) -> bool:
+        """Whether that member has it, whatever the others have."""
+        return self.found is not None and member in self.found.on and self.found.on[member].status in MADE
+
+    def known_on(self, member: str) -> bool:
+        """Whether that member was told what it is to have of its own."""
+        return self.found is not None and member in self.found.locations
+
     def differing(self, member: str = "") -> dict[str, str | None]:
         """The keys to change, on one member or, without one, those that are the same on all (or on the only server)."""
         if self.found is None:
@@ -75,28 +95,66 @@ class Part:
 def changes(part: Part, found: Found, host: str) -> list[Change]:
     """What makes it as wanted; nothing where it is."""
     if part.found is None or part.begun:
-        return [_create(part, found.members, host)]
+        finished = _finish(part, host) if part.tried else None
+        return [_create(part, found, host), *([finished] if finished else [])]
     shared = _change(part, host)
     own = [_change_of_member(part, member, host) for member in part.found.on if part.differing(member)]
     return [*([shared] if shared else []), *own]
 
 
-def _create(part: Part, members: tuple[str, ...], host: str) -> Change:
-    path, name, wanted = (part.kind.path,), part.wanted.name, part.wanted
+def _create(part: Part, found: Found, host: str) -> Change:
+    path, name, wanted, members = (part.kind.path,), part.wanted.name, part.wanted, found.members
     head = {"name": name, part.kind.field: part.said}
-    known = part.found.locations if part.found else ()
+    own = {member: {**_without_nulls(wanted.on(member)), **_wipe(part, member, found)} for member in members}
     begin = tuple(
-        Request("POST", path, params={"target": member}, body={**head, "config": _without_nulls(wanted.on(member))})
-        for member in members
-        if member not in known
+        Request("POST", path, params={"target": member}, body={**head, "config": config})
+        for member, config in own.items()
+        if not part.known_on(member)
     )
-    config = _without_nulls(wanted.common if members else wanted.config)
+    config = {} if part.tried else _without_nulls(wanted.common if members or part.found else wanted.config)
     body = {**head, "description": wanted.description or "", "config": config}
-    end = Request("POST", path, body=body, made=(*path, name), deadline=_DEADLINE)
-    after = {part.kind.field: part.said, "description": wanted.description or "", "config": config}
+    end = Request("POST", path, body=body, made=(*path, name), deadline=_DEADLINE, slow=True)
+    after = {part.kind.field: part.said, "description": wanted.description or "", "config": shown(config)}
     if members:
-        after["members"] = {member: _without_nulls(wanted.on(member)) for member in members}
-    return Change("create", part.kind.noun, name, (*begin, end), after=after, host=host)
+        after["members"] = {member: shown(config) for member, config in own.items()}
+    lost = ", ".join(f"wipes {each}" for each in wiped_elsewhere(part, found))
+    return Change("create", part.kind.noun, name, (*begin, end), after=after, detail=lost, host=host)
+
+
+def _wipe(part: Part, member: str, found: Found) -> dict[str, str]:
+    """LXD wipes where we can't: the device of the member that runs here is looked at, and wiped, before."""
+    wiped = isinstance(part.wanted, WantedPool) and part.wanted.wipe and part.wanted.device(member)
+    return {WIPE: "true"} if wiped and member != found.here and found.server.has(WIPES) else {}
+
+
+def wiped_elsewhere(part: Part, found: Found) -> list[str]:
+    """The devices of other members that lose what they hold, by where they are."""
+    if not isinstance(part.wanted, WantedPool) or not part.wanted.wipe:
+        return []
+    members = [member for member in found.members if member != found.here and not part.known_on(member)]
+    devices = {member: part.wanted.device(member) for member in members}
+    return [f"{device} on {member}" for member, device in devices.items() if device]
+
+
+def _finish(part: Part, host: str) -> Change | None:
+    """What LXD began with for all members is changed once it is there, if nobody else has changed it by then."""
+    begun = part.found
+    keys = part.kind.changes(part.wanted.common, part.stored)
+    if begun is None or not keys:
+        return None
+    config = merged(begun.config, keys)
+    body = {"description": begun.description, "config": config}
+    step = Request(
+        "PUT",
+        (part.kind.path, begun.name),
+        body=body,
+        expect={"config": dict(begun.config)},
+        deadline=_DEADLINE,
+        slow=True,
+    )
+    before, after = {"config": shown(begun.config)}, {"config": shown(config)}
+    detail = ", ".join(sorted(keys))
+    return Change("change", part.kind.noun, begun.name, (step,), before, after, detail=detail, host=host)
 
 
 def _change(part: Part, host: str) -> Change | None:
@@ -107,11 +165,14 @@ def _change(part: Part, host: str) -> Change | None:
     description = found.description if part.wanted.description is None else part.wanted.description
     if not keys and description == found.description:
         return None
-    body = {"description": description, "config": merged(found.config, keys)}
-    before: dict[str, Any] = {"description": found.description, "config": dict(found.config)}
-    step = Request("PUT", (part.kind.path, found.name), body=body, etag=found.etag, deadline=_DEADLINE)
+    config = merged(found.config, keys)
+    body = {"description": description, "config": config}
+    before: dict[str, Any] = {"description": found.description, "config": shown(found.config)}
+    after = {**body, "config": shown(config)}
+    path = (part.kind.path, found.name)
+    step = Request("PUT", path, body=body, etag=found.etag, deadline=_DEADLINE, slow=True)
     detail = ", ".join([*sorted(keys), *(["description"] if description != found.description else [])])
-    return Change("change", part.kind.noun, found.name, (step,), before, body, detail=detail, host=host)
+    return Change("change", part.kind.noun, found.name, (step,), before, after, detail=detail, host=host)
 
 
 def _change_of_member(part: Part, member: str, host: str) -> Change:
@@ -127,9 +188,11 @@ def _change_of_member(part: Part, member: str, host: str) -> Change:
         body=body,
         etag=there.etag if there else None,
         deadline=_DEADLINE,
+        slow=True,
     )
+    before, after = {"config": shown(config)}, {"config": shown(body["config"])}
     name, detail = f"{part.wanted.name} on {member}", ", ".join(sorted(keys))
-    return Change("change", part.kind.noun, name, (step,), {"config": config}, body, detail=detail, host=host)
+    return Change("change", part.kind.noun, name, (step,), before, after, detail=detail, host=host)
 
 
 def merged(found: Mapping[str, str], keys: Values) -> dict[str, str]:

@@ -16,6 +16,7 @@ from .server_found import Found
 from .server_parts import NETWORK, POOL, Part, Values, changes, merged
 from .server_pools import SOURCE, WantedPool
 from .server_refusals import check
+from .server_settings import shown
 
 
 def plan(wanted: Wanted, found: Found, host: str) -> Plan:
@@ -25,7 +26,7 @@ def plan(wanted: Wanted, found: Found, host: str) -> Plan:
     planned: list[Change] = []
     for part in parts:
         if isinstance(part.wanted, WantedPool) and (part.found is None or part.begun):
-            planned += _wipes(part.wanted, found)
+            planned += _wipes(part, part.wanted, found)
         planned += changes(part, found, host)
     settings = _settings(wanted, found, host)
     return Plan((*([settings] if settings else []), *planned))
@@ -66,14 +67,15 @@ def _settings(wanted: Wanted, found: Found, host: str) -> Change | None:
     body = {"config": {key: value or "" for key, value in keys.items()}}
     step = Request("PATCH", (), body=body, etag=found.etag)
     names = sorted(keys)
-    before = server_settings.shown(found.server.config, names)
-    after = server_settings.shown(keys, names)
+    before, after = shown(found.server.config, names), shown(keys, names)
     return Change("change", "server", host, (step,), before, after, detail=", ".join(names), host=host)
 
 
-def _wipes(pool: WantedPool, found: Found) -> Iterator[Change]:
-    source = pool.on(found.here).get(SOURCE) or ""
-    device = found.devices.get(source)
+def _wipes(part: Part, pool: WantedPool, found: Found) -> Iterator[Change]:
+    """Of the device of this machine; never where the pool is there already, which the others may still lack."""
+    device = found.devices.get(pool.device(found.here))
+    if part.made_on(found.here):
+        return
     if pool.wipe and device is not None and device.holds:
         step = WipeDevice(device.path)
         before = {"holds": list(device.holds)}
@@ -83,20 +85,20 @@ def _wipes(pool: WantedPool, found: Found) -> Iterator[Change]:
 def predicted(wanted: Wanted, found: Found) -> dict[str, Any]:
     """The server as it will be: see `view`."""
     config = {**found.server.config, **wanted.config}
-    shown = view(found)
-    shown["config"] = server_settings.shown({key: value for key, value in config.items() if value is not None})
+    view_of = view(found)
+    view_of["config"] = shown({key: value for key, value in config.items() if value is not None})
     for part in _parts(wanted, found):
-        rows = shown[_ROWS[part.kind.path]]
+        rows = view_of[_ROWS[part.kind.path]]
         has = part.found.config if part.found else {}
         description = part.wanted.description
         row = {
             "name": part.wanted.name,
             part.kind.field: part.said,
             "description": description if description is not None else (part.found.description if part.found else ""),
-            "config": merged(has, part.differing() if part.found else part.wanted.config),
+            "config": shown(merged(has, part.differing() if part.found else part.wanted.config)),
         }
         rows[:] = sorted([*(each for each in rows if each["name"] != part.wanted.name), row], key=_by_name)
-    return shown
+    return view_of
 
 
 _ROWS = {POOL.path: "storage_pools", NETWORK.path: "networks"}
@@ -110,7 +112,7 @@ def view(found: Found) -> dict[str, Any]:
         "flavour": server.flavour,
         "clustered": server.clustered,
         "members": list(found.members),
-        "config": server_settings.shown(server.config),
+        "config": shown(server.config),
         "storage_pools": _rows("driver", found.pools),
         "networks": _rows("type", found.networks),
     }
@@ -118,7 +120,7 @@ def view(found: Found) -> dict[str, Any]:
 
 def _rows(field: str, parts: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = [
-        {"name": part.name, field: part.kind, "description": part.description, "config": dict(part.config)}
+        {"name": part.name, field: part.kind, "description": part.description, "config": shown(part.config)}
         for part in parts.values()
         if part.managed
     ]

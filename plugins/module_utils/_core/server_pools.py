@@ -14,6 +14,8 @@ from .errors import Invalid
 from .server_said import WantedPart, check_name, check_once, of_members, texts
 
 SOURCE, SIZE, WIPE = "source", "size", "source.wipe"
+INITIAL_SOURCE = "volatile.initial_source"
+WIPES = "storage_pool_source_wipe"
 # LXD would have to make the pool anew for these.
 FIXED_KEYS = (SOURCE, "lvm.vg_name", "zfs.pool_name")
 # Drivers that take a block device, and make a loop file where no source is said.
@@ -25,12 +27,24 @@ _LONGEST_NAME = 63
 class WantedPool(WantedPart):
     """One storage pool. `wipe`: whether signatures on the device may go."""
 
-    MEMBER_KEYS = frozenset(
-        {SOURCE, SIZE, "lvm.vg_name", "lvm.thinpool_name", "zfs.pool_name", "volatile.initial_source", WIPE}
-    )
+    MEMBER_KEYS = frozenset({SOURCE, SIZE, "lvm.vg_name", "lvm.thinpool_name", "zfs.pool_name", INITIAL_SOURCE, WIPE})
 
     driver: str
     wipe: bool
+
+    def device(self, member: str) -> str:
+        """What may be a disk or partition of that member: its machine knows, whatever it is called. Empty for none."""
+        source = self.on(member).get(SOURCE) or ""
+        return source if source.startswith("/") and self.driver in _ON_DEVICES else ""
+
+    def dataset(self, member: str) -> str:
+        """What may be a dataset of zfs on that member; empty for none."""
+        source = self.on(member).get(SOURCE) or ""
+        return source if self.driver == "zfs" and not source.startswith("/") else ""
+
+    def demands_device(self, member: str) -> bool:
+        """Whether its source there is of use only as a disk or partition; btrfs takes a directory, too."""
+        return self.driver != "btrfs" or self.wipe or is_device(self.on(member).get(SOURCE))
 
 
 def want(said: Any, problems: list[str]) -> tuple[WantedPool, ...]:
@@ -61,7 +75,7 @@ def _check(pool: WantedPool, what: str, problems: list[str]) -> None:
     for where, config in places.items():
         _check_place(pool, f"{what}: {where}", config, problems)
     pool.check_members(what, problems)
-    if pool.wipe and not any(is_device(config.get(SOURCE)) for config in places.values()):
+    if pool.wipe and not any(pool.device(member) for member in ("", *pool.members)):
         problems.append(f"{what}: wipe: there is no device in source that it could mean; leave it out")
 
 
@@ -82,5 +96,5 @@ def _check_place(pool: WantedPool, what: str, config: Mapping[str, Optional[str]
 
 
 def is_device(source: str | None) -> bool:
-    """Whether a source is a disk or partition."""
-    return bool(source) and str(source).startswith("/dev/")
+    """Whether a source can only be a disk or partition, by its path."""
+    return [name for name in str(source or "").split("/") if name not in ("", ".")][:1] == ["dev"]

@@ -12,7 +12,7 @@ from .errors import Conflict, Invalid, TenantryError, Unsupported
 from .server import Wanted
 from .server_found import Found, FoundPart
 from .server_parts import POOL, Part
-from .server_pools import FIXED_KEYS, SIZE, SOURCE, WantedPool, is_device
+from .server_pools import FIXED_KEYS, INITIAL_SOURCE, SIZE, SOURCE, WIPES, WantedPool
 
 _WHOLE = ("Created", "")
 
@@ -51,7 +51,7 @@ def _of_part(part: Part, found: Found) -> Iterator[TenantryError]:
     if there is not None:
         yield from _of_existing(part, there, found)
     if part.kind is POOL and isinstance(part.wanted, WantedPool) and (there is None or part.begun):
-        yield from _of_new_pool(part.wanted, found)
+        yield from _of_new_pool(part, part.wanted, found)
 
 
 def _of_existing(part: Part, there: FoundPart, found: Found) -> Iterator[TenantryError]:
@@ -80,17 +80,59 @@ def _of_existing(part: Part, there: FoundPart, found: Found) -> Iterator[Tenantr
             yield Unsupported(f"{where}: this LXD can't change the size of a pool", "leave size as it is")
 
 
-def _of_new_pool(pool: WantedPool, found: Found) -> Iterator[TenantryError]:
+def _of_new_pool(part: Part, pool: WantedPool, found: Found) -> Iterator[TenantryError]:
     for member in found.members or ("",):
-        source = pool.on(member).get(SOURCE)
-        if not is_device(source):
-            continue
-        what = f"storage pool {pool.name}: {source}"
         if member and member != found.here:
-            if pool.wipe and not found.server.has("storage_pool_source_wipe"):
-                yield Unsupported(f"{what} on {member}: this LXD can't wipe it", "wipe it there, and leave wipe out")
-            continue
-        device = found.devices.get(str(source))
-        refused = devices.refusal(device, pool.wipe) if device else ""
+            yield from _of_pool_elsewhere(part, pool, member, found)
+        elif not part.made_on(member):
+            yield from _of_pool_here(part, pool, member, found)
+
+
+def _of_pool_elsewhere(part: Part, pool: WantedPool, member: str, found: Found) -> Iterator[TenantryError]:
+    """The device of another machine, at which nobody can look: LXD does, where it can wipe, and else not for zfs."""
+    device = pool.device(member)
+    if not device or part.known_on(member) or found.server.has(WIPES):
+        return
+    what = f"{part.title}: {device} on {member}"
+    if pool.driver == "zfs" and not pool.wipe:
+        yield Conflict(
+            f"{what}: this LXD takes it whatever it holds", "see there that it may go, and say wipe: true for this pool"
+        )
+    elif pool.wipe and pool.driver != "zfs":
+        yield Unsupported(f"{what}: this LXD can't wipe it", "wipe it there, and leave wipe out")
+
+
+def _of_pool_here(part: Part, pool: WantedPool, member: str, found: Found) -> Iterator[TenantryError]:
+    source = pool.on(member).get(SOURCE) or ""
+    what = f"{part.title}: {source}"
+    began = _began_with(part, member)
+    if source and began and found.resolved.get(source, source) not in {found.resolved.get(e, e) for e in began}:
+        yield Conflict(f"{what}: it was begun with {began[0]}", "say that; or delete on the server what was begun")
+        return
+    device, dataset = found.devices.get(source), found.datasets.get(source)
+    if device is not None:
+        owner = owner_of(device, found, but=pool.name)
+        refused = f"it belongs to storage pool {owner}" if owner else devices.refusal(device, pool.wipe)
         if refused:
             yield Conflict(f"{what}: {refused}", "name an empty disk or partition")
+    refused = devices.refusal_of_dataset(dataset) if dataset is not None else ""
+    if refused:
+        yield Conflict(f"{what}: {refused}", "name one that isn't there, which LXD makes, or that nobody uses")
+
+
+def _began_with(part: Part, member: str) -> list[str]:
+    """What the pool was to be made of when somebody began it."""
+    there = part.found
+    config = (there.on[member].config if member in there.on else there.config) if there is not None else {}
+    return [config[key] for key in (SOURCE, INITIAL_SOURCE) if config.get(key)]
+
+
+def owner_of(device: devices.Device, found: Found, but: str) -> str:
+    """The storage pool that LXD has already made of a device or of a part of it."""
+    places = {found.resolved.get(path, path) for path in (device.path, *device.parts)}
+    for name, there in found.pools.items():
+        own = there.on[found.here].config if found.here in there.on else there.config
+        used = [own[key] for key in (SOURCE, INITIAL_SOURCE) if own.get(key)]
+        if name != but and any(found.resolved.get(each, each) in places for each in used):
+            return name
+    return ""

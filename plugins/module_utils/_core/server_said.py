@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Optional
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, ClassVar, Optional, TypeVar
 
 from . import units
 from .errors import Invalid
+
+_Said = TypeVar("_Said", bound="WantedPart")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +40,15 @@ class WantedPart:
         """The keys that are the same on every member."""
         return {key: value for key, value in self.config.items() if key not in self.MEMBER_KEYS}
 
+    def alone(self: _Said, member: str) -> _Said:
+        """As a server has it that is in no cluster yet, and will be that member."""
+        return dataclasses.replace(self, config={**self.common, **self.on(member)}, members={})
+
+    def among(self: _Said, members: Collection[str]) -> _Said:
+        """Without what is said for others."""
+        said = {name: values for name, values in self.members.items() if name in members}
+        return dataclasses.replace(self, members=said)
+
     def check_members(self, what: str, problems: list[str]) -> None:
         """A key that the whole cluster shares can't be said for one member."""
         foreign = sorted({key for values in self.members.values() for key in values if key not in self.MEMBER_KEYS})
@@ -47,9 +58,13 @@ class WantedPart:
 
 def of_members(said: Any, what: str, problems: list[str]) -> dict[str, dict[str, str | None]]:
     """What is said for each member, in LXD's words."""
-    return {
-        str(member): texts(values, {}, f"{what}: members.{member}", problems) for member, values in (said or {}).items()
-    }
+    found = {}
+    for member, values in (said or {}).items():
+        if isinstance(values, Mapping):
+            found[str(member)] = texts(values, {}, f"{what}: members.{member}", problems)
+        else:
+            problems.append(f"{what}: members.{member}: write a map, such as {{source: /dev/vdb}}")
+    return found
 
 
 def check_once(parts: Iterable[WantedPart], what: str, problems: list[str]) -> None:

@@ -17,7 +17,7 @@ HTTPS_ADDRESS = "core.https_address"
 PORT = 8443
 
 # LXD tells of a secret no more than that there is one.
-_SECRET = re.compile(r"(^|[._])(password|secret|token|api\.key)$")
+_SECRET = re.compile(r"(^|[._])(password|passphrase|secret|token|api[._]key|private_key|client_key)$")
 _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]*\.[A-Za-z0-9_.-]+")
 _ADDRESS = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(:(?P<port>[0-9]+))?")
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")

@@ -5,19 +5,34 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .._core import errors
 from .._core.devices import Device, refusal
+from .._core.server_pools import WantedPool
 from . import programs
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
-# blkid's exit code for "nothing found", which is also that of "no such device".
+# blkid's exit code for "nothing found", which is also that of "no such device" and of one that it can't open.
 _NOTHING = 2
+# What is read to see whether it can be: where partition tables and most file systems begin.
+_BEGINNING = 1 << 16
+_MAY_NOT = (errno.EACCES, errno.EPERM)
+
+
+def of_pools(pools: Iterable[WantedPool], member: str) -> dict[str, Device]:
+    """The devices that storage pools would be made of, by what was said; a directory that btrfs takes is none."""
+    looked = {pool.device(member): (pool, look(pool.device(member))) for pool in pools if pool.device(member)}
+    return {
+        source: found
+        for source, (pool, found) in sorted(looked.items())
+        if pool.demands_device(member) or (found.there and found.is_block)
+    }
 
 
 def look(path: str) -> Device:
@@ -29,9 +44,31 @@ def look(path: str) -> Device:
         return Device(path, there=False)
     if not stat.S_ISBLK(mode):
         return Device(path, is_block=False)
+    failure = _claimed(real)
+    if failure and failure != errno.EBUSY:
+        return Device(path, unread=f"{os.strerror(failure)}{'; say become: true' if failure in _MAY_NOT else ''}")
     parts = tuple(_parts(real))
-    users = [user for each in (real, *parts) for user in _users(each)]
-    return Device(path, True, True, tuple(_signatures(real)), parts, tuple(dict.fromkeys(users)))
+    users = list(dict.fromkeys(user for each in (real, *parts) for user in _users(each)))
+    if failure and not users:
+        users = [f"something on this machine holds {real}"]
+    return Device(path, True, True, tuple(_signatures(real)), parts, tuple(users))
+
+
+def _claimed(real: str) -> int:
+    """Why it can't be had for oneself for a moment and read; 0 where it can.
+
+    The kernel gives a disk to one owner at a time, and knows owners that no list shows: an imported zfs pool, the
+    second disk of a btrfs, a mount in another namespace.
+    """
+    try:
+        opened = os.open(real, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC)
+        try:
+            os.read(opened, _BEGINNING)
+        finally:
+            os.close(opened)
+    except OSError as refused:
+        return refused.errno or errno.EIO
+    return 0
 
 
 def wipe(path: str) -> None:
@@ -45,6 +82,11 @@ def wipe(path: str) -> None:
     if found.parts:
         # The kernel knows the partitions until it reads the table again.
         programs.need("blockdev", "--rereadpt", os.path.realpath(path))
+    left = look(path)
+    if left.unread or left.holds:
+        # wipefs leaves a partition table inside of a partition, and ends well.
+        said = left.unread or ", ".join(left.holds)
+        raise errors.OperationFailed(f"{path}: after wiping there is still: {said}", f"wipefs --all --force {path}")
 
 
 def _sys(real: str) -> str:

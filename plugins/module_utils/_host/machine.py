@@ -14,6 +14,8 @@ from typing import Any, Optional
 
 from . import programs
 
+_INTERFACES = "/sys/class/net"
+
 _FLAGS = ("vmx", "svm")
 _MANAGERS = (
     ("netplan", "/etc/netplan/*.yaml"),
@@ -29,10 +31,18 @@ def release() -> tuple[str, tuple[int, ...], str]:
     for line in programs.lines("/etc/os-release"):
         key, equals, value = line.partition("=")
         if equals:
-            said[key] = "".join(shlex.split(value))
+            said[key] = _unquoted(value)
     numbers = tuple(int(part) for part in said.get("VERSION_ID", "").split(".") if part.isdigit())
     # One that has no number yet is newer than all that have.
     return said.get("ID", ""), numbers or (9999,), said.get("PRETTY_NAME", "")
+
+
+def _unquoted(value: str) -> str:
+    try:
+        return "".join(shlex.split(value))
+    except ValueError:
+        # A quote that nobody closed: what is there is still its name.
+        return value.strip("\"' ")
 
 
 def memory() -> int:
@@ -93,6 +103,12 @@ def addresses() -> dict[str, tuple[str, ...]]:
         told = link.get("addr_info") or ()
         found[link["ifname"]] = tuple(each["local"] for each in told if each.get("scope") == "global")
     return found
+
+
+def masters() -> dict[str, str]:
+    """The bridge or bond of each network interface that is a port of one."""
+    links = {name: os.path.join(_INTERFACES, name, "master") for name in sorted(os.listdir(_INTERFACES))}
+    return {name: os.path.basename(os.readlink(link)) for name, link in links.items() if os.path.islink(link)}
 
 
 def ssh_interface(known: dict[str, tuple[str, ...]]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from .._core import errors
 from .._core.model import COMPOSING, Instance
 from .._core.plan import Request, filled
+from .._core.server_found import BEGUN
 from . import operations, quota
 from .port import Answer, Port
 from .reader import Reader
@@ -128,7 +129,9 @@ def _next_try(
         # Another run's create of the same thing was faster: where LXD 5.0 fails the operation, newer ones answer 409.
         # It may not be there yet: LXD also says that it is busy with it.
         _settle(port, request)
-        if _there(port, request):
+        found = _found(port, request)
+        # A pool or network is there from when it is begun: why it failed LXD has just said, and a new plan would not.
+        if found is not None and found.get("status") not in BEGUN:
             raise errors.Stale(failure.message, failure.hint) from None
     # LXD 5.0 fails one in ten concurrent creates from an image for a race of its own, and cleans up after it; anything
     # else that fails will fail again, at the price of one more request.
@@ -167,6 +170,7 @@ def _send(port: Port, request: Request) -> None:
             params=request.params,
             body=request.body,
             etag=request.etag,
+            timeout=max(port.connection.timeout, request.deadline) if request.slow else None,
         )
         _finish(port, request, answer, what)
     except errors.NotFound:
@@ -234,11 +238,12 @@ def _there(port: Port, request: Request) -> bool:
 
 
 def _found(port: Port, request: Request) -> Mapping[str, Any] | None:
-    path = request.made or request.path
+    """What the request is about or makes; None where there is no such thing."""
     try:
-        return dict(port.call("GET", path, project=request.project).metadata)
+        found = port.call("GET", request.made or request.path, project=request.project).metadata
     except errors.NotFound:
         return None
+    return found if isinstance(found, Mapping) else {}
 
 
 def _is_what_was_sent(port: Port, request: Request) -> bool:

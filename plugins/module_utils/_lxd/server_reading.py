@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Collection, Mapping
 
 from .._core.model import Server
 from .._core.server_found import BEGUN, Found, FoundMember, FoundPart
-from .port import Port
+from .port import Answer, Port
 from .reader import Reader
+
+# Seconds: how long a pool or network may be in the making, and how often to look.
+_SETTLES, _LOOK = 5.0, 0.2
 
 
 def read(port: Port, pools: Collection[str], networks: Collection[str]) -> Found:
@@ -19,12 +23,14 @@ def read(port: Port, pools: Collection[str], networks: Collection[str]) -> Found
     answer = port.call("GET", ())
     server = Server.of(answer.metadata)
     members = tuple(sorted(str(member["server_name"]) for member in Reader(port).members()))
+    here = server.name if members else ""
+    found = {name: _pool_here(port, pool, here) for name, pool in _parts(port, "storage-pools", pools, members).items()}
     return Found(
         server=server,
         etag=answer.etag,
         members=members,
-        here=server.name if members else "",
-        pools=_parts(port, "storage-pools", pools, members),
+        here=here,
+        pools=found,
         networks=_parts(port, "networks", networks, members),
     )
 
@@ -37,12 +43,31 @@ def _parts(port: Port, path: str, named: Collection[str], members: tuple[str, ..
 def _whole(port: Port, path: str, part: FoundPart, members: tuple[str, ...]) -> FoundPart:
     if not part.managed:
         return part
-    answer = port.call("GET", (path, part.name))
+    answer = _settled(port, (path, part.name), alone=not members)
     whole = FoundPart.of(answer.metadata, answer.etag)
     if whole.status in BEGUN:
         return whole
-    on = {}
-    for member in members:
-        own = port.call("GET", (path, part.name), params={"target": member})
-        on[member] = FoundMember(own.metadata.get("config") or {}, own.etag)
+    on = {member: _on(port, (path, part.name), member) for member in members}
     return dataclasses.replace(whole, on=on)
+
+
+def _settled(port: Port, path: tuple[str, ...], *, alone: bool) -> Answer:
+    """The part; on a server that is alone once it isn't being made any more, unless whoever made it was killed."""
+    end = time.monotonic() + _SETTLES
+    while True:
+        answer = port.call("GET", path)
+        if not alone or answer.metadata.get("status") != "Pending" or time.monotonic() > end:
+            return answer
+        time.sleep(_LOOK)
+
+
+def _on(port: Port, path: tuple[str, ...], member: str) -> FoundMember:
+    own = port.call("GET", path, params={"target": member})
+    return FoundMember(own.metadata.get("config") or {}, own.etag, own.metadata.get("status") or "")
+
+
+def _pool_here(port: Port, pool: FoundPart, here: str) -> FoundPart:
+    """With what the member has of its own that runs here: of which devices it is made nobody else says."""
+    if not here or pool.on:
+        return pool
+    return dataclasses.replace(pool, on={here: _on(port, ("storage-pools", pool.name), here)})

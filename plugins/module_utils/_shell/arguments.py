@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._core import expiry
+from .._core import expiry, server
 
 # The action plugin hands over what it found on the controller as one JSON text. It is no option: a task can't say it,
 # and it is taken out before options are checked. Without it (a task that names no VM host) there is nothing.
@@ -57,6 +57,8 @@ class _Module(AnsibleModule):
     def _load_params(self) -> None:
         super()._load_params()  # type: ignore[no-untyped-call]
         self._found = json.loads(self.params.pop(FROM_CONTROLLER, None) or "{}")
+        # Before anything is checked, logged or refused.
+        self.no_log_values.update(server.secrets(self.params))
 
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
         kwargs.setdefault("code", "invalid")
@@ -72,6 +74,7 @@ class _Module(AnsibleModule):
         Ansible searches every text of a result for every secret, which with a key for each of many hosts takes minutes:
         where no text has what every PEM key has, keys are not searched for.
         """
+        self.no_log_values.update(server.secrets(self.params))
         ended = {"invocation": self._invocation(), **result}
         if _IN_A_KEY not in json.dumps(ended, default=str):
             self.no_log_values = {secret for secret in self.no_log_values if _IN_A_KEY not in secret}

@@ -130,9 +130,7 @@ def _group(changes: list[Change], means: Means) -> _Ended:
             unanswered = change if isinstance(failure, errors.Unanswered) and not written else None
             return _Ended(done + _cut_short(change, written), failure, unanswered)
         except OSError as failure:
-            reason = failure.strerror or type(failure).__name__
-            refused = errors.OperationFailed(f"{failure.filename}: {reason}", "the disk of the controller refused")
-            return _Ended(done + _cut_short(change, written), refused)
+            return _Ended(done + _cut_short(change, written), _refused(step, failure))
         done.append(change)
     return _Ended(done)
 
@@ -141,6 +139,14 @@ def _taken_back(done: list[Change], change: Change, failure: errors.TakenBack) -
     """What this group made and is there no more was never done; what couldn't be taken back was."""
     kept = [each for each in done if each.verb != "create" or f"{each.kind} {each.name}" not in failure.gone]
     return _Ended(kept + _cut_short(change, f"{change.kind} {change.name}" in failure.left), failure)
+
+
+def _refused(step: Step, failure: OSError) -> errors.TenantryError:
+    """What an operating system said, and whose: disks are wiped on the VM host, files are the controller's."""
+    whose = "VM host" if isinstance(step, WipeDevice) else "controller"
+    what = step.path if isinstance(step, WipeDevice) else failure.filename
+    reason = failure.strerror or type(failure).__name__
+    return errors.OperationFailed(f"{what}: {reason}", f"the disk of the {whose} refused")
 
 
 def _cut_short(change: Change, written: int) -> list[Change]:

@@ -12,7 +12,6 @@ from typing import Any
 from .._core import cluster, cluster_plan, errors, join_token
 from .._core.cluster import Found, Member
 from .._core.plan import Plan
-from .._core.server_pools import SOURCE, is_device
 from .._host import block
 from .._lxd import cluster_reading
 from .._lxd.port import Port
@@ -63,8 +62,7 @@ class ClusterJob(OwnServer):
             return {"left": cluster_reading.left_on(port, member)}
         if wanted.state != "present" or found.here or wanted.bootstrap:
             return {}
-        sources = {pool.on(wanted.name).get(SOURCE) for pool in wanted.pools}
-        devices = {each: block.look(each) for each in sources if each and is_device(each)}
+        devices = block.of_pools(wanted.pools, wanted.name)
         return {"holds": cluster_reading.holdings(port), "devices": devices}
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:

@@ -58,6 +58,8 @@ class PreflightJob:
         params, wrong = self._params, []
         try:
             wanted = server.want(params)
+            if params["member"]:
+                wanted = server.seen_by(wanted, params["member"], ())
         except errors.Invalid as invalid:
             wanted = server.Wanted({}, (), ())
             wrong = _each(invalid)
@@ -128,6 +130,7 @@ def _machine(params: Mapping[str, Any]) -> preflight.Machine:
         instances=_instances(params) if there and root else None,
         ssh_interface=machine.ssh_interface(interfaces),
         interfaces=interfaces,
+        masters=machine.masters(),
         firewall=software.firewall(),
         network_manager=machine.network_manager(),
     )

@@ -13,9 +13,9 @@ from typing import Any, Optional
 from .._core import errors, server, server_plan, server_settings
 from .._core.model import Server
 from .._core.plan import Plan
-from .._core.server_found import Found
-from .._core.server_pools import SOURCE, is_device
-from .._host import block, listening
+from .._core.server_found import BEGUN, Found
+from .._core.server_pools import INITIAL_SOURCE, SOURCE
+from .._host import block, datasets, listening
 from .._lxd import server_reading
 from .carry_out import Outcome
 from .own_server import UNREAD, OwnServer
@@ -25,7 +25,9 @@ class ServerJob(OwnServer):
     """The server of the machine that this runs on."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._wanted = server.want(params)
+        self._declared = self._wanted = server.want(params)
+        # Of a cluster that may only come into being later in the same play.
+        self._member = str(params.get("member") or "")
         super().__init__(params, "url: this module looks at the disks and addresses of its server's machine")
         self._found = Found(UNREAD, unread=True)
 
@@ -43,11 +45,13 @@ class ServerJob(OwnServer):
         except errors.Unreachable as silent:
             # An earlier task of the same play may install LXD.
             self._missing.append(silent)
-        here = found.here
-        sources = {pool.on(here).get(SOURCE) for pool in self._wanted.pools if pool.name not in found.pools or here}
+        if self._member:
+            self._wanted = server.seen_by(self._declared, self._member, found.members)
+        new = [pool for pool in self._wanted.pools if _is_new(found, pool.name)]
         return dataclasses.replace(
             found,
-            devices={each: block.look(each) for each in sorted(s for s in sources if s and is_device(s))},
+            devices=block.of_pools(new, found.here),
+            datasets=datasets.of_pools(new, found.here),
             resolved=self._resolved(found),
             obstacle=self._obstacle(found.server),
         )
@@ -86,8 +90,13 @@ class ServerJob(OwnServer):
         return {"server": server_plan.view(self._found)}
 
 
+def _is_new(found: Found, pool: str) -> bool:
+    """Whether it has still to be made, here or on another member."""
+    return pool not in found.pools or found.pools[pool].status in BEGUN
+
+
 def _sources(*configs: Mapping[str, Optional[str]]) -> Iterator[str]:
     for config in configs:
-        for value in (config.get(SOURCE), config.get("volatile.initial_source")):
+        for value in (config.get(SOURCE), config.get(INITIAL_SOURCE)):
             if value and value.startswith("/"):
                 yield value

@@ -45,10 +45,10 @@ def test_64_silent_hosts_cost_the_timeout_once(tmp_path: Path) -> None:
         urls = [f"https://127.0.0.1:{each.getsockname()[1]}" for each in silent]
         hosts = [{"name": f"kvm-{place}", "entry": {**SAID, "url": url}, **pair} for place, url in enumerate(urls)]
         began = time.monotonic()
-        found = estate.read(hosts, {"registry": str(tmp_path), "timeout": 2}, never)
+        found = estate.read(hosts, {"registry": str(tmp_path), "timeout": 4}, never)
         took = time.monotonic() - began
     assert {type(each) for each in found} == {errors.Unreachable}, found[:3]
-    assert took < 4, f"{took:.1f} s: they were read one after the other"
+    assert took < 8, f"{took:.1f} s: they were read one after the other"
 
 
 def test_no_host_is_nothing_to_read() -> None:

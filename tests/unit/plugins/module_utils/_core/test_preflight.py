@@ -35,6 +35,7 @@ GOOD = Machine(
     instances=None,
     ssh_interface="eth0",
     interfaces={"eth0": ("192.0.2.11",), "eth1": (), "eth2": ("192.0.2.12",)},
+    masters={},
     firewall="",
     network_manager="networkd",
 )
@@ -74,6 +75,8 @@ def over(interface: str) -> dict[str, Any]:
         ({"clock": 1100.0}, {"clock": 1000.0}),
         ({}, over("eth1")),
         ({}, {"hugepages": 32 << 30}),
+        # The bridge that this network made of it.
+        ({"masters": {"eth1": "br0"}}, over("eth1")),
         ({"candidate": "", "apt_lists": False}, {"package": "apt"}),
     ],
 )
@@ -115,6 +118,7 @@ AGAINST: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"wanted": {"storage_pools": [{"name": "z", "driver": "zfs"}]}}, "storage pool z: this kernel has no zfs"),
     ({}, over("eth0"), "eth0 carries our own connection, which would be cut off"),
     ({}, over("eth2"), "eth2 has the address 192.0.2.12"),
+    ({"masters": {"eth1": "bond0"}}, over("eth1"), "eth1 is a port of bond0"),
     ({}, over("eth1,eth9"), "eth9: there is no such interface"),
 ]
 

@@ -45,14 +45,20 @@ def test_the_preseed_is_the_declaration_in_lxds_words() -> None:
     [
         ({"config": {"images.auto_update_interval": None}}, "null removes"),
         ({"secret_config": {"core.trust_password": "x"}}, "kept in clear"),
+        (
+            {"networks": [{**NETWORK, "config": {"bgp.peers.x.password": "hunter2"}}]},
+            "br0: bgp.peers.x.password: .*clear",
+        ),
+        ({"storage_pools": [{**POOL, "config": {"x.api.token": "hunter2"}}]}, "fast: x.api.token: .*kept in clear"),
         ({"storage_pools": [{**POOL, "source": "/dev/vdb", "wipe": True}]}, "nobody looks"),
         ({"storage_pools": [{**POOL, "members": {"one": {"source": "/dev/vdb"}}}]}, "for one server"),
     ],
 )
 def test_a_preseed_refuses_what_nobody_could_look_at(said: dict[str, Any], why: str) -> None:
     server.want(said)
-    with pytest.raises(Invalid, match=why):
+    with pytest.raises(Invalid, match=why) as refused:
         preseed.preseed(said)
+    assert "hunter2" not in str(refused.value)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -69,6 +75,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"storage_pools": [{**POOL, "size": "many"}]}, "fast: size: 'many' is not a size"),
     ({"storage_pools": [{**POOL, "size": "1GiB", "source": "/dev/vdb"}]}, "fast: size: it is the size of a loop"),
     ({"storage_pools": [{**POOL, "wipe": True}]}, "fast: wipe: there is no device"),
+    ({"storage_pools": [{"name": "d", "driver": "dir", "source": "//dev/vdb"}]}, "dir takes a directory"),
+    ({"storage_pools": [{**POOL, "members": {"one": "/dev/vdb"}}]}, "members.one: write a map"),
     ({"storage_pools": [{**POOL, "config": {"source.wipe": "true"}}]}, "fast: config.source.wipe"),
     ({"storage_pools": [{**POOL, "config": {"volatile.initial_source": "x"}}]}, "it is LXD's own"),
     ({"storage_pools": [{**POOL, "source": "/dev/vdb", "config": {"source": "/dev/vdc"}}]}, "source says the same"),

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Change, Plan, Prove
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Change, Plan, Prove, WipeDevice
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import carry_out
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import Means
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.progress import SIZE, Progress, sentence
@@ -179,3 +181,13 @@ def test_what_was_taken_back_was_never_done(gone: tuple[str, ...], left: tuple[s
     outcome = carry_out.carry_out(group(*MADE), Means(claims=claims))
     assert [change.sentence for change in outcome.done] == told
     assert list(outcome.failed) == ["a/vm"] and not outcome.stale and not outcome.unanswered
+
+
+def test_a_disk_that_refuses_to_be_wiped_is_the_vm_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(carry_out.block, "wipe", refuse)
+    ended = carry_out.carry_out(Plan((Change("wipe", "device", "x", (WipeDevice("/dev/vdb"),)),)), Means())
+    assert ended.failed[""].message == "/dev/vdb: Input/output error"
+    assert "VM host" in ended.failed[""].hint
