@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from . import join_token, server_networks, server_pools, server_settings
+from . import cluster_address, join_token, server_networks, server_pools, server_settings
 from .devices import Device
 from .errors import Invalid, TenantryError
 from .model import Server
@@ -125,10 +125,7 @@ def _address(params: Mapping[str, Any], problems: list[str]) -> str:
             problems.append("address: say where the other members reach this one, such as 192.0.2.11:8443")
         return ""
     try:
-        host, port = server_settings.address(said, "address")
+        return server_settings.shown_address(*cluster_address.checked(said, "address"))
     except Invalid as wrong:
         problems.append(str(wrong))
         return said
-    if not host:
-        problems.append(f"address: {said} is every address of the host; members need one that leads to it")
-    return server_settings.shown_address(host, port)

@@ -9,7 +9,12 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import cluster, cluster_plan, join_token
+from ansible_collections.tenantry.lxd.plugins.module_utils._core import (
+    cluster,
+    cluster_address,
+    cluster_plan,
+    join_token,
+)
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.cluster import Found, Member
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.devices import Device
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.errors import (
@@ -61,6 +66,7 @@ def said_by(wanted: cluster.Wanted, found: Found) -> list[str]:
         ({"name": "m/2"}, "can't be a member's"),
         ({"bootstrap": True}, "address: say where"),
         ({"bootstrap": True, "address": "[::]:8443"}, "every address of the host"),
+        ({"bootstrap": True, "address": "0.0.0.0:8443"}, "every address of the host"),
         ({"bootstrap": True, "address": "kvm-01"}, "is no address to listen on"),
         ({"token": "nonsense", "address": "192.0.2.2"}, "no token to join"),
         ({"token": token("m3"), "address": "192.0.2.2", "cluster_certificate": "PEM"}, "lets 'm3' in"),
@@ -195,3 +201,29 @@ def test_a_token_is_read_as_it_was_written() -> None:
     read = join_token.parse(f" {token()}\n")
     assert (read.server_name, read.fingerprint, read.addresses[0]) == ("m2", FINGERPRINT, "192.0.2.1:8443")
     assert SECRET not in repr(read)
+
+
+@pytest.mark.parametrize(
+    ("said", "came_in_by", "where"),
+    [
+        ("192.0.2.2", "", ("192.0.2.2", 8443)),
+        ("192.0.2.2:9443", "192.0.2.9", ("192.0.2.2", 9443)),
+        (":9443", "192.0.2.9", ("192.0.2.9", 9443)),
+        (":8443", "2001:db8::9", ("2001:db8::9", 8443)),
+    ],
+)
+def test_a_port_alone_is_at_the_address_that_we_came_in_by(said: str, came_in_by: str, where: tuple[str, int]) -> None:
+    assert cluster_address.found(said, "cluster_address", came_in_by) == where
+
+
+@pytest.mark.parametrize(
+    ("said", "came_in_by", "words"),
+    [
+        (":8443", "", "doesn't tell by which address"),
+        ("[::]:8443", "192.0.2.9", "every address of the host"),
+        ("kvm-01.example.com:8443", "192.0.2.9", "is no address to listen on"),
+    ],
+)
+def test_members_are_told_no_address_that_leads_nowhere(said: str, came_in_by: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        cluster_address.found(said, "cluster_address", came_in_by)
