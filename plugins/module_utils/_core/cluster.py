@@ -55,18 +55,20 @@ class Member:
 class Found:
     """The server, and its cluster where it is in one.
 
-    `here`: its name in the cluster. `tokens`: operations by the member that each lets in. `holds`: what a server that
-    joined would lose. `left`: what is on the member that goes and can't move. `devices`: by the paths of pools.
+    `here`: its name in the cluster. `tokens`: those that nobody has used. `holds`: what a server that joined would
+    lose. `left`: what is on the member that goes and can't move. `devices`: by the paths of pools. `door`: of the
+    token's addresses one that this machine reaches; empty where that isn't known.
     """
 
     server: Server
     here: str = ""
     etag: Optional[str] = None
     members: tuple[Member, ...] = ()
-    tokens: tuple[tuple[str, str], ...] = ()
+    tokens: tuple[join_token.Open, ...] = ()
     holds: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     devices: Mapping[str, Device] = dataclasses.field(default_factory=dict)
+    door: str = ""
     unread: bool = False
 
     def member(self, name: str) -> Member | None:
