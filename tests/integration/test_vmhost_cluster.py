@@ -144,9 +144,10 @@ def test_three_machines_become_one_vm_host_from_one_play(site: Site, machines: d
     assert cut_short(site).endswith("Begin the cluster")
     # Nobody who knows of it answers, and what isn't in the registry yet is a cluster all the same.
     machines["k1"].run("systemctl stop lxd.socket lxd.service")
-    refused = play(site, "--limit", "k3", ends=2).output
+    declare(site, machines, k1={}, k3={}, k4={})
+    refused = play(site, "--limit", "k3,k4", ends=2).output
     assert "nobody who answers is in the cluster, and k1 can't be asked" in " ".join(refused.split()), refused
-    assert alone(machines["k3"])
+    assert alone(machines["k3"]) and alone(machines["k4"])
     machines["k1"].run("systemctl start lxd.socket lxd.service")
 
     declare(site, machines, **THREE)
