@@ -170,6 +170,9 @@ machine:
     held:
       description: Whether the updates of an installed snap of LXD are held.
       type: bool
+    apt_lists:
+      description: Whether apt knows which packages there are; in a fresh image it doesn't.
+      type: bool
     candidate:
       description: The version of LXD that apt would install.
       type: str

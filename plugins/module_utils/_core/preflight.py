@@ -55,7 +55,8 @@ class Machine:
 
     `modules`: of the kernel modules that count, those that are loaded, built in or there to load. `snap`: what
     `snap info lxd` says, None without snapd. `tracking`, `version`: the channel that an installed snap follows, and
-    what it has got from there; `held`: whether its updates wait. `candidate`: the version that apt would install.
+    what it has got from there; `held`: whether its updates wait. `apt_lists`: whether apt knows any package, which in a
+    fresh image it doesn't; `candidate`: the version of LXD that it would install.
     `lxd`: how one is there already, `snap` or `apt`. `ssh_interface`: the one that our connection comes in by, else
     that of the default route.
     """
@@ -76,6 +77,7 @@ class Machine:
     tracking: str
     version: str
     held: bool
+    apt_lists: bool
     candidate: str
     lxd: str
     incus: bool
@@ -112,7 +114,7 @@ def method(machine: Machine, package: str) -> str:
         return package
     if machine.lxd:
         return machine.lxd
-    return "apt" if _packaged(machine) and machine.candidate else "snap"
+    return "apt" if _packaged(machine) and (machine.candidate or not machine.apt_lists) else "snap"
 
 
 def problems(machine: Machine, asked: Asked, of_server: Collection[str], skip: Collection[str]) -> list[Problem]:
@@ -239,10 +241,8 @@ def _of_apt(machine: Machine, channel: str) -> Iterator[Problem]:
         yield Problem("package", f"channel: {channel} is of the snap, and the package has none", "leave channel out")
     if machine.os == "ubuntu":
         yield Problem("package", "Ubuntu's package lxd installs the snap", "say snap or auto")
-    elif not machine.lxd and not machine.candidate:
-        yield Problem(
-            "package", f"{machine.title or machine.os} has no package lxd", "say snap; or is `apt-get update` missing?"
-        )
+    elif not machine.lxd and not machine.candidate and machine.apt_lists:
+        yield Problem("package", f"{machine.title or machine.os} has no package lxd", "say snap")
 
 
 def _of_kernel(machine: Machine, wanted: Wanted) -> Iterator[Problem]:

@@ -36,6 +36,14 @@ def snap_list() -> str:
     return said.out if said and not said.code else ""
 
 
+def apt_lists() -> bool:
+    """Whether apt has been told which packages there are."""
+    try:
+        return any("Packages" in name for name in os.listdir("/var/lib/apt/lists"))
+    except OSError:
+        return False
+
+
 def candidate() -> str:
     """The version that apt would install."""
     said = programs.run("apt-cache", "policy", "lxd")

@@ -144,6 +144,7 @@ def _machine(params: Mapping[str, Any]) -> preflight.Machine:
         tracking=snap_channel.followed(info or "", listed),
         version=snap_channel.installed(listed),
         held=snap_channel.is_held(listed),
+        apt_lists=software.apt_lists(),
         candidate=software.candidate(),
         lxd=there,
         incus=software.incus(),

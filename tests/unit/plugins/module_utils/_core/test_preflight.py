@@ -28,6 +28,7 @@ GOOD = Machine(
     tracking="",
     version="",
     held=False,
+    apt_lists=True,
     candidate="5.0.2",
     lxd="",
     incus=False,
@@ -73,6 +74,7 @@ def over(interface: str) -> dict[str, Any]:
         ({"clock": 1100.0}, {"clock": 1000.0}),
         ({}, over("eth1")),
         ({}, {"hugepages": 32 << 30}),
+        ({"candidate": "", "apt_lists": False}, {"package": "apt"}),
     ],
 )
 def test_nothing_speaks_against_it(machine: dict[str, Any], asked: dict[str, Any]) -> None:
@@ -136,6 +138,7 @@ def test_all_of_it_is_said_at_once_but_what_was_left_out() -> None:
         ({}, "auto", "apt"),
         ({"release": (11,)}, "auto", "snap"),
         ({"candidate": ""}, "auto", "snap"),
+        ({"candidate": "", "apt_lists": False}, "auto", "apt"),
         ({"os": "ubuntu", "release": (24, 4)}, "auto", "snap"),
         ({"lxd": "snap"}, "auto", "snap"),
         ({"lxd": "apt", "os": "ubuntu"}, "auto", "apt"),
