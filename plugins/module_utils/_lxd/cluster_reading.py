@@ -11,7 +11,7 @@ from typing import Any
 from .._core import cluster_leaving, errors
 from .._core.cluster import EVACUATED, OFFLINE, Found, Member
 from .._core.join_token import Open
-from .._core.model import Image, Server
+from .._core.model import Image, Project, Server
 from .port import Port
 from .reader import Reader
 
@@ -43,15 +43,21 @@ def token_operations(port: Port) -> list[Mapping[str, Any]]:
 def holdings(port: Port) -> tuple[str, ...]:
     """What a server that is alone would lose by joining a cluster: LXD drops it from its database and says nothing."""
     reader = Reader(port)
-    projects = [project.name for project in reader.projects()]
-    held = [f"project {name}" for name in projects if name != "default"]
-    held += [f"instance {project}/{each.name}" for project in projects for each in reader.instances(project)]
-    for project in projects:
-        held += [f"image {project}/{_called(each)}" for each in reader.images(project) if not each.cached]
-        names = (str(body["name"]) for body in reader.profiles(project))
-        held += [f"profile {project}/{name}" for name in names if name != "default"]
+    held = [what for project in reader.projects() for what in _held_in(reader, project)]
     held += [f"storage pool {pool.name}" for pool in reader.pools()]
     return (*held, *(f"network {each.name}" for each in reader.networks("default") if each.managed))
+
+
+def _held_in(reader: Reader, project: Project) -> Iterator[str]:
+    name, default = project.name, project.name == "default"
+    if not default:
+        yield f"project {name}"
+    yield from (f"instance {name}/{each.name}" for each in reader.instances(name))
+    if default or project.has_own("images"):
+        yield from (f"image {name}/{_called(each)}" for each in reader.images(name) if not each.cached)
+    if default or project.has_own("profiles"):
+        profiles = (str(body["name"]) for body in reader.profiles(name))
+        yield from (f"profile {name}/{each}" for each in profiles if each != "default")
 
 
 def _called(image: Image) -> str:
