@@ -39,8 +39,7 @@ class PreflightJob:
         found = _machine(self._params)
         asked, wrong = self._asked()
         where, amiss = _where(self._params)
-        wrong = [*wrong, *amiss]
-        of_server = [*wrong, *(_obstacles(self._params) if found.root and not wrong else ())]
+        of_server = [*wrong, *amiss, *(_obstacles(self._params) if found.root and not wrong else ())]
         problems = preflight.problems(found, asked, of_server, self._params["skip"])
         said = [str(problem) for problem in problems]
         method = preflight.method(found, self._params["package"])
