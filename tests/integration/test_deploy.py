@@ -149,6 +149,8 @@ def test_a_machine_that_runs_an_lxd_already_is_adopted_with_all_that_is_in_it(in
         vmhost_server_config=None,
         vms_here=[],
     )
+    predicted = [result.get("msg") for result in play(site, "deploy", check=True).results if result.get("changed")]
+    assert "ufw allow 9443/tcp" in predicted and "ufw route allow in on lxdbr0" in predicted, predicted
     play(site, "deploy")
     now = fingerprint_of_world(InMachine(installed), "tenant-a")  # type: ignore[arg-type]
     ours = {entry["projects"][0]: name for name, entry in now["certificates"].items() if entry["restricted"]}
