@@ -37,7 +37,8 @@ options:
   registry:
     description:
       - The directory that declares our VM hosts, inside the repository.
-      - Unsaid, it is E(LXD_VMHOST_REGISTRY), else C(vmhosts) beside the inventory directory.
+      - Unsaid, it is E(LXD_VMHOST_REGISTRY), else C(vmhosts) beside the inventory directory. In an AWX job it is
+        C(vmhosts) in the project.
     type: path
   state:
     description:
