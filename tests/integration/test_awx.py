@@ -367,6 +367,22 @@ def test_every_call_is_one_that_awx_awx_takes(
         assert wrong == [], f"{name} {said['name']}"
 
 
+def test_what_may_be_said_is_what_the_docs_say() -> None:
+    (play,) = loaded("load.yml")
+    told = (AWX_FOLDER.parents[1] / "docs" / "awx.md").read_text()
+    said = [line.split("`")[1] for line in told.splitlines() if line.startswith("| `tenantry_")]
+    assert sorted(said) == sorted({*play["vars"], *OPTIONS})
+
+
+def test_the_image_has_what_a_job_runs() -> None:
+    image = loaded("execution-environment.yml")
+    needed = image["dependencies"]
+    assert (image["version"], set(needed["system"])) == (3, {"git", "openssh-clients"})
+    tested = (AWX_FOLDER.parents[1] / "tests" / "requirements-run.txt").read_text().split()
+    assert needed["ansible_core"]["package_pip"] in tested
+    assert (AWX_FOLDER / needed["python"]).resolve() == AWX_FOLDER.parents[1] / "meta" / "ee-requirements.txt"
+
+
 def test_credentials_give_what_the_modules_read(calls: list[tuple[str, dict[str, Any]]]) -> None:
     types = {said["name"]: said for name, said in calls if name.endswith("credential_type")}
     for said in types.values():
