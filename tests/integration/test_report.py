@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.tenantry.lxd.plugins.module_utils._report import as_of
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.integration.playing import Site
 from tests.integration.tenancy import Tenant, registered
 from tests.integration.test_vm_compose import bare
 from tests.lxd import packages
@@ -212,6 +214,21 @@ def check_a_second_run(tenant: Tenant, folder: Path, before: dict[str, str]) -> 
     unchanged = {name for name in after if before.get(name) == after[name]}
     assert unchanged >= {f"certificates/{tenant.vmhost}.crt", "report.css", "report.js"}
     assert json.loads(output)["report"]["vmhosts"] == 1
+
+
+def test_what_the_vm_hosts_say_of_the_registry_counts_whatever_the_limit(site: Site) -> None:
+    entry = site.root / "north" / "kvm-dead" / "vmhost.yml"
+    entry.parent.mkdir(parents=True)
+    entry.write_text("url: https://127.0.0.1:1\nproject: tenant-a\nowner: team-a\n")
+    top = "{{ inventory_dir | dirname }}"
+    said = {"vmhost_registry": f"{top}/north", "report_path": f"{top}/pages", "ansible_port": 1}
+    inventory = {"lxd_vmhosts": {"hosts": {"kvm-01": {}, "kvm-02": {}}, "vars": said}}
+    (site.root / "inventory" / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    played = site.play("tenantry.lxd.report", python="", arguments=("--limit", "kvm-02"))
+    assert played.rc == 0, played.output
+    told = json.loads((site.root / "pages" / "report.json").read_text())
+    assert [each["vmhost"] for each in told["vmhosts"]] == ["kvm-dead"]
+    assert not site.registry.exists()
 
 
 def test_200_hosts_with_20000_vms_open_in_under_two_seconds(
