@@ -263,6 +263,25 @@ def test_everything_wrong_is_said_at_once_and_before_anything_is_touched(estate:
     assert differences(before, estate.lxd.fingerprint_of_world()) == [] and estate.files().keys() == files.keys()
 
 
+def test_a_server_that_runs_already_is_as_it_is_declared_or_is_left_alone(estate: Estate) -> None:
+    bridge = estate.lxd.bridge
+    there: dict[str, Any] = {"vmhost_storage_pools": [{"name": "default", "driver": "dir"}]}
+    there |= {"vmhost_networks": [{"name": bridge}], "vmhost_isolation": "shared"}
+    before = estate.lxd.fingerprint_of_world()
+    estate.write({"kvm-01": there}, vmhost_restrictions={"devices.disk": "allow"})
+    assert "with vmhost_isolation: shared nothing is restricted" in estate.play("register", fails=True).last["msg"]
+
+    pools = [*there["vmhost_storage_pools"], {"name": "more", "driver": "dir"}]
+    estate.write({"kvm-01": {**there, "vmhost_storage_pools": pools}}, vmhost_server_config={"user.tenantry.test": "1"})
+    refused = estate.play("register", fails=True).last["msg"]
+    assert "create storage pool more" in refused and "user.tenantry.test" in refused, refused
+    assert differences(before, estate.lxd.fingerprint_of_world()) == [] and not estate.site.registry.exists()
+
+    estate.write({"kvm-01": there})
+    estate.play("register")
+    assert changed(estate.play("register")) == {"kvm-01": 0}
+
+
 def test_a_server_that_listens_nowhere_is_said_with_the_command(estate: Estate) -> None:
     with Daemon.new(f"mute-{os.getpid()}", owned=True) as mute:
         said = {"vmhost_socket": str(mute.directory / "unix.socket"), "vmhost_default_network": mute.bridge}
