@@ -30,7 +30,8 @@ options:
         M(tenantry.lxd.lxd_vmhost).
       - C(server) has the server's C(config), C(https_address), C(storage_pools) and C(networks). Whatever the project
         uses has to be among them. Unsaid, it listens on V([::]:8443).
-      - C(package) is V(auto), V(snap) or V(apt). V(auto) takes the snap where there is snapd. C(channel) is the snap's.
+      - C(package) is V(auto), V(snap) or V(apt). V(auto) is how it is there already, else the package on Debian 12 and
+        newer, else the snap. C(channel) is the snap's, by track and risk.
       - C(cloud_config) is a map of your own that is merged. Its C(write_files) and C(runcmd) come before ours.
     type: dict
     required: true

@@ -29,7 +29,9 @@ options:
     choices: [auto, snap, apt]
     default: auto
   channel:
-    description: The snap's channel, such as V(5.21/stable).
+    description:
+      - The snap's channel by track and risk, such as V(5.21/stable). One that has an older LXD than is installed is
+        refused, since its database can't go back.
     type: str
   hugepages:
     description: How much memory is to be set aside for huge pages, such as V(8GiB).
@@ -94,6 +96,10 @@ channel:
   description: The snap's channel by its whole name; empty where none is said.
   returned: always
   type: str
+switches:
+  description: Whether an installed snap is to follow another channel than it does.
+  returned: always
+  type: bool
 hugepages:
   description: The size of a huge page in bytes, how many are wanted, and how many there are now.
   returned: always
@@ -147,6 +153,15 @@ machine:
     tracking:
       description: The channel that an installed snap of LXD follows.
       type: str
+    version:
+      description: The version of an installed snap of LXD.
+      type: str
+    held:
+      description: Whether the updates of an installed snap of LXD are held.
+      type: bool
+    apt_lists:
+      description: Whether apt knows which packages there are; in a fresh image it doesn't.
+      type: bool
     candidate:
       description: The version of LXD that apt would install.
       type: str

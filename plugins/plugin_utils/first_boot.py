@@ -23,6 +23,8 @@ import sys
 import time
 from typing import Any
 
+OS_RELEASE = "/etc/os-release"
+SNAPS = ("/snap/bin/lxd", "/var/lib/snapd/snap/bin/lxd")
 PLACES = ("/var/snap/lxd/common/lxd", "/var/lib/lxd")
 # Snap's store and apt's mirrors fail for minutes on a machine that has just got its network.
 PATIENCE = 900
@@ -64,12 +66,7 @@ def install(said: dict[str, Any]) -> None:
         package = usual()
     channel = ["--channel=" + said["channel"]] if said["channel"] else []
     if package == "snap":
-        patiently("snap", "wait", "system", "seed.loaded")
-        there = subprocess.run(["snap", "list", "lxd"], stdout=subprocess.DEVNULL, check=False)
-        if there.returncode:
-            patiently("snap", "install", "lxd", *channel)
-        elif channel:
-            patiently("snap", "refresh", "lxd", *channel)
+        install_snap(channel)
         return
     wanted = ["lxd", "lxd-client", "openssl", "dnsmasq-base", "nftables", "qemu-utils", "genisoimage"]
     wanted += QEMU.get(os.uname().machine, ("qemu-system",))
@@ -82,14 +79,34 @@ def install(said: dict[str, Any]) -> None:
         patiently(*apt, "--no-install-recommends", "-y", "install", *wanted)
 
 
+def install_snap(channel: list[str]) -> None:
+    """LXD's snap, by a snapd that is new enough for it, which a distribution's often isn't."""
+    if not shutil.which("snap"):
+        if not shutil.which("apt-get"):
+            sys.exit("tenantry: there is no snapd on this machine; have it in the image, or in cloud_config")
+        patiently("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "update")
+        patiently("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "-y", "install", "snapd")
+    patiently("snap", "wait", "system", "seed.loaded")
+    there = [line.split()[0] for line in patiently("snap", "list").decode("utf-8", "replace").splitlines()[1:]]
+    if "snapd" not in there:
+        patiently("snap", "install", "snapd")
+    if "lxd" not in there:
+        patiently("snap", "install", "lxd", *channel)
+    elif channel:
+        patiently("snap", "refresh", "lxd", *channel)
+
+
 def usual() -> str:
     """How LXD is there already; else the distribution's package where it has one, which is on Debian since 12."""
-    if os.path.exists("/snap/bin/lxd") or not shutil.which("apt-get"):
+    if not shutil.which("apt-get") or any(os.path.exists(place) for place in SNAPS):
         return "snap"
-    with open("/etc/os-release") as file:
+    with open(OS_RELEASE) as file:
         told = dict(line.strip().split("=", 1) for line in file if "=" in line)
     debian = told.get("ID") == "debian" and told.get("VERSION_ID", '"99"').strip('"') not in ("10", "11")
-    return "apt" if debian or shutil.which("lxd") else "snap"
+    # Ubuntu's servers have a program lxd that only installs the snap; a package of that name is not the same.
+    asked = ("dpkg-query", "--show", "--showformat=${db:Status-Status}", "lxd")
+    there = subprocess.run(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
+    return "apt" if debian or (there == b"installed" and told.get("ID") != "ubuntu") else "snap"
 
 
 def proof(secret: str, public_key: bytes) -> str:
@@ -212,7 +229,9 @@ def limits(folder: str, said: dict[str, Any]) -> dict[str, str]:
 
 def main(path: str) -> None:
     """Everything, in an order that may stop anywhere; the secret goes when it has served."""
-    os.environ["PATH"] = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin:/snap/bin"
+    os.environ["PATH"] = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+    # Before anything else, a program lxd may be there that only installs the snap.
+    os.environ["PATH"] = ":".join([*map(os.path.dirname, SNAPS), os.environ["PATH"]])
     os.environ.setdefault("HOME", "/root")
     with open(path) as file:
         said = json.load(file)
@@ -221,7 +240,7 @@ def main(path: str) -> None:
     run("lxd", "waitready", "--timeout=300")
     folder = next(place for place in PLACES if os.path.exists(os.path.join(place, "unix.socket")))
     if certify(folder, said):
-        run(*(("snap", "restart", "lxd") if "/snap/" in folder else ("systemctl", "restart", "lxd")))
+        run("systemctl", "restart", "snap.lxd.daemon" if "/snap/" in folder else "lxd")
         run("lxd", "waitready", "--timeout=300")
     say("initialising LXD")
     run("lxd", "init", "--preseed", data=json.dumps(said["preseed"]).encode())

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import yaml
 from tests.integration.callback.cut_short import ENDED
 from tests.integration.playing import Played, Site
 from tests.integration.tenancy import OWNER
+from tests.lxd import snapd_stand_in
 from tests.lxd.daemon import Daemon
 from tests.lxd.machine import Machine
 from tests.lxd.world import differences, fingerprint_of_world
@@ -207,47 +209,51 @@ def test_without_become_nothing_is_changed(installed: Machine, site: Site) -> No
     assert files_of(installed) == before
 
 
-# A stand-in for snapd's `snap`, since no test reaches the store: it keeps a record of what it was asked, answers in
-# the form that snapd documents, and "installs" the package that the machine has as a file.
-STAND_IN = r"""#!/bin/sh
-echo "$*" >> /var/lib/snap-asked
-case "$1 $2" in
-"version "*) echo "snap 2.63" ;;
-"wait system") ;;
-"info lxd") printf 'name: lxd\nsummary: x\nchannels:\n  5.21/stable:   5.21.3 2025-01-01 (1) 100MB -\n'
-  printf '  5.21/edge:     ^\n'
-  printf '  5.0/stable:    5.0.4 2025-01-01 (2) 100MB -\n  6/stable:      --\n' ;;
-"list lxd") [ -e /var/lib/snap-lxd ] || { echo "error: no matching snaps installed" >&2; exit 1; }
-  echo 'Name  Version  Rev  Tracking  Publisher  Notes'
-  echo "lxd   5.21.3   1    $(cat /var/lib/snap-lxd)  canonical  -" ;;
-"install lxd"|"refresh lxd")
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install lxd > /dev/null &&
-  echo "${3#--channel=}" > /var/lib/snap-lxd ;;
-"run lxd") shift 2; exec lxd "$@" ;;
-*) echo "error: unknown command" >&2; exit 64 ;;
-esac
-"""
+SNAP = Path(snapd_stand_in.__file__).read_text(encoding="utf-8")
 
 
-def test_the_snap_is_installed_from_its_channel_by_a_stand_in_for_snap(outer: Daemon, site: Site) -> None:
+def asked(machine: Machine) -> list[str]:
+    """What the stand-in for snapd was asked to change."""
+    lines = machine.run(f"cat {snapd_stand_in.ASKED}; rm {snapd_stand_in.ASKED}").splitlines()
+    return [line for line in lines if line.split()[0] in ("install", "refresh", "remove")]
+
+
+def test_the_snap_from_its_channel_to_its_end_by_a_stand_in_for_snapd(outer: Daemon, site: Site) -> None:
     with Machine(outer, "snap-se", "lxd") as machine:
         # QEMU may stay: the real snap brings its own.
-        machine.run("apt-get -qq -y remove lxd; cat > /usr/bin/snap; chmod +x /usr/bin/snap", STAND_IN)
-        declare(site, machine, vmhost_package="snap", vmhost_channel="7.9/stable", vms_here=[])
-        refused = play(site, "deploy", ends=2).last["problems"]
-        assert any("there is no 7.9/stable; write one of 5.0/stable, 5.21/stable" in each for each in refused), refused
+        machine.run(f"cp /usr/bin/lxd {snapd_stand_in.PROGRAM}; apt-get -qq -y purge lxd; rm -rf /var/lib/lxd")
+        machine.run(
+            f"(echo '#!/usr/bin/python3'; cat) > /usr/bin/snap; chmod +x /usr/bin/snap; touch {snapd_stand_in.BUSY}",
+            SNAP,
+        )
+        held = {"vmhost_package": "snap", "vmhost_snap_hold": True, "vms_here": []}
+        for channel, why in {
+            "7.9/stable": "there is no 7.9/stable; write one of 5.0/stable, 5.21/stable, latest/stable",
+            "edge": "'edge' names no track",
+        }.items():
+            declare(site, machine, **held, vmhost_channel=channel)
+            refused = play(site, "deploy", ends=2).last["problems"]
+            assert any(why in each for each in refused), refused
+        assert asked(machine) == []
 
-        declare(site, machine, vmhost_package="snap", vmhost_channel="5.0/stable", vms_here=[])
+        declare(site, machine, **held, vmhost_channel="5.0/stable")
         play(site, "deploy")
-        declare(site, machine, vmhost_package="snap", vmhost_channel="5.21/stable", vms_here=[])
-        refreshed = play(site, "deploy")
-        assert "changed=1" in refreshed.output, refreshed.output
-        asked = [
-            line
-            for line in machine.run("cat /var/lib/snap-asked").splitlines()
-            if "install" in line or "refresh" in line
-        ]
-        assert asked == ["install lxd --channel=5.0/stable", "refresh lxd --channel=5.21/stable"]
-        declare(site, machine, vmhost_package="snap", vmhost_channel="5.0/stable", vms_here=[])
+        tried = ["install snapd", "install snapd", "install lxd --channel=5.0/stable", "refresh --hold lxd"]
+        assert asked(machine) == tried, "the first try met a snapd that is at something else"
+        assert "changed=0" in play(site, "deploy").output
+        assert asked(machine) == []
+
+        declare(site, machine, **held, vmhost_channel="5.21/stable")
+        predicted = play(site, "deploy", check=True)
+        assert "follow channel 5.21/stable instead of 5.0/stable" in predicted.output
+        assert "changed=1" in predicted.output
+        assert "changed=1" in play(site, "deploy").output
+        assert asked(machine) == ["refresh lxd --channel=5.21/stable"]
+
+        declare(site, machine, **held, vmhost_channel="5.0/stable")
         back = play(site, "deploy", ends=2).last["problems"]
-        assert any("5.0/stable is older than 5.21/stable" in each for each in back), back
+        assert any("5.0.4-497fe1e in 5.0/stable is older than 5.21.3-c5ae129" in each for each in back), back
+
+        play(site, "remove", variables={"vmhost_uninstall": True}, arguments=("--limit", "kvm-01"))
+        assert asked(machine) == ["remove lxd"]
+        assert machine.run("ls -d /var/snap/lxd /snap/lxd 2> /dev/null || true") == ""

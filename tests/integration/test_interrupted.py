@@ -55,7 +55,8 @@ def fragile(site: Path) -> Iterator[Tenant]:
 
 
 def compose(tenant: Tenant) -> subprocess.Popen[str]:
-    options = {"vms": VMS, "concurrency": 4}
+    # Whoever was started before the kill is waited for in vain; nobody starts LXD again meanwhile.
+    options = {"vms": VMS, "concurrency": 4, "wait_timeout": 20}
     return tenant.site.start_module("lxd_vm_compose", options, tenant.vmhost)
 
 

@@ -159,7 +159,10 @@ def test_site_registers_composes_and_is_quiet_afterwards(
     sent = [path for path in on_host.rglob("*") if path.is_file()]
     assert sent and secret_lines(folder / "client.key").isdisjoint(lines_of(sent))
 
-    assert changed(estate.play("site")) == {"kvm-01": 0}
+    # Nothing is left to do but the page that is asked for now.
+    page = tmp_path / "page"
+    assert changed(estate.play("site", "-e", f"report_path={page}")) == {"kvm-01": 1, "localhost": 0}
+    assert "web-1" in (page / "hosts" / "kvm-01.html").read_text()
 
 
 def secret_lines(key: Path) -> set[bytes]:
@@ -222,7 +225,7 @@ def test_removal_keeps_vms_and_their_project_unless_told_otherwise(estate: Estat
     estate.play("site")
     assert differences(before, estate.lxd.fingerprint_of_world()) == []
     assert [path.name for path in estate.site.registry.rglob("*")] == [".gitignore"]
-    assert changed(estate.play("site")) == {"kvm-01": 0}
+    assert changed(estate.play("site")) == {"kvm-01": 0, "localhost": 0}
 
 
 def test_one_host_at_a_time_and_one_that_fails(estate: Estate, project_name: str) -> None:

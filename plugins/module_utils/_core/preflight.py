@@ -15,7 +15,7 @@ from .server import Wanted
 # The oldest release of each whose kernel, Python and LXD we can use, as numbers.
 _OLDEST: Mapping[str, tuple[int, ...]] = {
     "debian": (11,),
-    "ubuntu": (20, 4),
+    "ubuntu": (22, 4),
     "rhel": (9,),
     "rocky": (9,),
     "almalinux": (9,),
@@ -54,9 +54,11 @@ class Machine:
     """A machine as it was found. Memory in bytes, `clock` in seconds since 1970.
 
     `modules`: of the kernel modules that count, those that are loaded, built in or there to load. `snap`: what
-    `snap info lxd` says, None without snapd. `tracking`: the channel that an installed snap follows. `candidate`: the
-    version that apt would install. `lxd`: how one is there already, `snap` or `apt`. `ssh_interface`: the one that our
-    connection comes in by, else that of the default route.
+    `snap info lxd` says, None without snapd. `tracking`, `version`: the channel that an installed snap follows, and
+    what it has got from there; `held`: whether its updates wait. `apt_lists`: whether apt knows any package, which in a
+    fresh image it doesn't; `candidate`: the version of LXD that it would install.
+    `lxd`: how one is there already, `snap` or `apt`. `ssh_interface`: the one that our connection comes in by, else
+    that of the default route.
     """
 
     root: bool
@@ -73,6 +75,9 @@ class Machine:
     modules: frozenset[str]
     snap: Optional[str]
     tracking: str
+    version: str
+    held: bool
+    apt_lists: bool
     candidate: str
     lxd: str
     incus: bool
@@ -109,7 +114,7 @@ def method(machine: Machine, package: str) -> str:
         return package
     if machine.lxd:
         return machine.lxd
-    return "apt" if _packaged(machine) and machine.candidate else "snap"
+    return "apt" if _packaged(machine) and (machine.candidate or not machine.apt_lists) else "snap"
 
 
 def problems(machine: Machine, asked: Asked, of_server: Collection[str], skip: Collection[str]) -> list[Problem]:
@@ -202,22 +207,33 @@ def _of_package(machine: Machine, asked: Asked) -> Iterator[Problem]:
 
 def _of_snap(machine: Machine, said: str) -> Iterator[Problem]:
     channel = snap_channel.whole(said)
-    if said and not channel:
-        yield Problem("package", f"channel: {said!r:.60} is no channel", "write track/risk, such as 5.21/stable")
-    if channel and machine.tracking and snap_channel.older(channel, machine.tracking):
-        yield Problem(
-            "package", f"channel: {channel} is older than {machine.tracking}", "LXD can't go back; name a newer one"
-        )
+    if said and not (channel and snap_channel.names_track(said)):
+        lacks = "names no track, and snapd would take one of its own" if channel else "is no channel"
+        yield Problem("package", f"channel: {said!r:.60} {lacks}", "write track/risk, such as 5.21/stable")
+        return
     if machine.snap is None:
         if machine.os not in ("debian", "ubuntu"):
             yield Problem("package", "there is no snap on it", "install and enable snapd")
         return
-    open_ones = snap_channel.offered(machine.snap)
-    if not open_ones and not machine.lxd:
-        yield Problem("package", "the snap store tells nothing of LXD", "is the store reachable? see `snap info lxd`")
-    elif channel.count("/") == 1 and open_ones and channel not in open_ones:
-        stable = sorted(name for name in open_ones if name.endswith("/stable"))
+    offered = snap_channel.versions(machine.snap)
+    if not offered and not machine.lxd:
+        hint = (
+            "does snapd run, and reach the store? see `snap info lxd`; behind a proxy `snap set system proxy.https=...`"
+        )
+        yield Problem("package", "the snap store tells nothing of LXD", hint)
+    elif channel.count("/") == 1 and offered and channel not in offered:
+        stable = sorted(name for name in offered if name.endswith("/stable"))
         yield Problem("package", f"channel: there is no {channel}", f"write one of {units.a_few(stable)}")
+    elif switches(machine, said) and snap_channel.goes_back(channel, machine.tracking, machine.version, offered):
+        has = f"{offered[channel]} in " if channel in offered else ""
+        now = f"{machine.version or 'what is installed'} of {machine.tracking}"
+        yield Problem("package", f"channel: {has}{channel} is older than {now}", "LXD can't go back; name a newer one")
+
+
+def switches(machine: Machine, said: str) -> bool:
+    """Whether an installed snap is to follow another channel than it does."""
+    channel = snap_channel.whole(said)
+    return machine.lxd == "snap" and bool(channel) and not snap_channel.same(channel, machine.tracking)
 
 
 def _of_apt(machine: Machine, channel: str) -> Iterator[Problem]:
@@ -225,10 +241,8 @@ def _of_apt(machine: Machine, channel: str) -> Iterator[Problem]:
         yield Problem("package", f"channel: {channel} is of the snap, and the package has none", "leave channel out")
     if machine.os == "ubuntu":
         yield Problem("package", "Ubuntu's package lxd installs the snap", "say snap or auto")
-    elif not machine.lxd and not machine.candidate:
-        yield Problem(
-            "package", f"{machine.title or machine.os} has no package lxd", "say snap; or is `apt-get update` missing?"
-        )
+    elif not machine.lxd and not machine.candidate and machine.apt_lists:
+        yield Problem("package", f"{machine.title or machine.os} has no package lxd", "say snap")
 
 
 def _of_kernel(machine: Machine, wanted: Wanted) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 from urllib.parse import quote, urlencode
 
-from . import capacity, first_boot, preseed, project, project_plan, vmhost_limits
+from . import capacity, first_boot, preseed, project, project_plan, snap_channel, vmhost_limits
 from .errors import Invalid, TenantryError
 from .model import OWNER, Server
 from .plan import Request
@@ -115,6 +115,8 @@ def _problems(said: Mapping[str, Any]) -> Iterator[str]:
         yield f"package: write one of {', '.join(PACKAGES)}"
     if said.get("channel") and said.get("package") == "apt":
         yield "channel: only a snap has one; leave it out, or say package: snap"
+    elif said.get("channel"):
+        yield from _channel(str(said["channel"]))
     held = set(said.get("enforce") or ())
     yield from (f"enforce: LXD can't hold {kind}" for kind in sorted(held - set(vmhost_limits.HELD)))
     limited = {kind for kind in vmhost_limits.HELD if kind in (said.get("limits") or {})}
@@ -127,6 +129,13 @@ def _problems(said: Mapping[str, Any]) -> Iterator[str]:
         yield "cloud_config: write a map, as a file that begins with #cloud-config has one"
     elif not all(isinstance(extra.get(key) or [], list) for key in _SHARED):
         yield f"cloud_config: {' and '.join(_SHARED)} are lists"
+
+
+def _channel(said: str) -> Iterator[str]:
+    if not snap_channel.whole(said):
+        yield f"channel: {said!r:.60} is no channel; write track/risk, such as 5.21/stable"
+    elif not snap_channel.names_track(said):
+        yield f"channel: {said} names no track, and snapd would take one of its own; write track/risk"
 
 
 def _absent(said: Mapping[str, Any]) -> Iterator[str]:

@@ -9,7 +9,6 @@ import os
 import re
 from typing import Optional
 
-from .._core import snap_channel
 from . import programs
 
 
@@ -31,10 +30,18 @@ def snap_info() -> Optional[str]:
     return None if said is None else "" if said.code else said.out
 
 
-def snap_tracking() -> str:
-    """The channel that the installed snap of LXD follows."""
+def snap_list() -> str:
+    """What snapd says of the installed snap of LXD; nothing where there is none."""
     said = programs.run("snap", "list", "lxd")
-    return snap_channel.tracking(said.out) if said and not said.code else ""
+    return said.out if said and not said.code else ""
+
+
+def apt_lists() -> bool:
+    """Whether apt has been told which packages there are."""
+    try:
+        return any("Packages" in name for name in os.listdir("/var/lib/apt/lists"))
+    except OSError:
+        return False
 
 
 def candidate() -> str:

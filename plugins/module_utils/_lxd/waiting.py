@@ -16,6 +16,8 @@ from .port import Port
 _FIRST, _LAST, _GROWTH = 0.5, 3.0, 1.5
 # A listing may take this long even when the deadline is nearer: an answer is worth more than the second.
 _LEAST = 5.0
+# A server that was silent for so long isn't restarting: LXD is back in seconds.
+_SILENCE = 60.0
 
 
 def rounds(end: float) -> Iterator[None]:
@@ -36,16 +38,20 @@ def watch(
     """List the project's instances until `look` at them says that it has seen enough, or until `end`.
 
     A server that doesn't answer, or fails a listing, is asked again in the next round: LXD restarts in seconds, and the
-    VMs go on meanwhile. Returns what the last round met in place of a listing. Raises what a later round can't mend.
+    VMs go on meanwhile. Returns what the last round met in place of a listing. Raises what a later round can't mend,
+    and Unreachable for a server that stays silent.
     """
     outage: errors.TenantryError | None = None
+    heard = time.monotonic()
     for _unused in rounds(end):
         try:
             listed = _listed(port, project, state, end)
         except (errors.Unreachable, errors.OperationFailed) as failure:
             outage = failure
+            if isinstance(failure, errors.Unreachable) and time.monotonic() - heard >= _SILENCE:
+                raise
             continue
-        outage = None
+        outage, heard = None, time.monotonic()
         if look(listed):
             break
     return outage

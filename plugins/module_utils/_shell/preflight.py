@@ -44,6 +44,7 @@ class PreflightJob:
             "machine": found.shown(),
             "method": method,
             "channel": snap_channel.whole(asked.channel),
+            "switches": preflight.switches(found, asked.channel),
             "hugepages": machine.hugepages(asked.hugepages),
             "problems": said,
         }
@@ -102,6 +103,7 @@ def _machine(params: Mapping[str, Any]) -> preflight.Machine:
     modules = machine.modules(_MODULES)
     there, root = software.lxd(), os.geteuid() == 0
     interfaces = machine.addresses()
+    info, listed = software.snap_info(), software.snap_list()
     return preflight.Machine(
         root=root,
         os=system,
@@ -115,8 +117,11 @@ def _machine(params: Mapping[str, Any]) -> preflight.Machine:
         clock=time.time(),
         synchronised=machine.synchronised(),
         modules=modules,
-        snap=software.snap_info(),
-        tracking=software.snap_tracking(),
+        snap=info,
+        tracking=snap_channel.followed(info or "", listed),
+        version=snap_channel.installed(listed),
+        held=snap_channel.is_held(listed),
+        apt_lists=software.apt_lists(),
         candidate=software.candidate(),
         lxd=there,
         incus=software.incus(),

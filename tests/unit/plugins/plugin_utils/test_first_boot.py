@@ -53,26 +53,53 @@ def test_a_pair_that_is_there_stays_and_one_of_another_secret_goes(tmp_path: Pat
 @pytest.mark.parametrize(
     ("there", "channel", "asked"),
     [
-        (False, "", ["wait system seed.loaded", "list lxd", "install lxd"]),
-        (
-            False,
-            "5.21/stable",
-            ["wait system seed.loaded", "list lxd", "install lxd --channel=5.21/stable"],
-        ),
-        (True, "5.21/stable", ["wait system seed.loaded", "list lxd", "refresh lxd --channel=5.21/stable"]),
-        (True, "", ["wait system seed.loaded", "list lxd"]),
+        ("", "", ["install snapd", "install lxd"]),
+        ("snapd", "5.21/stable", ["install lxd --channel=5.21/stable"]),
+        ("snapd lxd", "5.21/stable", ["refresh lxd --channel=5.21/stable"]),
+        ("snapd lxd", "", []),
     ],
 )
 def test_what_a_snap_is_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool, channel: str, asked: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str, channel: str, asked: list[str]
 ) -> None:
     # A stand-in for snapd, which can't be had here: it keeps a record of what it was asked.
     stand_in = tmp_path / "snap"
-    stand_in.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\n[ "$1" != list ] || exit {int(not there)}\n')
+    rows = "".join(f"{name} 1 1 latest/stable canonical -\\n" for name in there.split())
+    stand_in.write_text(
+        f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\n'
+        f'[ "$1" != list ] || printf "Name Version Rev Tracking Publisher Notes\\n{rows}"\n'
+    )
     stand_in.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     program.install({"package": "snap", "channel": channel})
-    assert (tmp_path / "asked").read_text().splitlines() == asked
+    assert (tmp_path / "asked").read_text().splitlines() == ["wait system seed.loaded", "list", *asked]
+
+
+@pytest.mark.parametrize(
+    ("system", "deb", "usual"),
+    [
+        ('ID=debian\nVERSION_ID="12"\n', "", "apt"),
+        ('ID=debian\nVERSION_ID="11"\n', "", "snap"),
+        ('ID=debian\nVERSION_ID="11"\n', "installed", "apt"),
+        ("ID=debian\n", "", "apt"),
+        ('ID=ubuntu\nVERSION_ID="24.04"\n', "installed", "snap"),
+        # A program lxd of Ubuntu's servers only installs the snap.
+        ('ID=ubuntu\nVERSION_ID="24.04"\n', "", "snap"),
+    ],
+)
+def test_how_lxd_usually_gets_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, deb: str, usual: str
+) -> None:
+    for name, does in {"apt-get": "", "lxd": "", "dpkg-query": f"printf '{deb}'"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "os-release").write_text(system)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(program, "OS_RELEASE", str(tmp_path / "os-release"))
+    monkeypatch.setattr(program, "SNAPS", (str(tmp_path / "none"),))
+    assert program.usual() == usual
+    (tmp_path / "none").touch()
+    assert program.usual() == "snap"
 
 
 @pytest.mark.parametrize("text", ["", "5e" * 31, "5E" * 32, "zz" * 32, "5e" * 33])

@@ -26,6 +26,9 @@ GOOD = Machine(
     modules=frozenset({"btrfs", "dm_mod", "dm_thin_pool"}),
     snap=None,
     tracking="",
+    version="",
+    held=False,
+    apt_lists=True,
     candidate="5.0.2",
     lxd="",
     incus=False,
@@ -35,7 +38,12 @@ GOOD = Machine(
     firewall="",
     network_manager="networkd",
 )
-STORE = "channels:\n  5.21/stable:  5.21.3 2025-03-19 (1) 1MB -\n  6/stable: --\n"
+STORE = """channels:
+  5.21/stable:  5.21.3 2025-03-19 (1) 1MB -
+  latest/edge:  git-b98b242 2025-08-28 (2) 1MB -
+  6/stable:     --
+"""
+SNAP = {"snap": STORE, "lxd": "snap"}
 
 
 def said(machine: dict[str, Any], asked: dict[str, Any], skip: tuple[str, ...] = ()) -> list[str]:
@@ -56,12 +64,17 @@ def over(interface: str) -> dict[str, Any]:
         ({"os": "ubuntu", "release": (24, 4), "candidate": "", "snap": STORE}, {"channel": "5.21/stable"}),
         ({"os": "debian", "release": (9999,)}, {}),
         ({"os": "gentoo", "release": (2,), "snap": STORE}, {"package": "snap"}),
-        ({"lxd": "snap", "snap": STORE, "tracking": "5.21/stable"}, {}),
+        ({**SNAP, "tracking": "5.21/stable"}, {}),
+        ({**SNAP, "tracking": "5.0/stable", "version": "5.0.4"}, {"channel": "5.21/stable"}),
+        ({**SNAP, "tracking": "5.21/stable", "version": "5.21.3"}, {"channel": "latest/edge"}),
+        # The store has gone on; nothing is asked of it where the channel stays.
+        ({**SNAP, "tracking": "5.21/stable/ubuntu-24.04", "version": "5.21.4"}, {"channel": "5.21/stable"}),
         ({"snap": ""}, {"package": "apt"}),
         ({"snap": "", "lxd": "snap"}, {}),
         ({"clock": 1100.0}, {"clock": 1000.0}),
         ({}, over("eth1")),
         ({}, {"hugepages": 32 << 30}),
+        ({"candidate": "", "apt_lists": False}, {"package": "apt"}),
     ],
 )
 def test_nothing_speaks_against_it(machine: dict[str, Any], asked: dict[str, Any]) -> None:
@@ -71,7 +84,7 @@ def test_nothing_speaks_against_it(machine: dict[str, Any], asked: dict[str, Any
 AGAINST: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"root": False}, {}, "not root"),
     ({"release": (10,), "title": "Debian 10"}, {}, "Debian 10 is too old; debian 11 or newer"),
-    ({"os": "ubuntu", "release": (18, 4), "snap": STORE}, {}, "ubuntu 20.04 or newer"),
+    ({"os": "ubuntu", "release": (20, 4), "snap": STORE}, {}, "ubuntu 22.04 or newer"),
     ({"kvm": False}, {}, "no /dev/kvm: this machine can't run virtual machines; load the module"),
     ({"kvm": False, "cpu_virtualisation": False}, {}, "turn it on in the firmware"),
     ({"vsock": False}, {}, "vhost_vsock"),
@@ -88,7 +101,17 @@ AGAINST: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"snap": STORE}, {"package": "snap", "channel": "6/stable"}, "no 6/stable; write one of 5.21/stable"),
     ({"snap": ""}, {"package": "snap"}, "the snap store tells nothing"),
     ({"os": "rocky"}, {"package": "snap"}, "there is no snap"),
-    ({"snap": STORE, "lxd": "snap", "tracking": "6/stable"}, {"channel": "5.21/stable"}, "older than 6/stable"),
+    ({"snap": STORE}, {"package": "snap", "channel": "edge"}, "'edge' names no track"),
+    (
+        {**SNAP, "tracking": "latest/stable", "version": "6.5-f9edc1c"},
+        {"channel": "5.21/stable"},
+        "5.21.3 in 5.21/stable is older than 6.5-f9edc1c of latest/stable",
+    ),
+    (
+        {**SNAP, "tracking": "latest/edge", "version": "git-b98b242"},
+        {"channel": "5.21/stable"},
+        "older than git-b98b242",
+    ),
     ({}, {"wanted": {"storage_pools": [{"name": "z", "driver": "zfs"}]}}, "storage pool z: this kernel has no zfs"),
     ({}, over("eth0"), "eth0 carries our own connection, which would be cut off"),
     ({}, over("eth2"), "eth2 has the address 192.0.2.12"),
@@ -115,6 +138,7 @@ def test_all_of_it_is_said_at_once_but_what_was_left_out() -> None:
         ({}, "auto", "apt"),
         ({"release": (11,)}, "auto", "snap"),
         ({"candidate": ""}, "auto", "snap"),
+        ({"candidate": "", "apt_lists": False}, "auto", "apt"),
         ({"os": "ubuntu", "release": (24, 4)}, "auto", "snap"),
         ({"lxd": "snap"}, "auto", "snap"),
         ({"lxd": "apt", "os": "ubuntu"}, "auto", "apt"),
@@ -123,6 +147,22 @@ def test_all_of_it_is_said_at_once_but_what_was_left_out() -> None:
 )
 def test_how_lxd_gets_there(machine: dict[str, Any], package: str, method: str) -> None:
     assert preflight.method(dataclasses.replace(GOOD, **machine), package) == method
+
+
+@pytest.mark.parametrize(
+    ("machine", "channel", "switches"),
+    [
+        ({"lxd": "snap", "tracking": "5.0/stable"}, "5.21", True),
+        ({"lxd": "snap", "tracking": "5.21/stable"}, "5.21", False),
+        ({"lxd": "snap", "tracking": "5.21/stable/ubuntu-24.04"}, "5.21/stable", False),
+        ({"lxd": "snap", "tracking": "5.21/stable/ubuntu-24.04"}, "5.21/stable/fix-1", True),
+        ({"lxd": "snap", "tracking": "5.21/stable/fix-1"}, "5.21/stable/fix-1", False),
+        ({"lxd": "snap", "tracking": "5.21/stable"}, "", False),
+        ({}, "5.21/stable", False),
+    ],
+)
+def test_when_an_installed_snap_follows_another_channel(machine: dict[str, Any], channel: str, switches: bool) -> None:
+    assert preflight.switches(dataclasses.replace(GOOD, **machine), channel) is switches
 
 
 def test_a_clock_that_nothing_keeps_is_a_warning() -> None:

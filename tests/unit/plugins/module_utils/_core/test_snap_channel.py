@@ -42,32 +42,75 @@ def test_whole_names(said: str, whole: str) -> None:
     assert snap_channel.whole(said) == whole
 
 
+@pytest.mark.parametrize(("said", "names"), [("5.21", True), ("latest/edge", True), ("edge", False), ("beta/x", False)])
+def test_a_risk_alone_names_no_track(said: str, names: bool) -> None:
+    assert snap_channel.names_track(said) is names
+
+
 def test_what_the_store_offers_and_what_it_has_closed() -> None:
-    assert snap_channel.offered(INFO) == {
-        *("5.21/stable", "5.21/candidate", "5.21/beta", "5.21/edge", "latest/stable", "4.0/stable")
+    assert snap_channel.versions(INFO) == {
+        "5.21/stable": "5.21.3-c5ae129",
+        "5.21/candidate": "5.21.4-1374f39",
+        "5.21/beta": "5.21.4-1374f39",
+        "5.21/edge": "5.21.4-1374f39",
+        "latest/stable": "6.5-f9edc1c",
+        "4.0/stable": "4.0.10-e92d947",
     }
-    assert snap_channel.offered("error: unable to contact snap store\n") == frozenset()
+    assert snap_channel.versions("error: unable to contact snap store\n") == {}
+
+
+LISTED = """Name  Version         Rev    Tracking  Publisher   Notes
+lxd   5.21.3-c5ae129  31333  {}        canonical\N{CHECK MARK}  {}
+"""
 
 
 @pytest.mark.parametrize(
-    ("column", "channel"),
-    [("5.21/stable", "5.21/stable"), ("latest/stable/\N{HORIZONTAL ELLIPSIS}", "latest/stable"), ("-", "")],
-)
-def test_the_channel_that_a_snap_follows(column: str, channel: str) -> None:
-    listed = f"Name  Version  Rev  Tracking  Publisher  Notes\nlxd  5.21.3  1  {column}  canonical  -\n"
-    assert snap_channel.tracking(listed) == channel
-    assert snap_channel.tracking("error: no matching snaps installed\n") == ""
-
-
-@pytest.mark.parametrize(
-    ("channel", "now", "older"),
+    ("column", "info", "channel"),
     [
-        ("5.0/stable", "5.21/stable", True),
-        ("5.21/stable", "5.0/stable", False),
-        ("5.21/edge", "5.21/stable", False),
-        ("6/stable", "5.21/stable", False),
-        ("latest/stable", "5.21/stable", False),
+        ("5.21/stable", "", "5.21/stable"),
+        ("5.21", "", "5.21/stable"),
+        ("latest/stable/\N{HORIZONTAL ELLIPSIS}", "", "latest/stable"),
+        ("5.21/stable/\N{HORIZONTAL ELLIPSIS}", "tracking:     5.21/stable/fix-1\n", "5.21/stable/fix-1"),
+        ("-", "", ""),
     ],
 )
-def test_lxd_does_not_go_back(channel: str, now: str, older: bool) -> None:
-    assert snap_channel.older(channel, now) is older
+def test_the_channel_that_a_snap_follows(column: str, info: str, channel: str) -> None:
+    assert snap_channel.followed(info, LISTED.format(column, "-")) == channel
+
+
+def test_nothing_is_followed_by_what_is_not_there() -> None:
+    for said in ("", "error: no matching snaps installed\n"):
+        assert (snap_channel.followed("", said), snap_channel.installed(said), snap_channel.is_held(said)) == (
+            "",
+            "",
+            False,
+        )
+
+
+@pytest.mark.parametrize(("notes", "held"), [("-", False), ("held", True), ("disabled,held", True), ("upheld", False)])
+def test_whether_updates_wait(notes: str, held: bool) -> None:
+    listed = LISTED.format("5.21/stable", notes)
+    assert snap_channel.is_held(listed) is held
+    assert snap_channel.installed(listed) == "5.21.3-c5ae129"
+
+
+@pytest.mark.parametrize(
+    ("channel", "now", "version", "offered", "back"),
+    [
+        ("5.0/stable", "5.21/stable", "5.21.3", "5.0.4", True),
+        ("5.21/stable", "5.0/stable", "5.0.4", "5.21.3", False),
+        ("5.21/stable", "5.21/edge", "5.21.4-1374f39", "5.21.3", True),
+        ("5.21/edge", "5.21/stable", "5.21.3", "5.21.4", False),
+        ("5.21/stable", "latest/stable", "6.5-f9edc1c", "5.21.3", True),
+        ("latest/stable", "5.21/stable", "5.21.3", "6.5-f9edc1c", False),
+        ("latest/stable", "latest/edge", "git-b98b242", "6.5-f9edc1c", True),
+        ("latest/edge", "latest/stable", "6.5-f9edc1c", "git-b98b242", False),
+        # The store is silent, or has no such branch: the tracks say it.
+        ("5.0/stable", "5.21/stable", "5.21.3", "", True),
+        ("6/stable", "5.21/stable", "5.21.3", "", False),
+        ("5.21/stable", "latest/stable", "6.5", "", True),
+        ("latest/stable", "5.21/stable", "5.21.3", "", False),
+    ],
+)
+def test_lxd_does_not_go_back(channel: str, now: str, version: str, offered: str, back: bool) -> None:
+    assert snap_channel.goes_back(channel, now, version, {channel: offered} if offered else {}) is back

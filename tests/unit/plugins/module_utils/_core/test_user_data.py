@@ -119,6 +119,8 @@ def test_an_admin_who_comes_later_finds_nothing_to_change(isolation: str, late: 
         ({"project": "a b"}, "can't be a project's name"),
         ({"package": "rpm"}, "package"),
         ({"package": "apt", "channel": "5.21/stable"}, "only a snap has one"),
+        ({"channel": "5.21/nightly"}, "'5.21/nightly' is no channel"),
+        ({"channel": "edge"}, "edge names no track"),
         ({"enforce": ["storage"]}, "can't hold storage"),
         ({"memory_overcommit": 11}, "out of range"),
         ({"memory_overcommit": 2, "limits": {"memory": "1GiB"}}, "limits.memory"),

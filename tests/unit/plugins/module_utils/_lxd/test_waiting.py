@@ -87,6 +87,18 @@ def test_an_outage_that_lasts_is_told_at_the_end(clock: Clock) -> None:
     assert outage is not None and outage.message == "gone" and clock.now == 1005
 
 
+def test_a_server_that_stays_silent_is_given_up(clock: Clock) -> None:
+    with pytest.raises(errors.Unreachable, match="gone"):
+        watch(Port(UP, errors.Unreachable("gone")), lambda _listed: False, 300)
+    assert 1060 <= clock.now <= 1064
+
+
+def test_silence_is_counted_anew_after_each_answer(clock: Clock) -> None:
+    port = Port(*[errors.Unreachable("gone"), errors.Unreachable("gone"), UP] * 100, UP)
+    watch(port, lambda _listed: False, 300)
+    assert clock.now == 1300
+
+
 def test_what_time_doesnt_mend_ends_it_at_once(clock: Clock) -> None:
     with pytest.raises(errors.NotTrusted):
         watch(Port(errors.NotTrusted("not any more")), lambda _listed: False)
