@@ -249,7 +249,7 @@ def test_a_command_in_a_guest_and_no_trace_of_it(port: Port, container: str, lxd
 
 def waited(port: Port, project: str, seconds: int = 20) -> tuple[dict[str, Any], dict[str, Any]]:
     waits = VmWaits("cloud_init", seconds, Progress())
-    failed = waits.carry_out([Awaited("kvm-01", port, project, ["guest"])])
+    failed = waits.carry_out([Awaited("kvm-01", port, project, ["guest"], {})])
     (row,) = waits.rows()
     return row, dict(failed)
 
