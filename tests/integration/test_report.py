@@ -21,6 +21,7 @@ from tests.integration.playing import Site
 from tests.integration.tenancy import Tenant, registered
 from tests.integration.test_vm_compose import bare
 from tests.lxd import packages
+from tests.lxd.certificate import new_client_certificate
 from tests.unit.plugins.module_utils._report.report_world import TEMPLATES, fleet, made
 
 NASTY = "{{ 7*7 }}<script>document.title='owned'</script>\x1b[31m"
@@ -220,6 +221,7 @@ def test_what_the_vm_hosts_say_of_the_registry_counts_whatever_the_limit(site: S
     entry = site.root / "north" / "kvm-dead" / "vmhost.yml"
     entry.parent.mkdir(parents=True)
     entry.write_text("url: https://127.0.0.1:1\nproject: tenant-a\nowner: team-a\n")
+    new_client_certificate(entry.parent)
     top = "{{ inventory_dir | dirname }}"
     said = {"vmhost_registry": f"{top}/north", "report_path": f"{top}/pages", "ansible_port": 1}
     inventory = {"lxd_vmhosts": {"hosts": {"kvm-01": {}, "kvm-02": {}}, "vars": said}}
