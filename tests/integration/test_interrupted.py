@@ -112,7 +112,7 @@ def test_killed_at_a_random_instant_it_ends_with_exactly_what_was_asked(
         second = ended(compose(tenant))
         named = {failed["name"] for failed in second["failed_vms"]}
         print(f"kill {kill} at request {after}: half made {half_made}, left to the admin {sorted(named)}")
-        assert set(tenant.instances()) == {vm["name"] for vm in VMS}, second
+        assert set(tenant.instances()) == {vm["name"] for vm in VMS}, json.dumps(second["failed_vms"], indent=1)
         for vm in VMS:
             check_whole(tenant, vm["name"], image)
         for failed in second["failed_vms"]:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stand-in for snapd's `snap`, since no test reaches the store.
 
-Put on a machine as /usr/bin/snap it keeps a record of what it was asked, prints its tables and ends as snapd does. The
-LXD is a real one: a program at PROGRAM, in the places that the snap has.
+Put on a machine as /usr/bin/snap it keeps a record of what it was asked to change, prints its tables and ends as snapd
+does. The LXD is a real one: a program at PROGRAM, in the places that the snap has.
 """
 
 import json
@@ -22,6 +22,8 @@ Environment=LXD_DIR={COMMON}/common/lxd
 ExecStart={MOUNTED}/current/lxd --group root
 KillMode=process
 """
+# What the bed gives the package's service, to get over limits of the machine.
+BED = Path("/etc/systemd/system/lxd.service.d/bed.conf")
 # The open channels, and what each has; "^" has what the one above has.
 CHANNELS = {
     "5.21/stable": "5.21.3-c5ae129",
@@ -85,11 +87,16 @@ def install(snaps: dict[str, dict[str, str]], name: str, arguments: list[str]) -
     if version_of(channel) == "--":
         fail(f'snap "{name}" is not available on {channel} but is available to install on the following channels: ...')
     snaps[name] = {"channel": channel, "notes": "-"}
+    Path("/var/lib/snapd/snaps").mkdir(parents=True, exist_ok=True)
     if name == "lxd":
         for folder in (MOUNTED / "current", COMMON / "common" / "lxd"):
             folder.mkdir(parents=True)
         shutil.copy2(PROGRAM, MOUNTED / "current" / "lxd")
         UNIT.write_text(SERVICE)
+        bed = BED.read_text().replace("/usr/bin/lxd", str(MOUNTED / "current" / "lxd"))
+        UNIT.with_name(f"{UNIT.name}.d").mkdir()
+        bed = bed.replace("--group lxd --logfile=/var/log/lxd/lxd.log", "--group root")
+        (UNIT.with_name(f"{UNIT.name}.d") / BED.name).write_text(bed)
         subprocess.run(["systemctl", "daemon-reload"], check=True)
         subprocess.run(["systemctl", "start", UNIT.name], check=True)
 
@@ -111,15 +118,17 @@ def remove(snaps: dict[str, dict[str, str]], name: str) -> None:
         return
     subprocess.run(["systemctl", "stop", UNIT.name], check=True)
     UNIT.unlink()
-    for folder in (MOUNTED, COMMON):
+    for folder in (MOUNTED, COMMON, UNIT.with_name(f"{UNIT.name}.d")):
         shutil.rmtree(folder)
 
 
 def main(command: str, arguments: list[str]) -> None:
-    with ASKED.open("a") as file:
-        file.write(" ".join([command, *arguments]) + "\n")
+    changes = command in ("install", "refresh", "remove")
+    if changes:
+        with ASKED.open("a") as file:
+            file.write(" ".join([command, *arguments]) + "\n")
     snaps = json.loads(STATE.read_text()) if STATE.exists() else {}
-    if command in ("install", "refresh", "remove") and BUSY.exists():
+    if changes and BUSY.exists():
         BUSY.unlink()
         fail('snap "lxd" has "auto-refresh" change in progress', 10)
     if command == "run" and arguments[0] == "lxd":
@@ -136,7 +145,8 @@ def main(command: str, arguments: list[str]) -> None:
     if command not in does:
         fail(f"unknown command \"{command}\", see 'snap help'.", 64)
     does[command]()
-    STATE.write_text(json.dumps(snaps))
+    if changes:
+        STATE.write_text(json.dumps(snaps))
 
 
 if __name__ == "__main__":
