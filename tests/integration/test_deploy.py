@@ -161,6 +161,14 @@ def test_a_machine_that_runs_an_lxd_already_is_adopted_with_all_that_is_in_it(in
     opened = installed.run("ufw show added").splitlines()
     assert "ufw allow 9443/tcp" in opened and "ufw route allow in on lxdbr0" in opened, opened
 
+    # It is down when the play begins, as after an upgrade that was cut short, and listens where it did when it is up.
+    listens = f"{installed.address}:9443"
+    installed.api("PATCH", "/1.0", {"config": {"core.https_address": listens}})
+    half = "'/^Package: lxd$/,/^$/s/^Status: .*/Status: install ok half-configured/' /var/lib/dpkg/status"
+    installed.run(f"systemctl stop lxd.socket lxd.service && sed -i {half}")
+    play(site, "deploy")
+    assert installed.api("GET", "/1.0")["config"]["core.https_address"] == listens
+
 
 def test_everything_that_speaks_against_a_machine_is_said_at_once(installed: Machine, site: Site) -> None:
     installed.run(

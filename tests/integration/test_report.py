@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.tenantry.lxd.plugins.module_utils._report import as_of
 from ansible_collections.tenantry.lxd.plugins.module_utils._report.site import Site
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.integration.playing import Site
 from tests.integration.tenancy import Tenant, registered
 from tests.integration.test_vm_compose import bare
 from tests.lxd import packages
+from tests.lxd.certificate import new_client_certificate
 from tests.unit.plugins.module_utils._report.report_world import TEMPLATES, fleet, lost, made, row, unread, vm
 
 NASTY = "{{ 7*7 }}<script>document.title='owned'</script>\x1b[31m"
@@ -271,6 +274,22 @@ def unseen_on_the_way(page: Page) -> list[str]:
         # The switch of the core map is shown by its labels.
         unseen += [hidden] if hidden and 'name="numa"' not in hidden else []
     return unseen
+
+
+def test_what_the_vm_hosts_say_of_the_registry_counts_whatever_the_limit(site: Site) -> None:
+    entry = site.root / "north" / "kvm-dead" / "vmhost.yml"
+    entry.parent.mkdir(parents=True)
+    entry.write_text("url: https://127.0.0.1:1\nproject: tenant-a\nowner: team-a\n")
+    new_client_certificate(entry.parent)
+    top = "{{ inventory_dir | dirname }}"
+    said = {"vmhost_registry": f"{top}/north", "report_path": f"{top}/pages", "ansible_port": 1}
+    inventory = {"lxd_vmhosts": {"hosts": {"kvm-01": {}, "kvm-02": {}}, "vars": said}}
+    (site.root / "inventory" / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    played = site.play("tenantry.lxd.report", python="", arguments=("--limit", "kvm-02"))
+    assert played.rc == 0, played.output
+    told = json.loads((site.root / "pages" / "report.json").read_text())
+    assert [each["vmhost"] for each in told["vmhosts"]] == ["kvm-dead"]
+    assert not site.registry.exists()
 
 
 def test_200_hosts_with_20000_vms_open_in_under_two_seconds(
