@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.tenantry.lxd.plugins.module_utils._report import as_of
-from ansible_collections.tenantry.lxd.plugins.module_utils._report.site import Site
+from ansible_collections.tenantry.lxd.plugins.module_utils._report import site as report_site
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -250,7 +250,7 @@ def test_on_a_phone_all_is_reached_and_sorted(tmp_path: Path, browser: Browser) 
     assert window.complaints == []
 
 
-def written(folder: Path, site: Site, *wanted: str) -> None:
+def written(folder: Path, site: report_site.Site, *wanted: str) -> None:
     """The files of a site in a folder: those that are wanted, or all."""
     for name, text in site.files.items():
         if not wanted or name in wanted:
