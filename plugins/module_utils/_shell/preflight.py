@@ -13,8 +13,9 @@ from typing import Any, Optional
 from .._access import targets
 from .._core import errors, preflight, server, snap_channel, units
 from .._core.plan import Plan
-from .._host import machine, software
+from .._host import machine, network, software
 from .._lxd.reader import Reader
+from . import host_bridges
 from .carry_out import Means, Outcome
 from .server import ServerJob
 
@@ -37,7 +38,8 @@ class PreflightJob:
         found = _machine(self._params)
         asked, wrong = self._asked()
         of_server = [*wrong, *(_obstacles(self._params) if found.root and not wrong else ())]
-        problems = preflight.problems(found, asked, of_server, self._params["skip"])
+        bridges, of_bridges = host_bridges.looked(self._params, found.ssh_interface, asked.wanted)
+        problems = preflight.problems(found, asked, of_server, self._params["skip"], of_bridges)
         said = [str(problem) for problem in problems]
         method = preflight.method(found, self._params["package"])
         self._result = {
@@ -45,6 +47,7 @@ class PreflightJob:
             "method": method,
             "channel": snap_channel.whole(asked.channel),
             "hugepages": machine.hugepages(asked.hugepages),
+            **bridges,
             "problems": said,
         }
         if problems and self._params["strict"]:
@@ -124,7 +127,7 @@ def _machine(params: Mapping[str, Any]) -> preflight.Machine:
         ssh_interface=machine.ssh_interface(interfaces),
         interfaces=interfaces,
         firewall=software.firewall(),
-        network_manager=machine.network_manager(),
+        network_manager=network.manager(),
     )
 
 
