@@ -60,7 +60,7 @@ def bring_up(bridge: Wanted, found: HostNetwork) -> Commands:
     return {
         "networkd": [["networkctl", "reconfigure", bridge.interface, *([bridge.name] if inside else [])]],
         # Activating it anew would let go of what is plugged into it.
-        "NetworkManager": [["nmcli", "device", "reapply", bridge.name]]
+        "NetworkManager": [["nmcli", "device", "reapply", name] for name in (bridge.interface, bridge.name)]
         if inside
         else [["nmcli", "--wait", "30", "connection", "up", f"{profile}-port"]],
         # Whatever it remembers of the bridge: somebody may have brought it up or down without it.
@@ -75,7 +75,9 @@ def bring_down(bridge: Wanted, found: HostNetwork) -> Commands:
     """What takes a bridge away, while its files are still there: what has no file any more would be nobody's."""
     if bridge.name not in found.links or bridge.name not in found.ours:
         return []
+    profile = f"tenantry-{bridge.name}"
     return {
-        "NetworkManager": [["nmcli", "--wait", "30", "connection", "down", f"tenantry-{bridge.name}"]],
+        # The port first: by itself it would have NetworkManager bring the bridge back.
+        "NetworkManager": [["nmcli", "--wait", "30", "connection", "down", f"{profile}-port", profile]],
         "ifupdown": [["ifdown", "--force", bridge.name]],
     }.get(found.manager, [["ip", "link", "delete", bridge.name, "type", "bridge"]])

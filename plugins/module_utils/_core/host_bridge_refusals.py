@@ -12,6 +12,11 @@ from .server import Wanted as Server
 
 # What a card may be: a container's is one end of a pair.
 _CARDS = ("", "veth")
+# What to do where a manager wouldn't read our files.
+_UNHEARD = {
+    "ifupdown": "add the line: source /etc/network/interfaces.d/*",
+    "netplan": "make the bridge by hand, and list it in vmhost_bridges",
+}
 # These take a card's traffic before a bridge could.
 _TAKERS = ("macvlan", "macvtap", "ipvlan", "ipvtap")
 
@@ -30,11 +35,8 @@ def refusals(wanted: Sequence[Wanted], found: HostNetwork, server: Server) -> li
 
 def _of_manager(wanted: Sequence[Wanted], found: HostNetwork) -> Iterator[tuple[str, str]]:
     there = [bridge for bridge in wanted if bridge.present]
-    if there and not found.heard:
-        yield (
-            "host_bridges: /etc/network/interfaces doesn't read the folder interfaces.d",
-            "add the line: source /etc/network/interfaces.d/*",
-        )
+    if there and found.unheard:
+        yield f"host_bridges: {found.unheard}", _UNHEARD.get(found.manager, "")
     if any(bridge.dhcp for bridge in there) and not found.leases:
         yield "host_bridges: dhcp: ifupdown finds no DHCP client here", "install isc-dhcp-client"
     if found.resolver and any(bridge.nameservers for bridge in there):

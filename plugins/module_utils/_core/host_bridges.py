@@ -65,9 +65,10 @@ class HostNetwork:
     `ssh_interface`: the one that our connection comes in by, else that of the default route. `default_routes`: the
     gateways by interface; `routed`: the interfaces that are used of them, one for each family. `ours`: the bridges
     that we made, and over which card. `claimed`: names that a file of somebody else's makes, and the file. `fixed`:
-    cards that the manager would not give us, and why. `heard`: whether the manager reads our files. `leases`: whether
-    it can ask for addresses by DHCP. `resolver`: what is missing for name servers of ours to be asked. `pending`:
-    something was written and not taken up. `managed`: what LXD calls its own; `users`: the instances on a bridge.
+    cards that the manager would not give us, and why. `unheard`: why it would not read our files as it should.
+    `leases`: whether it can ask for addresses by DHCP. `resolver`: what is missing for name servers of ours to be
+    asked. `pending`: something was written and not taken up. `managed`: what LXD calls its own; `users`: the instances
+    on a bridge.
     """
 
     manager: str
@@ -79,7 +80,7 @@ class HostNetwork:
     ours: Mapping[str, str] = dataclasses.field(default_factory=dict)
     claimed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     fixed: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    heard: bool = True
+    unheard: str = ""
     leases: bool = True
     resolver: str = ""
     pending: bool = False

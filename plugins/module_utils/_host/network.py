@@ -35,7 +35,7 @@ def manager() -> str:
     """What keeps the network: netplan where it has files, for it writes those of others; else what runs."""
     if programs.find("netplan") and glob.glob("/etc/netplan/*.yaml"):
         return "netplan"
-    if _networkmanager_runs():
+    if _says("nmcli", "--terse", "--fields", "RUNNING", "general") == "running":
         return "NetworkManager"
     if _runs("systemd-networkd"):
         return "networkd"
@@ -59,11 +59,19 @@ def look(wanted: Iterable[Wanted], ssh_interface: str) -> HostNetwork:
         ours=ours,
         claimed=_claimed(keeper, names),
         fixed={card: why for card in cards for why in [_fixed(keeper, card)] if why},
-        heard=keeper != "ifupdown" or _READS_FOLDER.search(programs.text(_INTERFACES[0])) is not None,
+        unheard=_unheard(keeper),
         leases=keeper != "ifupdown" or any(programs.find(name) for name in _DHCP_CLIENTS),
         resolver=_missing_resolver(keeper),
         pending=os.path.exists(_PENDING),
     )
+
+
+def _unheard(keeper: str) -> str:
+    if keeper == "ifupdown" and not _READS_FOLDER.search(programs.text(_INTERFACES[0])):
+        return "/etc/network/interfaces doesn't read the folder interfaces.d"
+    if keeper == "netplan" and glob.glob("/run/NetworkManager/system-connections/netplan-*"):
+        return "netplan hands its files to NetworkManager here, and `netplan apply` would disconnect every card"
+    return ""
 
 
 def links() -> dict[str, Link]:
@@ -113,12 +121,8 @@ def _missing_resolver(keeper: str) -> str:
     """Whom a manager would give name servers to, and can't."""
     if keeper == "ifupdown":
         return "" if programs.find("resolvconf") else "resolvconf"
-    others = keeper == "networkd" or (keeper == "netplan" and not _networkmanager_runs())
-    return "systemd-resolved" if others and not _runs("systemd-resolved") else ""
-
-
-def _networkmanager_runs() -> bool:
-    return _says("nmcli", "--terse", "--fields", "RUNNING", "general") == "running"
+    by_networkd = keeper in ("networkd", "netplan")
+    return "systemd-resolved" if by_networkd and not _runs("systemd-resolved") else ""
 
 
 def _runs(service: str) -> bool:
@@ -160,4 +164,14 @@ def _fixed(keeper: str, card: str) -> str:
         return ""
     given = _says("netplan", "get", f"ethernets.{card}.addresses".replace(card, card.replace(".", r"\.")))
     # netplan adds lists of several files up, so that no file of ours could take one away.
-    return f"netplan gives {card} addresses of its own" if given not in ("", "null") else ""
+    return f"netplan gives {card} addresses of its own" if given not in ("", "null") else _renamed(card)
+
+
+def _renamed(card: str) -> str:
+    """Whether netplan has a card under a name that isn't the card's: ours would be a second one for it."""
+    mac = re.escape(programs.text(f"/sys/class/net/{card}/address").strip())
+    means = re.compile(rf"^(Name={re.escape(card)}|(Permanent)?MACAddress={mac})\s*$", re.MULTILINE | re.IGNORECASE)
+    for path in sorted(glob.glob("/run/systemd/network/10-netplan-*.network")):
+        if path != f"/run/systemd/network/10-netplan-{card}.network" and means.search(programs.text(path)):
+            return f"netplan has {card} under another name, by {path}"
+    return ""

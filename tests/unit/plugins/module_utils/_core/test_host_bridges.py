@@ -151,7 +151,12 @@ AGAINST: list[tuple[HostNetwork, dict[str, Any], str]] = [
         {},
         "nothing that we know keeps this machine's network; known are netplan, NetworkManager, networkd, ifupdown",
     ),
-    (dataclasses.replace(BARE, heard=False), {}, "doesn't read the folder interfaces.d"),
+    (
+        dataclasses.replace(BARE, manager="ifupdown", unheard="it doesn't read ours"),
+        {},
+        "it doesn't read ours; add the line: source",
+    ),
+    (dataclasses.replace(BARE, manager="netplan", unheard="it goes to another"), {}, "make the bridge by hand"),
     (dataclasses.replace(BARE, leases=False), {"dhcp": True}, "no DHCP client here; install isc-dhcp-client"),
     (
         dataclasses.replace(BARE, resolver="systemd-resolved"),
@@ -265,4 +270,4 @@ def test_every_manager_has_files_of_ours_alone_and_a_way_up_and_down(manager: st
 def test_what_is_plugged_into_a_bridge_stays_there_when_it_changes() -> None:
     (bridge,), _problems = want({"mtu": 1400})
     commands = made.bring_up(bridge, dataclasses.replace(MADE, manager="NetworkManager"))
-    assert commands == [["nmcli", "device", "reapply", "br0"]]
+    assert commands == [["nmcli", "device", "reapply", "eth1"], ["nmcli", "device", "reapply", "br0"]]
