@@ -51,6 +51,45 @@ options:
   controller_clock:
     description: The time on the controller in seconds since 1970, to compare. Unsaid, the clock is not looked at.
     type: float
+  host_bridges:
+    description:
+      - Bridges over a network card of the host that its own network manager is to keep. The role C(vmhost) makes them
+        as O(ignore:vmhost_host_bridges).
+      - Refused is what would cut the SSH connection off or take the default route or an address away, a card that is in
+        another bridge or bond or is none, a bridge that somebody else made, and one to remove that anything is on.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The bridge's name, at most 15 letters, digits, hyphens and underscores.
+        type: str
+        required: true
+      interface:
+        description: The network card that it is over. The bridge gets its MAC address.
+        type: str
+      dhcp:
+        description: Whether the host asks for an IPv4 address on it by DHCP.
+        type: bool
+        default: false
+      addresses:
+        description: The host's addresses on it with their prefix lengths, such as V(192.0.2.11/24).
+        type: list
+        elements: str
+      gateway:
+        description: A router in one of the subnets of O(host_bridges[].addresses).
+        type: str
+      nameservers:
+        description: Addresses of DNS servers that are reached by it.
+        type: list
+        elements: str
+      mtu:
+        description: The largest packet of the card and of the bridge, in bytes. Unsaid, it is left.
+        type: int
+      state:
+        description: V(absent) is to remove a bridge that the role made.
+        type: str
+        choices: [present, absent]
+        default: present
   skip:
     description:
       - Checks to leave out, by their names V(root), V(os), V(virtualisation), V(memory), V(time), V(package),
@@ -82,6 +121,15 @@ EXAMPLES = r"""
       - name: fast
         driver: btrfs
         source: /dev/disk/by-id/nvme-EXAMPLE
+  become: true
+
+- name: Could that card become a part of a bridge, with us still connected?
+  tenantry.lxd.lxd_preflight:
+    url: "unix:"
+    host_bridges:
+      - name: br0
+        interface: eno2
+        dhcp: true
   become: true
 
 - name: What is it, whatever speaks against it
@@ -122,6 +170,78 @@ hugepages:
   returned: always
   type: dict
   sample: {size: 2097152, count: 512, now: 0}
+host_bridges:
+  description: The bridges that were said, each with what the role needs to make or remove it.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The bridge's name.
+      type: str
+    interface:
+      description: The card that it is over, or was.
+      type: str
+    mac:
+      description: That card's MAC address.
+      type: str
+    dhcp:
+      description: Whether it is to ask for an address.
+      type: bool
+    addresses:
+      description: The addresses that were said.
+      type: list
+      elements: str
+    gateway:
+      description: The router that was said, or nothing.
+      type: str
+    nameservers:
+      description: The DNS servers that were said.
+      type: list
+      elements: str
+    mtu:
+      description: The MTU that was said, or 0.
+      type: int
+    present:
+      description: Whether it is to be there.
+      type: bool
+    there:
+      description: Whether there is an interface of that name now.
+      type: bool
+    ours:
+      description: Whether the role made it.
+      type: bool
+    lacks:
+      description: What of it isn't so yet on the running machine.
+      type: list
+      elements: str
+    files:
+      description: The files of the network manager that keep it.
+      type: list
+      elements: dict
+      contains:
+        path:
+          description: Where it is.
+          type: str
+        template:
+          description: The role's template that it is made from.
+          type: str
+        mode:
+          description: Its mode.
+          type: str
+    bring_up:
+      description: The commands that have it as the files say.
+      type: list
+      elements: list
+    bring_down:
+      description: The commands that take it away.
+      type: list
+      elements: list
+host_bridges_take_up:
+  description: The commands that have the network manager read its files.
+  returned: always
+  type: list
+  elements: list
 machine:
   description: What was found.
   returned: always
@@ -225,6 +345,16 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell import argumen
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.preflight import PreflightJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
 
+BRIDGE = {
+    "name": {"type": "str", "required": True},
+    "interface": {"type": "str"},
+    "dhcp": {"type": "bool", "default": False},
+    "addresses": {"type": "list", "elements": "str"},
+    "gateway": {"type": "str"},
+    "nameservers": {"type": "list", "elements": "str"},
+    "mtu": {"type": "int"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
 OPTIONS = {
     "package": {"type": "str", "choices": ["auto", "snap", "apt"], "default": "auto"},
     "channel": {"type": "str"},
@@ -232,6 +362,7 @@ OPTIONS = {
     "hugepages": {"type": "str"},
     "cluster_address": {"type": "str"},
     "controller_clock": {"type": "float"},
+    "host_bridges": {"type": "list", "elements": "dict", "options": BRIDGE},
     "skip": {"type": "list", "elements": "str", "default": []},
     "strict": {"type": "bool", "default": True},
 }

@@ -121,8 +121,17 @@ def method(machine: Machine, package: str) -> str:
     return "apt" if _packaged(machine) and (machine.candidate or not machine.apt_lists) else "snap"
 
 
-def problems(machine: Machine, asked: Asked, of_server: Collection[str], skip: Collection[str]) -> list[Problem]:
-    """Everything that speaks against it. `of_server`: what LXD, the disks and the addresses said of the declaration."""
+def problems(
+    machine: Machine,
+    asked: Asked,
+    of_server: Collection[str],
+    skip: Collection[str],
+    of_bridges: Collection[tuple[str, str]] = (),
+) -> list[Problem]:
+    """Everything that speaks against it. `of_server`: what LXD, the disks and the addresses said of the declaration.
+
+    `of_bridges`: what the host's network said of bridges over its cards, and what to do.
+    """
     found = [
         *_of_system(machine),
         *_of_virtualisation(machine),
@@ -131,6 +140,7 @@ def problems(machine: Machine, asked: Asked, of_server: Collection[str], skip: C
         *_of_package(machine, asked),
         *_of_kernel(machine, asked.wanted),
         *_of_network(machine, asked.wanted),
+        *(Problem("network", message, hint) for message, hint in of_bridges),
         *(Problem("server", said, "") for said in of_server),
     ]
     return [problem for problem in found if problem.check not in skip]

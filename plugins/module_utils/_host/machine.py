@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import shlex
@@ -17,12 +16,6 @@ from . import programs
 _INTERFACES = "/sys/class/net"
 
 _FLAGS = ("vmx", "svm")
-_MANAGERS = (
-    ("netplan", "/etc/netplan/*.yaml"),
-    ("NetworkManager", "/run/NetworkManager/NetworkManager.pid"),
-    ("networkd", "/run/systemd/netif/links"),
-    ("ifupdown", "/etc/network/interfaces"),
-)
 
 
 def release() -> tuple[str, tuple[int, ...], str]:
@@ -99,7 +92,7 @@ def synchronised() -> Optional[bool]:
 def addresses() -> dict[str, tuple[str, ...]]:
     """The addresses of each network interface."""
     found: dict[str, tuple[str, ...]] = dict.fromkeys(sorted(os.listdir("/sys/class/net")), ())
-    for link in _ip("address"):
+    for link in ip("address"):
         told = link.get("addr_info") or ()
         found[link["ifname"]] = tuple(each["local"] for each in told if each.get("scope") == "global")
     return found
@@ -113,11 +106,13 @@ def masters() -> dict[str, str]:
 
 def ssh_interface(known: dict[str, tuple[str, ...]]) -> str:
     """The interface that our own connection comes in by, else that of the default route."""
-    ours = ssh_address()
+    ours, at, scope = ssh_address().partition("%")
+    if at and scope in known:
+        return scope
     for name, has in known.items():
         if ours and ours in has:
             return name
-    defaults = [route.get("dev", "") for route in _ip("route", "show", "default")]
+    defaults = [route.get("dev", "") for route in ip("route", "show", "default")]
     return defaults[0] if defaults else ""
 
 
@@ -137,14 +132,10 @@ def ssh_address() -> str:
     return ""
 
 
-def _ip(*words: str) -> list[dict[str, Any]]:
+def ip(*words: str) -> list[dict[str, Any]]:
+    """What `ip` says of the network."""
     said = programs.run("ip", "-json", *words, seconds=10)
     try:
         return list(json.loads(said.out)) if said and not said.code else []
     except ValueError:
         return []
-
-
-def network_manager() -> str:
-    """What makes this machine's network at boot."""
-    return next((name for name, proof in _MANAGERS if glob.glob(proof)), "")

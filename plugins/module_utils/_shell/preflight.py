@@ -13,9 +13,10 @@ from typing import Any, Optional, TypeVar
 from .._access import targets
 from .._core import cluster_address, errors, preflight, server, server_settings, snap_channel, units
 from .._core.plan import Plan
-from .._host import listening, machine, software
+from .._host import listening, machine, network, software
 from .._lxd.port import Port
 from .._lxd.reader import Reader
+from . import host_bridges
 from .carry_out import Means, Outcome
 from .server import ServerJob
 
@@ -40,7 +41,8 @@ class PreflightJob:
         asked, wrong = self._asked()
         where, amiss = _where(self._params)
         of_server = [*wrong, *amiss, *(_obstacles(self._params) if found.root and not wrong else ())]
-        problems = preflight.problems(found, asked, of_server, self._params["skip"])
+        bridges, of_bridges = host_bridges.looked(self._params, found.ssh_interface, asked.wanted)
+        problems = preflight.problems(found, asked, of_server, self._params["skip"], of_bridges)
         said = [str(problem) for problem in problems]
         method = preflight.method(found, self._params["package"])
         self._result = {
@@ -50,6 +52,7 @@ class PreflightJob:
             "switches": preflight.switches(found, asked.channel),
             "cluster_address": where,
             "hugepages": machine.hugepages(asked.hugepages),
+            **bridges,
             "problems": said,
         }
         if problems and self._params["strict"]:
@@ -154,7 +157,7 @@ def _machine(params: Mapping[str, Any]) -> preflight.Machine:
         interfaces=interfaces,
         masters=machine.masters(),
         firewall=software.firewall(),
-        network_manager=machine.network_manager(),
+        network_manager=network.manager(),
     )
 
 
