@@ -23,7 +23,7 @@ options:
       - The directory that declares our VM hosts, one folder a host.
       - It is found on the controller. A relative path is relative to the working directory of the run.
       - Unsaid, it is E(LXD_VMHOST_REGISTRY), else C(vmhosts) beside the inventory directory (inside it where it is
-        the root of a git repository).
+        the root of a git repository). In an AWX job it is C(vmhosts) in the project.
       - It never lies below an installed collection.
     type: path
   url:

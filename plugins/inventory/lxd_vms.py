@@ -19,7 +19,7 @@ description:
   - A VM has the variable C(lxd_vm), which is its row of M(tenantry.lxd.lxd_vm_info), and C(ansible_host) where it has
     an address. A VM host has the variable C(lxd_vmhost) with its registry entry and its C(server) as
     M(tenantry.lxd.lxd_vmhost_info) tells it. Nothing else is set, and C(ansible_connection) never is.
-  - All VM hosts are read at the same time, each by two requests, and a cluster by three. One that can't be read gives
+  - VM hosts are read side by side, each by two requests, and a cluster by three. One that can't be read gives
     a warning and is a host all the same, with the variable C(lxd_error) (C(code), C(msg) and C(hint)) and without VMs.
   - It never changes anything, and never looks outside of the tracked projects. A certificate that is restricted to its
     project is enough.
@@ -59,17 +59,34 @@ options:
       - Whether instances that are in a tracked project without having been composed by us are hosts too, containers
         among them.
       - Everybody who may write to the project decides about their names and tags, and so about their groups.
+      - Without, those on a member of a cluster that doesn't answer are left out too, since nobody can tell whose they
+        are.
     type: bool
     default: true
   hostnames:
     description:
-      - Jinja2 expressions for a VM's name. The first that makes a usable one counts, which consists of letters, digits,
-        C(.), C(-) and C(_).
+      - Jinja2 expressions for the name of a VM that we composed. The first that makes a usable one counts, which
+        consists of letters, digits, C(.), C(-) and C(_).
       - Unsaid, and where none makes one, it is the VM's own name.
       - VMs that would share a name are all called C(<vm>.<project>.<vmhost>) instead, with a warning. So is one that
-        would be called like a VM host, a group or V(localhost). Case makes no difference.
+        would be called like a VM host, a group, V(localhost) or a host that a source before this one told of. Case
+        makes no difference.
     type: list
     elements: str
+  enlisted_hostnames:
+    description:
+      - The same for an instance that we didn't compose, or of which nobody can tell.
+      - Unsaid, and where none makes a usable one, it is C(<vm>.<project>.<vmhost>). A name that somebody else chose
+        could be that of a host of yours in a source that is read later, and Ansible would make one host of both.
+    type: list
+    elements: str
+  merge_composed:
+    description:
+      - Whether a VM that we composed may be the host of that name which a source before this one told of. Its groups
+        and variables, C(ansible_host) among them, are then added to that host's.
+      - Everybody who may write to the project can write the mark of what we composed as well.
+    type: bool
+    default: false
   addresses:
     description:
       - Whether to ask for the guests' addresses. LXD then asks every running guest, which costs it far more.
@@ -95,7 +112,7 @@ options:
   timeout:
     description:
       - Seconds for one request. A VM host that doesn't take up a connection is given up after five at most.
-      - They are read at the same time, so that those that don't answer delay the inventory once.
+      - 128 are read at the same time, so that as many that don't answer delay the inventory once.
     type: int
     default: 30
 seealso:
@@ -105,7 +122,7 @@ seealso:
 
 EXAMPLES = r"""
 ---
-# inventory/fleet.lxd_vms.yml, the least: all VM hosts of the registry beside the inventory directory
+# inventory/zz.lxd_vms.yml, the least: all VM hosts of the registry beside the inventory directory
 plugin: tenantry.lxd.lxd_vms
 ---
 # Only what we composed, on two hosts; reached by IPv6 where there is one, and on one network
@@ -134,7 +151,8 @@ cache_timeout: 600
 
 import gc
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleParserError
@@ -142,6 +160,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import (
     address_choice,
     errors,
+    inventory_cache,
     inventory_groups,
     inventory_names,
     vmhost_view,
@@ -149,8 +168,6 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core import (
 from ansible_collections.tenantry.lxd.plugins.module_utils._registry import file_store, rows
 
 Row = Mapping[str, Any]
-# What of an entry decides what a cached answer is worth.
-_ASKED = ("url", "urls", "project", "owner")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -203,27 +220,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _found(self, registered: Mapping[str, Row], path: str, cache: bool) -> dict[str, Any]:
         """What each VM host answers, from the cache where it is there; one that didn't answer is asked every time."""
-        key, kept = self.get_cache_key(path), {}
+        asked = {name: self._asked(row) for name, row in registered.items()}
+        key, kept, now = self.get_cache_key(path), {}, time.time()
         if self.get_option("cache") and cache:
-            kept = self._cache.get(key) or {}
-        found = {
-            name: kept[name]["found"]
-            for name, row in registered.items()
-            if name in kept and kept[name]["asked"] == self._asked(row)
-        }
-        missing = [row for name, row in registered.items() if name not in found]
-        found.update(self._read_hosts(missing))
+            kept = inventory_cache.usable(self._cache.get(key), asked, now, self.get_option("cache_timeout"))
+        missing = [row for name, row in registered.items() if name not in kept]
+        read = self._read_hosts(missing)
         if self.get_option("cache") and missing:
-            self._cache[key] = {
-                name: {"asked": self._asked(registered[name]), "found": each}
-                for name, each in found.items()
-                if not isinstance(each, errors.TenantryError)
-            }
-        return found
+            answers = {name: each for name, each in read.items() if not isinstance(each, errors.TenantryError)}
+            self._cache[key] = {**kept, **inventory_cache.kept(answers, asked, now)}
+        return {**{name: each["found"] for name, each in kept.items()}, **read}
 
     def _asked(self, row: Row) -> dict[str, Any]:
-        entry = row.get("entry") or {}
-        return {"addresses": self.get_option("addresses"), **{key: entry.get(key) for key in _ASKED}}
+        return inventory_cache.asked(row.get("entry") or {}, self.get_option("addresses"))
 
     def _read_hosts(self, missing: list[Row]) -> dict[str, Any]:
         if not missing:
@@ -254,28 +263,34 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 vms += [(vm, entry) for vm in found[name]["vms"]]
             self._add(name, variables, inventory_groups.of_vmhost(entry))
             self._construct(name, variables)
+        self._warn_of_groups(registered)
         wanted = self.get_option("include_enlisted")
-        self._add_vms([(vm, entry) for vm, entry in vms if wanted or not vm["enlisted"]])
+        self._add_vms([(vm, entry) for vm, entry in vms if wanted or vm["enlisted"] is False])
 
     def _add_vms(self, vms: list[tuple[Row, Row]]) -> None:
         """Every VM under its name; where a group turns out to be called like one, that one is called otherwise."""
         variables = [self._variables(vm) for vm, _entry in vms]
         groups = [list(inventory_groups.of_vm(vm, entry)) for vm, entry in vms]
-        wanted = [self._wanted_name(vm, said) for (vm, _entry), said in zip(vms, variables, strict=True)]
         full = [inventory_names.full_name(vm["name"], vm["project"], vm["vmhost"]) for vm, _entry in vms]
+        wanted = [self._wanted_name(vm, said, of) for (vm, _entry), said, of in zip(vms, variables, full, strict=True)]
         self._taken |= {self._group(name) for names in groups for name in names} | set(self.get_option("groups") or ())
         self._taken |= {*self.inventory.groups, *inventory_groups.ALWAYS} | self._known_vmhosts()
+        before = set(self.inventory.hosts)
+        self._taken |= before - self._shared([vm for vm, _entry in vms], wanted, full)
         names = inventory_names.named(wanted, full, self._taken)
         for name, said, of in zip(names, variables, groups, strict=True):
             if name is not None:
                 self._add(name, said, of)
                 self._construct(name, said)
         for index, name in enumerate(names):
-            if name is not None and name in self.inventory.groups and name != full[index]:
+            # A host that was there before is somebody else's to remove.
+            if name is not None and name in self.inventory.groups and name not in {full[index], *before}:
                 self.inventory.remove_host(self.inventory.hosts[name])
-                self._add(full[index], variables[index], groups[index])
-                self._construct(full[index], variables[index])
-                names[index] = full[index]
+                names[index] = None
+                if full[index] not in {*self.inventory.hosts, *self.inventory.groups}:
+                    self._add(full[index], variables[index], groups[index])
+                    self._construct(full[index], variables[index])
+                    names[index] = full[index]
         self._warn_of_names(wanted, full, names)
 
     def _known_vmhosts(self) -> set[str]:
@@ -283,8 +298,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         group = self.inventory.groups.get(inventory_groups.VMHOSTS)
         return {host.name for host in group.get_hosts()} if group else set()
 
-    def _wanted_name(self, vm: Row, variables: Mapping[str, Any]) -> str:
-        for expression in self.get_option("hostnames") or ():
+    def _shared(self, vms: list[Row], wanted: list[str], full: list[str]) -> set[str]:
+        """Hosts that are there and may be the VM that would be called so: it was told before, or we are to merge it."""
+        merges, found = self.get_option("merge_composed"), set()
+        for vm, own, whole in zip(vms, wanted, full, strict=True):
+            for name in (own, whole):
+                host = self.inventory.hosts.get(name)
+                if host and (_same(vm, host.vars.get("lxd_vm")) or (merges and vm["enlisted"] is False)):
+                    found.add(name)
+        return found
+
+    def _wanted_name(self, vm: Row, variables: Mapping[str, Any], full: str) -> str:
+        ours = vm["enlisted"] is False
+        for expression in self.get_option("hostnames" if ours else "enlisted_hostnames") or ():
             try:
                 name = self._compose(expression, variables)
             except Exception as cause:
@@ -293,7 +319,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 continue
             if inventory_names.usable(name):
                 return str(name)
-        return str(vm["name"])
+        return str(vm["name"]) if ours else full
 
     def _variables(self, vm: Row) -> dict[str, Any]:
         address = address_choice.chosen(vm, self._rule)
@@ -328,16 +354,29 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _seen(name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         return {**variables, "inventory_hostname": name}
 
+    def _warn_of_groups(self, vmhosts: Iterable[str]) -> None:
+        sharing: dict[str, list[str]] = {}
+        for name in vmhosts:
+            sharing.setdefault(self._sanitize_group_name(inventory_groups.of_vms_on(name)), []).append(name)
+        alike = [f"{' and '.join(names)} in {group}" for group, names in sharing.items() if len(names) > 1]
+        if alike:
+            self.display.warning(f"VMs of several VM hosts share a group, whose name has no '-': {'; '.join(alike)}")
+
     def _warn_of_names(self, wanted: list[str], full: list[str], names: list[Any]) -> None:
         lost = [whole for whole, name in zip(full, names, strict=True) if name is None]
         shared = sorted({said for said, name in zip(wanted, names, strict=True) if name not in (said, None)})
         if shared:
             self.display.warning(
-                f"VMs that would share a name with each other, a VM host or a group are called "
+                f"VMs that would share a name with each other, another host or a group are called "
                 f"<vm>.<project>.<vmhost>: {', '.join(shared)}"
             )
         if lost:
             self.display.warning(f"VMs left out, since their full names aren't theirs alone either: {', '.join(lost)}")
+
+
+def _same(vm: Row, told: Any) -> bool:
+    """Whether what a host has for its VM is this one, which another source of this plugin told of."""
+    return isinstance(told, Mapping) and all(told.get(key) == vm[key] for key in ("vmhost", "project", "name"))
 
 
 _ADDRESS = ("networks", "subnets", "families")

@@ -14,9 +14,12 @@ description:
   - Has one server be a member of a cluster, or be one no more. The role P(tenantry.lxd.vmhost#role) puts its four
     states together, with C(vmhost_cluster).
   - It runs on a host itself, with C(become), and asks LXD by its unix socket. It needs Python 3.9 and no package.
-  - A server that holds anything (instances, projects, storage pools, networks) doesn't join. LXD would drop all of it
-    from its database without a word.
-  - A member leaves after everything on it was moved to others. What can't be moved is listed, and the member stays.
+  - A server that holds anything (instances, projects, profiles, images, storage pools, networks) doesn't join. LXD
+    would drop all of it from its database without a word.
+  - A member leaves after everything on it was moved to others. What LXD would leave behind is listed, and the member
+    stays; that is an instance with C(cluster.evacuate) other than C(auto), C(migrate) and C(live-migrate), or, with
+    C(auto), one with a device of its own host (gpu, usb, a disk of a local pool beside the root, an interface with a
+    parent), and a custom volume of a local pool.
     A member that doesn't answer is removed only with O(force=true).
   - It never gives a storage pool a disk or partition that holds data, unless O(storage_pools[].wipe) is said for that
     pool, and never one that is in use.
@@ -33,8 +36,9 @@ options:
   state:
     description:
       - V(present), on the member itself, has it in a cluster. With O(bootstrap) it begins one, with O(token) it joins.
-      - V(invited), on a member, has a token with which O(name) may join. One that is there and unused is given again.
-        There is none for a name that the cluster has already.
+      - V(invited), on a member, has a token with which O(name) may join. One that is there and unused is given again,
+        and one that is good for less than ten minutes is cancelled and made anew. There is none for a name that the
+        cluster has already.
       - V(uninvited), on a member, cancels unused tokens for O(name).
       - V(absent), on another member, moves the instances of O(name) to others and removes it.
     type: str

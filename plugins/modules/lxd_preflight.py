@@ -42,6 +42,12 @@ options:
   hugepages:
     description: How much memory is to be set aside for huge pages, such as V(8GiB).
     type: str
+  cluster_address:
+    description:
+      - Where other members of a cluster would reach this machine, such as V(192.0.2.11:8443). With a port alone, such
+        as V(:8443), it is the address that our own connection comes in by.
+      - What speaks against it belongs to the check V(server).
+    type: str
   controller_clock:
     description: The time on the controller in seconds since 1970, to compare. Unsaid, the clock is not looked at.
     type: float
@@ -106,6 +112,11 @@ switches:
   description: Whether an installed snap is to follow another channel than it does.
   returned: always
   type: bool
+cluster_address:
+  description: The address for other members of a cluster, with its port; empty where none is said.
+  returned: always
+  type: str
+  sample: 192.0.2.11:8443
 hugepages:
   description: The size of a huge page in bytes, how many are wanted, and how many there are now.
   returned: always
@@ -219,6 +230,7 @@ OPTIONS = {
     "channel": {"type": "str"},
     "member": {"type": "str"},
     "hugepages": {"type": "str"},
+    "cluster_address": {"type": "str"},
     "controller_clock": {"type": "float"},
     "skip": {"type": "list", "elements": "str", "default": []},
     "strict": {"type": "bool", "default": True},

@@ -17,7 +17,8 @@ description:
     the repository. A plain private key is refused; only a vaulted one travels.
   - The commit stands on the tip of the remote's branch. Where somebody else pushes at the same moment, it is made again
     on what they pushed, three times. A file that they and we changed is a conflict, and nothing is pushed.
-  - Where the checkout stood at that tip, it stands at the new commit afterwards. Otherwise it is left as it is.
+  - Where the checkout stood at that tip, it stands at the new commit afterwards. Otherwise it is left as it is,
+    and so is one that somebody's lock keeps; that is a warning.
   - Check mode says what would be committed. It asks the remote, and moves no branch.
 author:
   - Tenantry contributors (@tenantry)
@@ -37,7 +38,8 @@ options:
   registry:
     description:
       - The directory that declares our VM hosts, inside the repository.
-      - Unsaid, it is E(LXD_VMHOST_REGISTRY), else C(vmhosts) beside the inventory directory.
+      - Unsaid, it is E(LXD_VMHOST_REGISTRY), else C(vmhosts) beside the inventory directory. In an AWX job it is
+        C(vmhosts) in the project.
     type: path
   state:
     description:

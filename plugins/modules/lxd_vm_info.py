@@ -92,7 +92,7 @@ vms:
     enlisted:
       description:
         - Whether it is in the project without having been composed by us. Null for one on a member of a cluster that
-          doesn't answer.
+          doesn't answer, and without O(owner), which a registered VM host has.
       type: bool
     created_at:
       description: When LXD made it.
@@ -101,7 +101,7 @@ vms:
       description: When it was started last, or null.
       type: str
     cores:
-      description: How many cores it has.
+      description: How many cores it has. Null for one on a member of a cluster that doesn't answer.
       type: int
     pinned_cores:
       description: The host's cores that it is pinned to, or null.

@@ -75,6 +75,20 @@ class Job:
     events: list[dict[str, Any]]
 
 
+def awx_inventory(folder: Path, checkout: Path) -> Path:
+    """What AWX knows of a project's inventory, as a job gets it: a program beside the project that prints it."""
+    groups = yaml.safe_load((checkout / "inventory" / "hosts.yml").read_text())
+    known: dict[str, Any] = {"_meta": {"hostvars": {}}}
+    for name, group in groups.items():
+        known["_meta"]["hostvars"] |= group["hosts"]
+        known[name] = {"hosts": list(group["hosts"]), "vars": group.get("vars", {})}
+    path = folder / "inventory" / "hosts"
+    path.parent.mkdir()
+    path.write_text(f"#! /usr/bin/env python3\nprint({json.dumps(known)!r})\n")
+    path.chmod(0o700)
+    return path
+
+
 def job(folder: Path, bare: Path, playbook: str, *arguments: str, **variables: Any) -> Job:
     """One job in a new folder. As with AWX the checkout is shallow, on no branch, and has no origin to push to."""
     checkout = folder / "project"
@@ -90,7 +104,7 @@ def job(folder: Path, bare: Path, playbook: str, *arguments: str, **variables: A
     ended = ansible_runner.run(
         private_data_dir=str(folder),
         playbook=f"tenantry.lxd.{playbook}",
-        inventory=str(checkout / "inventory"),
+        inventory=str(awx_inventory(folder, checkout)),
         extravars=variables,
         envvars=environment,
         cmdline=" ".join([f"--vault-password-file={password}", *arguments]),
@@ -150,6 +164,44 @@ def test_a_second_job_with_a_fresh_checkout_changes_nothing(estate: Estate, bare
     refused = job(tmp_path / "6", bare, "rotate_certs", environment=keys, vmhost_rotate="now")
     assert refused.status == "failed" and "end with" in refused.output
     assert [each for each, *_rest in estate.trust()] == [fingerprint]
+
+    # A host that nobody can log in to any more: the play ends there, and the registry has it no more.
+    nobody = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    estate.write(
+        {"kvm-01": nobody}, vmhost_vault_key=True, vmhost_registry_remote=str(bare), vmhost_registry_branch="main"
+    )
+    git(estate.site.root, "commit", "-qam", "kvm-01 is down for good")
+    git(estate.site.root, "push", "-q", str(bare), "main")
+    gone = job(tmp_path / "7", bare, "remove", "--limit", "kvm-01", **git_)
+    assert gone.status == "failed" and "UNREACHABLE" in gone.output, gone.output
+    assert "vmhosts/kvm-01/vmhost.yml" not in names(bare), gone.output
+
+
+def test_user_data_is_of_a_key_and_a_secret_that_outlive_the_job(site: Site, bare: Path, tmp_path: Path) -> None:
+    said = {
+        "vmhost_method": "cloud_init",
+        "vmhost_https_address": ["https://127.0.0.1:1"],
+        "vmhost_wait_timeout": 0,
+        "vmhost_project": "tenant-a",
+        "vmhost_owner": "team-a",
+    }
+    inventory = {"lxd_vmhosts": {"hosts": {"kvm-01": said}}}
+    (site.root / "inventory" / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    git(site.root, "init", "-q", "-b", "main")
+    git(site.root, "add", "inventory")
+    git(site.root, "commit", "-qm", "Inventory")
+    git(site.root, "push", "-q", str(bare), "main")
+    asked = {"vmhost_registry_persist": "git", "vmhost_vault_key": True, "vmhost_registry_remote": str(bare)}
+    asked |= {"vmhost_registry_branch": "main"}
+    made = [tmp_path / "user-data-1", tmp_path / "user-data-2"]
+    for path in made:
+        ended = job(tmp_path / f"job-{path.name}", bare, "register", **asked, vmhost_user_data_path=str(path))
+        assert ended.status == "failed" and "boot it with its user data" in ended.output, ended.output
+    assert made[0].read_text() == made[1].read_text(), "the machine that boots with the first trusts a key that is lost"
+    kept = {f"vmhosts/kvm-01/{name}" for name in (".gitignore", "client.crt", "client.key", "first-boot.key")}
+    assert set(names(bare)) == {"inventory/hosts.yml", "vmhosts/.gitignore", *kept}
+    for key in ("client.key", "first-boot.key"):
+        assert git(bare, "show", f"main:vmhosts/kvm-01/{key}").startswith("$ANSIBLE_VAULT;"), key
 
 
 # The registry in git
@@ -313,6 +365,22 @@ def test_every_call_is_one_that_awx_awx_takes(
         spec = {key: {k: about[k] for k in kept if k in about} for key, about in documented[name].items()}
         wrong = ArgumentSpecValidator(spec).validate(said).error_messages
         assert wrong == [], f"{name} {said['name']}"
+
+
+def test_what_may_be_said_is_what_the_docs_say() -> None:
+    (play,) = loaded("load.yml")
+    told = (AWX_FOLDER.parents[1] / "docs" / "awx.md").read_text()
+    said = [line.split("`")[1] for line in told.splitlines() if line.startswith("| `tenantry_")]
+    assert sorted(said) == sorted({*play["vars"], *OPTIONS})
+
+
+def test_the_image_has_what_a_job_runs() -> None:
+    image = loaded("execution-environment.yml")
+    needed = image["dependencies"]
+    assert (image["version"], set(needed["system"])) == (3, {"git", "openssh-clients"})
+    tested = (AWX_FOLDER.parents[1] / "tests" / "requirements-run.txt").read_text().split()
+    assert needed["ansible_core"]["package_pip"] in tested
+    assert (AWX_FOLDER / needed["python"]).resolve() == AWX_FOLDER.parents[1] / "meta" / "ee-requirements.txt"
 
 
 def test_credentials_give_what_the_modules_read(calls: list[tuple[str, dict[str, Any]]]) -> None:

@@ -217,7 +217,7 @@ def test_an_admin_who_comes_later_finds_nothing_to_change(booted: Booted) -> Non
     booted.inside("rm", NO_SSHD)
     booted.inside("systemctl", "start", "ssh")
     said = {**booted.machine.inventory, "vmhost_method": "existing", "vmhost_https_address": [booted.url]}
-    declare(site, **said, vmhost_storage_pools=None, vmhost_networks=[BRIDGE])
+    declare(site, **said)
     played = register(site, python="")
     assert not any(result.get("changed") for result in played.results), played.output
 

@@ -4,20 +4,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from tests.integration.playing import Played
 from tests.integration.tenancy import Tenant
+from tests.lxd.admin import ApiError
 from tests.lxd.deadline import until
 from tests.lxd.image import import_image, micro_image
+from tests.lxd.impostor import Impostor
 from tests.lxd.world import differences
 
 MARK = "user.tenantry.commissioned"
@@ -75,7 +79,8 @@ class Found:
             "commission_vmhost": self.tenant.vmhost,
             **said,
         }
-        group = {"hosts": {name: dict(its) for name, its in hosts.items()}, "vars": common}
+        spoken = {key: value for key, value in common.items() if value is not None}
+        group = {"hosts": {name: dict(its) for name, its in hosts.items()}, "vars": spoken}
         inventory = self.tenant.site.root / "inventory" / "hosts.yml"
         inventory.write_text(yaml.safe_dump({"enlisted": group}))
         return self.tenant.site.play("tenantry.lxd.commission", python="", arguments=arguments, check=check)
@@ -165,6 +170,32 @@ def test_commissioning_changes_the_mark_and_nothing_else(found: Found) -> None:
     assert "not commissioned: the guest could not be asked" in ended.output
     assert found.marks()["guest"] == marks["guest"] and found.marks()["off"] != marks["off"]
     assert differences(before, found.fingerprint()) == []
+
+
+def test_nobody_elses_machine_is_asked(found: Found) -> None:
+    box = {"name": "box", "type": "container", "source": {"type": "none"}, "profiles": []}
+    root = {"root": {"type": "disk", "path": "/", "pool": "default"}}
+    found.tenant.lxd.api("POST", "/1.0/instances", {**box, "devices": root}, {"project": found.tenant.project})
+    with Impostor(None) as stranger:
+        aside = {"ansible_port": urlsplit(stranger.url).port, "ansible_ssh_timeout": 5}
+        # What the inventory plugin has of a VM that tells no address; its name is that of a machine, written otherwise.
+        told = {"name": "guest", "vmhost": found.tenant.vmhost}
+        unaddressed = found.play({"127.1": {"lxd_vm": told, **aside}}, ansible_host=None)
+        assert unaddressed.rc == 0, unaddressed.output
+        assert findings(unaddressed)["guest"]["note"] == "the guest could not be asked: LXD tells no address"
+        assert found.marks()["guest"], "it is commissioned by what LXD tells"
+
+        # Without an agent to tell of it LXD answers with an error, and has saved it.
+        with contextlib.suppress(ApiError):
+            found.tenant.change("guest", config={"user.tenantry.owner": "x", MARK: None})
+        assert found.tenant.instance("guest")["config"]["user.tenantry.owner"] == "x"
+        checked = {"commission_checks": CHECKS, "ansible_host": "127.0.0.1", **aside}
+        theirs = found.play({"guest": checked, "box": {**checked, "commission_name": "box"}})
+        assert "VM guest on kvm-01: it carries the mark of x" in theirs.output, theirs.output
+        assert "it is a container" in theirs.tasks[-1]["result"]["msg"]["note"], theirs.output
+        assert "failed=0" in next(line for line in theirs.output.splitlines() if line.startswith("box"))
+        assert found.marks() == {"box": None, "guest": None, "off": None}
+        assert stranger.requests == [], "somebody was connected to"
 
 
 def marked(tenant: Tenant, **said: Any) -> dict[str, Any]:

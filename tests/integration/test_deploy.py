@@ -149,6 +149,8 @@ def test_a_machine_that_runs_an_lxd_already_is_adopted_with_all_that_is_in_it(in
         vmhost_server_config=None,
         vms_here=[],
     )
+    predicted = [result.get("msg") for result in play(site, "deploy", check=True).results if result.get("changed")]
+    assert "ufw allow 9443/tcp" in predicted and "ufw route allow in on lxdbr0" in predicted, predicted
     play(site, "deploy")
     now = fingerprint_of_world(InMachine(installed), "tenant-a")  # type: ignore[arg-type]
     ours = {entry["projects"][0]: name for name, entry in now["certificates"].items() if entry["restricted"]}
@@ -158,6 +160,14 @@ def test_a_machine_that_runs_an_lxd_already_is_adopted_with_all_that_is_in_it(in
     assert entry["url"] == f"https://{installed.address}:9443", "the address it listened on was changed"
     opened = installed.run("ufw show added").splitlines()
     assert "ufw allow 9443/tcp" in opened and "ufw route allow in on lxdbr0" in opened, opened
+
+    # It is down when the play begins, as after an upgrade that was cut short, and listens where it did when it is up.
+    listens = f"{installed.address}:9443"
+    installed.api("PATCH", "/1.0", {"config": {"core.https_address": listens}})
+    half = "'/^Package: lxd$/,/^$/s/^Status: .*/Status: install ok half-configured/' /var/lib/dpkg/status"
+    installed.run(f"systemctl stop lxd.socket lxd.service && sed -i {half}")
+    play(site, "deploy")
+    assert installed.api("GET", "/1.0")["config"]["core.https_address"] == listens
 
 
 def test_everything_that_speaks_against_a_machine_is_said_at_once(installed: Machine, site: Site) -> None:

@@ -85,7 +85,7 @@ def fleet(hosts: list[Tenant], tmp_path: Path) -> list[Tenant]:
 def configure(site: Site, **options: Any) -> None:
     """The inventory's source of this plugin, with these options."""
     text = yaml.safe_dump({"plugin": "tenantry.lxd.lxd_vms", **options})
-    (site.root / "inventory" / "fleet.lxd_vms.yml").write_text(text)
+    (site.root / "inventory" / "m.lxd_vms.yml").write_text(text)
 
 
 def told(site: Site, warns: bool = False, **environment: str) -> dict[str, Any]:
@@ -165,11 +165,19 @@ def test_a_vm_made_by_hand_is_enlisted_at_the_next_run(fleet: list[Tenant]) -> N
     make(fleet[1], "found")
     container = {"name": "box", "type": "container", "source": {"type": "none"}, "profiles": [], "devices": ROOT}
     fleet[1].lxd.api("POST", "/1.0/instances", container, query={"project": fleet[1].project})
+    place = f"{fleet[1].project}.{fleet[1].vmhost}"
     try:
+        # A source that is read before ours, and one after, have a host of that name: it is nobody's VM.
+        for source in ("a-hosts.yml", "zz-hosts.yml"):
+            theirs = {"all": {"hosts": {"found": {}}}}
+            (site.root / "inventory" / source).write_text(yaml.safe_dump(theirs))
+            found = told(site)
+            assert not found["_meta"]["hostvars"].get("found"), f"{source}: what Ansible knows of it is a VM's"
+            (site.root / "inventory" / source).unlink()
         found = told(site)
-        assert members(found, "enlisted") == {"found", "box"}
-        assert variables(found, "found")["lxd_vm"]["enlisted"] is True
-        assert variables(found, "box")["lxd_vm"]["type"] == "container"
+        assert members(found, "enlisted") == {f"found.{place}", f"box.{place}"}
+        assert variables(found, f"found.{place}")["lxd_vm"]["enlisted"] is True
+        assert variables(found, f"box.{place}")["lxd_vm"]["type"] == "container"
         configure(site, include_enlisted=False)
         assert len(members(told(site), "lxd_vms")) == 60
     finally:
@@ -207,13 +215,14 @@ def test_what_lxd_says_is_data(fleet: list[Tenant]) -> None:
     configure(site, keyed_groups=[{"key": "lxd_vm.annotations.note", "prefix": "note"}], vmhosts=["kvm-01"])
     try:
         found = told(site)
-        row = variables(found, "evil")["lxd_vm"]
+        evil = f"evil.{fleet[0].project}.kvm-01"
+        row = variables(found, evil)["lxd_vm"]
         assert row["description"] == f"{HOSTILE} {MARKUP}" and row["annotations"]["note"] == HOSTILE
         assert row["annotations"]["{{ 7 * 7 }}"] == MARKUP
-        groups = {group for group in found if "evil" in members(found, group)}
+        groups = {group for group in found if evil in members(found, group)}
         assert any(group.startswith("note_") for group in groups)
         assert all(group.replace("_", "").isalnum() for group in groups), groups
-        shown = {"ansible.builtin.debug": {"msg": "{{ hostvars['evil'].lxd_vm.description }}"}}
+        shown = {"ansible.builtin.debug": {"msg": f"{{{{ hostvars['{evil}'].lxd_vm.description }}}}"}}
         assert site.play([shown]).last["msg"] == f"{HOSTILE} {MARKUP}"
         assert not (site.root / "inventory" / "owned").exists()
     finally:

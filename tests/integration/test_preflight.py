@@ -30,9 +30,14 @@ def test_it_looks_and_touches_nothing(lxd: Daemon, tmp_path: Path) -> None:
         assert look(lxd, storage_pools=[pool])["problems"] == []
         subprocess.run(["mkfs.ext4", "-q", device], check=True)
         was = content(device)
-        said = look(lxd, storage_pools=[pool, {"name": "default", "driver": "btrfs"}], https_address="192.0.2.77")
+        said = look(
+            lxd,
+            storage_pools=[pool, {"name": "default", "driver": "btrfs"}],
+            https_address="192.0.2.77",
+            cluster_address="192.0.2.78",
+        )
         assert content(device) == was
-    assert len(said["problems"]) == 3, said["problems"]
+    assert len(said["problems"]) == 4, said["problems"]
     machine = said["machine"]
     assert machine["os"] and machine["memory"] > 1 << 30 and "127.0.0.1" not in str(machine["interfaces"])
     assert differences(before, lxd.fingerprint_of_world()) == []

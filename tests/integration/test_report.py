@@ -7,19 +7,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.tenantry.lxd.plugins.module_utils._report import as_of
+from ansible_collections.tenantry.lxd.plugins.module_utils._report.site import Site
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.integration.playing import Site
 from tests.integration.tenancy import Tenant, registered
 from tests.integration.test_vm_compose import bare
 from tests.lxd import packages
-from tests.unit.plugins.module_utils._report.report_world import TEMPLATES, fleet, made
+from tests.lxd.certificate import new_client_certificate
+from tests.unit.plugins.module_utils._report.report_world import TEMPLATES, fleet, lost, made, row, unread, vm
 
 NASTY = "{{ 7*7 }}<script>document.title='owned'</script>\x1b[31m"
 PHONE = {"width": 390, "height": 844}
@@ -214,14 +218,85 @@ def check_a_second_run(tenant: Tenant, folder: Path, before: dict[str, str]) -> 
     assert json.loads(output)["report"]["vmhosts"] == 1
 
 
+def test_on_a_phone_all_is_reached_and_sorted(tmp_path: Path, browser: Browser) -> None:
+    """Without headings there is a list to sort by, and the keyboard leads to nothing that can't be seen."""
+    vms = [vm("db-1", cores="0-1"), vm("db-2", cores="1,8"), vm("web-1", status="Stopped")]
+    written(tmp_path, made(row("kvm-01", vms), row("kvm-02", [vm("web-2"), lost("far")]), unread("kvm-dead")))
+    window = Window(browser, tmp_path)
+    hosts, certificates = "index.html", "certificates/index.html"
+    page = window.open(hosts, viewport=PHONE)
+    assert [name.split()[0] for name in names_of(page, "#hosts-table")] == ["kvm-dead", "kvm-01", "kvm-02"]
+    sorting = page.locator("form[data-filter=hosts-table]").get_by_role("combobox", name="Sort by")
+    sorting.select_option("VMs, descending")
+    assert [name.split()[0] for name in names_of(page, "#hosts-table")] == ["kvm-01", "kvm-02", "kvm-dead"]
+    page = window.open("vms.html", viewport=PHONE)
+    page.get_by_role("combobox", name="Sort by").select_option("Status, descending")
+    assert names_of(page, "#vms-table") == ["web-1", "db-1", "db-2", "web-2", "far origin unknown"]
+    page.get_by_label("Origin").select_option("unknown")
+    assert names_of(page, "#vms-table") == ["far origin unknown"]
+    for name in (hosts, "hosts/kvm-01.html", "vms.html", certificates):
+        page = window.open(name, viewport=PHONE)
+        assert page.get_by_role("combobox", name="Sort by").first.is_visible(), name
+        assert unseen_on_the_way(page) == [], name
+        assert serious(page) == [], name
+        assert page.get_by_role("table").first.get_by_role("row").count() > 1, name
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        assert window.open(name).get_by_role("combobox", name="Sort by").count() == 0, "there are headings"
+    page = window.open("hosts/kvm-01.html", viewport=PHONE)
+    shared = page.locator(".by-node .core.many")
+    assert not shared.get_by_text("db-2").is_visible()
+    shared.get_by_text("2 VMs").click()
+    assert shared.get_by_text("db-1").is_visible() and shared.get_by_text("db-2").is_visible()
+    assert window.complaints == []
+
+
+def written(folder: Path, site: Site, *wanted: str) -> None:
+    """The files of a site in a folder: those that are wanted, or all."""
+    for name, text in site.files.items():
+        if not wanted or name in wanted:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(as_of.filled(text, "2026-11-21T12:00:00Z"))
+
+
+def unseen_on_the_way(page: Page) -> list[str]:
+    """What the tab key leads to and nobody sees, on a turn through the page."""
+    look = """() => {
+      const at = document.activeElement, box = at.getBoundingClientRect();
+      const clipped = at.closest("thead") && getComputedStyle(at.closest("thead")).clipPath !== "none";
+      return [at.tagName, clipped || box.width < 2 || box.height < 2 ? at.outerHTML : ""];
+    }"""
+    unseen = []
+    for _each in range(120):
+        page.keyboard.press("Tab")
+        tag, hidden = page.evaluate(look)
+        if tag == "BODY":
+            break
+        # The switch of the core map is shown by its labels.
+        unseen += [hidden] if hidden and 'name="numa"' not in hidden else []
+    return unseen
+
+
+def test_what_the_vm_hosts_say_of_the_registry_counts_whatever_the_limit(site: Site) -> None:
+    entry = site.root / "north" / "kvm-dead" / "vmhost.yml"
+    entry.parent.mkdir(parents=True)
+    entry.write_text("url: https://127.0.0.1:1\nproject: tenant-a\nowner: team-a\n")
+    new_client_certificate(entry.parent)
+    top = "{{ inventory_dir | dirname }}"
+    said = {"vmhost_registry": f"{top}/north", "report_path": f"{top}/pages", "ansible_port": 1}
+    inventory = {"lxd_vmhosts": {"hosts": {"kvm-01": {}, "kvm-02": {}}, "vars": said}}
+    (site.root / "inventory" / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    played = site.play("tenantry.lxd.report", python="", arguments=("--limit", "kvm-02"))
+    assert played.rc == 0, played.output
+    told = json.loads((site.root / "pages" / "report.json").read_text())
+    assert [each["vmhost"] for each in told["vmhosts"]] == ["kvm-dead"]
+    assert not site.registry.exists()
+
+
 def test_200_hosts_with_20000_vms_open_in_under_two_seconds(
     tmp_path: Path, browser: Browser, record_property: Callable[[str, object], None]
 ) -> None:
-    site = made(*fleet(200, 100))
-    wanted: Sequence[str] = ("index.html", "vms.html", "vms.js", "report.css", "report.js", "hosts/kvm-001.html")
-    (tmp_path / "hosts").mkdir()
-    for name in wanted:
-        (tmp_path / name).write_text(as_of.filled(site.files[name], "2026-11-21T12:00:00Z"))
+    wanted = ("index.html", "vms.html", "vms.js", "report.css", "report.js", "hosts/kvm-001.html")
+    written(tmp_path, made(*fleet(200, 100)), *wanted)
     window = Window(browser, tmp_path)
     for name in ("index.html", "vms.html", "hosts/kvm-001.html"):
         page = window.open(name)

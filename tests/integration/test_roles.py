@@ -161,7 +161,7 @@ def test_site_registers_composes_and_is_quiet_afterwards(
 
     # Nothing is left to do but the page that is asked for now.
     page = tmp_path / "page"
-    assert changed(estate.play("site", "-e", f"report_path={page}")) == {"kvm-01": 0, "localhost": 1}
+    assert changed(estate.play("site", "-e", f"report_path={page}")) == {"kvm-01": 1, "localhost": 0}
     assert "web-1" in (page / "hosts" / "kvm-01.html").read_text()
 
 
@@ -264,6 +264,25 @@ def test_everything_wrong_is_said_at_once_and_before_anything_is_touched(estate:
     estate.write({"kvm-01": {}}, vmhost_project=None, vmhost_owner="")
     assert "vmhost_owner" in estate.play("register", fails=True).last["msg"]
     assert differences(before, estate.lxd.fingerprint_of_world()) == [] and estate.files().keys() == files.keys()
+
+
+def test_a_server_that_runs_already_is_as_it_is_declared_or_is_left_alone(estate: Estate) -> None:
+    bridge = estate.lxd.bridge
+    there: dict[str, Any] = {"vmhost_storage_pools": [{"name": "default", "driver": "dir"}]}
+    there |= {"vmhost_networks": [{"name": bridge}], "vmhost_isolation": "shared"}
+    before = estate.lxd.fingerprint_of_world()
+    estate.write({"kvm-01": there}, vmhost_restrictions={"devices.disk": "allow"})
+    assert "with vmhost_isolation: shared nothing is restricted" in estate.play("register", fails=True).last["msg"]
+
+    pools = [*there["vmhost_storage_pools"], {"name": "more", "driver": "dir"}]
+    estate.write({"kvm-01": {**there, "vmhost_storage_pools": pools}}, vmhost_server_config={"user.tenantry.test": "1"})
+    refused = estate.play("register", fails=True).last["msg"]
+    assert "create storage pool more" in refused and "user.tenantry.test" in refused, refused
+    assert differences(before, estate.lxd.fingerprint_of_world()) == [] and not estate.site.registry.exists()
+
+    estate.write({"kvm-01": there})
+    estate.play("register")
+    assert changed(estate.play("register")) == {"kvm-01": 0}
 
 
 def test_a_server_that_listens_nowhere_is_said_with_the_command(estate: Estate) -> None:

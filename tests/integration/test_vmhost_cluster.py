@@ -63,15 +63,21 @@ def declare(site: Site, machines: dict[str, Machine], **of_each: dict[str, Any])
     (site.root / "inventory" / "hosts.yml").write_text(yaml.safe_dump(group, sort_keys=False))
 
 
-def play(site: Site, *arguments: str, check: bool = False) -> Played:
-    played = site.play("tenantry.lxd.site", python="", check=check, arguments=arguments)
-    assert played.rc == 0, played.output
+def play(site: Site, *arguments: str, check: bool = False, name: str = "site", ends: int = 0) -> Played:
+    played = begin(site, *arguments, name=name, check=check)
+    assert played.rc == ends, played.output
     return played
 
 
-def cut_short(site: Site) -> str:
+def begin(site: Site, *arguments: str, name: str = "site", callbacks: str = "collect", check: bool = False) -> Played:
+    """A playbook of the collection, whatever its end."""
+    environment = {"ANSIBLE_CALLBACKS_ENABLED": callbacks, "ANSIBLE_PIPELINING": "1"}
+    return site.play(f"tenantry.lxd.{name}", python="", check=check, environment=environment, arguments=arguments)
+
+
+def cut_short(site: Site, *arguments: str) -> str:
     """The task after which a run was ended, as a killed controller's: the first that changed something."""
-    played = site.play("tenantry.lxd.site", python="", environment={"ANSIBLE_CALLBACKS_ENABLED": "collect,cut_short"})
+    played = begin(site, *arguments, callbacks="collect,cut_short")
     assert played.rc == ENDED, played.output
     return played.output.rpartition("cut short after: ")[2].strip()
 
@@ -102,56 +108,118 @@ def secrets_in(folder: Path, played: Played) -> list[str]:
     return [where for where, text in texts.items() if any(each in text for each in begins)]
 
 
+def wall_off(machine: Machine) -> None:
+    """A firewall that lets nobody but ssh in."""
+    machine.run(
+        "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install ufw"
+        " && ufw allow 22/tcp && ufw --force enable"
+    )
+
+
+def alone(machine: Machine) -> bool:
+    """Whether an LXD is in no cluster and has been given nothing."""
+    return not machine.api("GET", "/1.0/cluster")["enabled"] and machine.api("GET", "/1.0/storage-pools") == []
+
+
+# Each of its own: k2 listens at another port than the rest, behind a firewall.
+THREE: dict[str, dict[str, Any]] = {"k1": {}, "k2": {"vmhost_listen_address": "[::]:9443"}, "k3": {}}
+PORTS = {"k1": 8443, "k2": 9443, "k3": 8443, "k4": 8443}
+
+
+def at(machines: dict[str, Machine], *names: str) -> list[str]:
+    return [f"https://{machines[name].address}:{PORTS[name]}" for name in names]
+
+
+def test_where_the_first_can_not_begin_nobody_goes_on_alone(site: Site, machines: dict[str, Machine]) -> None:
+    declare(site, machines, k1={"vmhost_cluster_member": "k_1"}, k3={})
+    failed = play(site, ends=2).output
+    assert "it was not begun on the first host, so k3 can't join it" in failed, failed
+    assert alone(machines["k1"]) and alone(machines["k3"])
+
+
 def test_three_machines_become_one_vm_host_from_one_play(site: Site, machines: dict[str, Machine]) -> None:
-    declare(site, machines, k1={}, k2={}, k3={})
+    wall_off(machines["k2"])
+    declare(site, machines, **THREE)
     predicted = actions(play(site, check=True))
     assert {"begin cluster with k1", "join cluster as k2", "join cluster as k3"} <= set(predicted), predicted
-    assert machines["k1"].api("GET", "/1.0/cluster")["enabled"] is False, "check mode began a cluster"
+    assert alone(machines["k1"]), "check mode changed something"
 
+    # The rules of k2's firewall come first.
+    declare(site, machines, k1={}, k3={})
     assert cut_short(site).endswith("Begin the cluster")
+    # Nobody who knows of it answers, and what isn't in the registry yet is a cluster all the same.
+    machines["k1"].run("systemctl stop lxd.socket lxd.service")
+    declare(site, machines, k1={}, k3={}, k4={})
+    refused = play(site, "--limit", "k3,k4", ends=2).output
+    assert "nobody who answers is in the cluster, and k1 can't be asked" in " ".join(refused.split()), refused
+    assert alone(machines["k3"]) and alone(machines["k4"])
+    machines["k1"].run("systemctl start lxd.socket lxd.service")
+
+    declare(site, machines, **THREE)
     declared = play(site, "-v")
-    assert members(machines["k2"]) == {"k1": "Online", "k2": "Online", "k3": "Online"}
+    assert members(machines["k3"]) == {"k1": "Online", "k2": "Online", "k3": "Online"}
     assert secrets_in(site.root, declared) == []
-    assert machines["k1"].api("GET", "/1.0/storage-pools/default")["locations"] == ["k1", "k2", "k3"]
-    assert urls(site) == [f"https://{machines[name].address}:8443" for name in ("k1", "k2", "k3")]
+    assert sorted(machines["k1"].api("GET", "/1.0/storage-pools/default")["locations"]) == ["k1", "k2", "k3"]
+    assert urls(site) == at(machines, "k1", "k2", "k3")
+    assert machines["k2"].api("GET", "/1.0")["config"]["core.https_address"] == ":9443"
+    assert "ufw allow 9443/tcp" in machines["k2"].run("ufw show added").splitlines()
     (trusted,) = [
         each for each in machines["k3"].api("GET", "/1.0/certificates?recursion=1") if each["type"] == "client"
     ]
     assert (trusted["name"], trusted["restricted"], trusted["projects"]) == ("kvm", True, ["tenant-a"])
-    assert "changed=0" in play(site).output
+
+
+def test_one_member_does_not_take_the_vm_host_of_all_with_it(site: Site, machines: dict[str, Machine]) -> None:
+    declare(site, machines, **THREE)
+    refused = play(site, "--limit", "k2", "-e", "vmhost_vms=delete", name="remove", ends=2).output
+    assert "k1, k3 is not to go in this run" in " ".join(refused.split()), refused
+    everybody = play(site, "-e", "vmhost_cluster_state=absent", ends=2).output
+    assert "k1, k2, k3 are to leave kvm, and the last member can't" in " ".join(everybody.split()), everybody
+    assert len(urls(site)) == len(members(machines["k1"])) == 3
 
 
 def test_a_fourth_joins_and_a_vm_runs_on_it(site: Site, machines: dict[str, Machine]) -> None:
     machines["k1"].import_micro("tenant-a")
-    declare(site, machines, k1={}, k2={}, k3={}, k4={"vms_here": [{"name": "web-1", **VM}]})
-    assert cut_short(site).endswith("Have a token for this member")
-    done = actions(play(site))
+    declare(site, machines, **THREE, k4={"vms_here": [{"name": "web-1", **VM}]})
+    only = ("--limit", "k4")
+    assert cut_short(site, *only).endswith("Have a token for this member")
+    done = actions(play(site, *only))
     assert "join cluster as k4" in done and "create VM web-1" in done, done
     assert not machines["k1"].run("lxc cluster list-tokens -f csv"), "the token of the run that was cut short is left"
-    assert len(members(machines["k1"])) == 4 and len(urls(site)) == 4
+    assert len(members(machines["k1"])) == 4 and urls(site) == at(machines, *NAMES)
     assert locations(machines["k1"]) == {"web-1": ("k4", "Running")}
 
 
 def test_a_member_leaves_with_its_vms_moved(site: Site, machines: dict[str, Machine]) -> None:
-    declare(site, machines, k1={}, k2={}, k3={}, k4={"vmhost_cluster_state": "absent"})
+    declare(site, machines, **THREE, k4={"vmhost_cluster_state": "absent"})
     predicted = actions(play(site, "--limit", "k4", check=True))
     assert "remove member k4" in predicted and "k4" in members(machines["k1"]), predicted
     play(site, "--limit", "k4")
     assert members(machines["k1"]) == {"k1": "Online", "k2": "Online", "k3": "Online"}
-    assert urls(site) == [f"https://{machines[name].address}:8443" for name in ("k1", "k2", "k3")]
+    assert urls(site) == at(machines, "k1", "k2", "k3")
     ((where, status),) = until(lambda: locations(machines["k1"]).values(), 10, "the VM")
     assert where in ("k1", "k2", "k3") and status == "Running"
     assert machines["k4"].api("GET", "/1.0/cluster")["enabled"] is False
     assert "changed=0" in play(site).output
 
 
+def test_a_second_cluster_is_not_begun_in_place_of_one_that_the_registry_has(
+    site: Site, machines: dict[str, Machine]
+) -> None:
+    declare(site, machines, k4={})
+    refused = play(site, ends=2).output
+    assert "kvm: the registry has it, and none of k4 is in it" in " ".join(refused.split()), refused
+    assert alone(machines["k4"])
+
+
 def test_a_dead_member_goes_only_by_force(site: Site, machines: dict[str, Machine]) -> None:
+    declare(site, machines, **THREE)
     machines["k3"].kill()
     until(lambda: members(machines["k1"])["k3"] == "Offline", 90, "k3: Offline", every=0.5)
-    options = {"url": "unix:", "name": "k3", "state": "absent"}
-    task = {"tenantry.lxd.lxd_cluster_member": options, "become": True, "delegate_to": "k1"}
-    refused = site.play([task], python="")
+    leaves = ("--limit", "k3", "-e", "vmhost_cluster_state=absent")
+    refused = play(site, *leaves, ends=2)
     assert refused.last["code"] == "not_found" and "force: true" in refused.last["hint"], refused.output
-    forced = site.play([{**task, "tenantry.lxd.lxd_cluster_member": {**options, "force": True}}], python="")
-    assert forced.last["actions"] == ["remove dead member k3"], forced.output
+    forced = play(site, *leaves, "-e", "vmhost_cluster_force=true")
+    assert "remove dead member k3" in actions(forced), forced.output
     assert members(machines["k1"]) == {"k1": "Online", "k2": "Online"}
+    assert urls(site) == at(machines, "k1", "k2")

@@ -78,6 +78,31 @@ def test_what_is_not_said_by_people_is_private(role: str) -> None:
     assert [name for name in loaded(role, "vars") if not name.startswith(f"__{role}_")] == []
 
 
+def in_order(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every task of a file, also those in blocks."""
+    for task in tasks:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from in_order(task.get(part, []))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "roles" / "vmhost" / "tasks").glob("*.yml")), ids=lambda path: path.stem
+)
+def test_what_is_written_into_the_registry_is_kept_before_anything_else_is_done(path: Path) -> None:
+    # Whatever comes next may be the end of the job, and of its checkout.
+    writes = {f"tenantry.lxd.{module}" for module in ("lxd_vmhost", "lxd_vmhost_pin", "lxd_tenant_cert")}
+    waiting = ""
+    for task in in_order(yaml.safe_load(path.read_text(encoding="utf-8"))):
+        if task.get("delegate_to") == "localhost" and writes & task.keys():
+            waiting = task["name"]
+            continue
+        included = task.get("ansible.builtin.include_tasks") or task.get("ansible.builtin.import_tasks")
+        assert not waiting or included in ("persist.yml", "register.yml"), f"{waiting}: then {task['name']}"
+        waiting = ""
+    assert not waiting
+
+
 @pytest.mark.parametrize("folder", ["plugins/modules", "roles", "playbooks"])
 def test_readme_names_everything_there_is(folder: str) -> None:
     names = {path.stem for path in (ROOT / folder).iterdir() if not path.name.startswith(("_", "."))}

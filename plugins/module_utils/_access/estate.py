@@ -13,9 +13,11 @@ from typing import Any, TypeVar, Union
 from .._core import errors, view, vmhost_view
 from .._lxd.reader import Reader
 from . import targets
+from .descriptors import make_room
 
-# Reading is waiting: more than the cores, and few enough that a small controller keeps its file handles.
-_AT_ONCE = 32
+# Reading is waiting, so that many more than the cores go at once: a silent one keeps its place for a whole timeout. But
+# all that go at once open TLS in the same moment, and the last of more would wait longer than a connection may take.
+_AT_ONCE = 128
 
 Found = TypeVar("Found")
 Look = Callable[[targets.Target, Reader], Found]
@@ -36,7 +38,9 @@ def read(rows: Sequence[Row], said: Mapping[str, Any], look: Look[Found]) -> lis
         except errors.TenantryError as error:
             return error
 
-    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, max(1, len(rows)))) as workers:
+    together = min(_AT_ONCE, max(1, len(rows)))
+    make_room(together)
+    with ThreadPoolExecutor(max_workers=together) as workers:
         return list(workers.map(one, rows))
 
 

@@ -175,6 +175,11 @@ def figures(seen: Seen) -> Figures:
     )
 
 
+def limits_of(seen: Seen) -> dict[str, Limit]:
+    """The project's limits alone, by their names without the prefix, and what is used under them."""
+    return _limits(seen, [promised_to(each) for each in seen.instances])
+
+
 def _sum_of(promises: Iterable[Promise], key: str, seen: Seen) -> Optional[int]:
     return None if seen.project is None else sum(getattr(promise, key) or 0 for promise in promises)
 

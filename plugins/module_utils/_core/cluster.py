@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from . import join_token, server_networks, server_pools, server_settings
+from . import cluster_address, join_token, server_networks, server_pools, server_settings
 from .devices import Device
 from .errors import Invalid, TenantryError
 from .model import Server
@@ -55,18 +55,20 @@ class Member:
 class Found:
     """The server, and its cluster where it is in one.
 
-    `here`: its name in the cluster. `tokens`: operations by the member that each lets in. `holds`: what a server that
-    joined would lose. `left`: what is on the member that goes and can't move. `devices`: by the paths of pools.
+    `here`: its name in the cluster. `tokens`: those that nobody has used. `holds`: what a server that joined would
+    lose. `left`: what is on the member that goes and can't move. `devices`: by the paths of pools. `door`: of the
+    token's addresses one that this machine reaches; empty where that isn't known.
     """
 
     server: Server
     here: str = ""
     etag: Optional[str] = None
     members: tuple[Member, ...] = ()
-    tokens: tuple[tuple[str, str], ...] = ()
+    tokens: tuple[join_token.Open, ...] = ()
     holds: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     devices: Mapping[str, Device] = dataclasses.field(default_factory=dict)
+    door: str = ""
     unread: bool = False
 
     def member(self, name: str) -> Member | None:
@@ -125,10 +127,7 @@ def _address(params: Mapping[str, Any], problems: list[str]) -> str:
             problems.append("address: say where the other members reach this one, such as 192.0.2.11:8443")
         return ""
     try:
-        host, port = server_settings.address(said, "address")
+        return server_settings.shown_address(*cluster_address.checked(said, "address"))
     except Invalid as wrong:
         problems.append(str(wrong))
         return said
-    if not host:
-        problems.append(f"address: {said} is every address of the host; members need one that leads to it")
-    return server_settings.shown_address(host, port)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
@@ -21,9 +22,11 @@ CLUSTER_ADDRESS = "cluster.https_address"
 _JOIN_SECONDS, _EVACUATE_SECONDS = 600, 3600
 
 
-def plan(wanted: Wanted, found: Found, host: str) -> Plan:
+def plan(wanted: Wanted, found: Found, host: str, now: datetime.datetime) -> Plan:
     """What should change. Everything that can be refused is refused here, before the first write."""
-    kinds = {"present": _present, "invited": _invited, "uninvited": _uninvited, "absent": _absent}
+    if wanted.state == "invited":
+        return Plan(tuple(_invited(wanted, found, host, now)))
+    kinds = {"present": _present, "uninvited": _uninvited, "absent": _absent}
     return Plan(tuple(kinds[wanted.state](wanted, found, host)))
 
 
@@ -78,25 +81,27 @@ def _bootstrap(wanted: Wanted, found: Found, host: str) -> Change:
 def _join(wanted: Wanted, found: Found, host: str) -> Change:
     own = list(_own_config(wanted))
     steps: list[Step] = list(_wipes(wanted, found))
-    # Newer servers take the token by a name of its own.
-    key = "cluster_token" if found.server.has("explicit_trust_token") else "cluster_password"
+    # Newer servers take the token by a name of its own, and Incus never had another.
+    named = found.server.flavour == "incus" or found.server.has("explicit_trust_token")
+    key = "cluster_token" if named else "cluster_password"
+    door = found.door or (wanted.token.addresses[0] if wanted.token else "")
     body = {
         "server_name": wanted.name,
         "enabled": True,
         "server_address": wanted.address,
-        "cluster_address": wanted.token.addresses[0] if wanted.token else "",
+        "cluster_address": door,
         "cluster_certificate": wanted.certificate,
         key: wanted.token.text if wanted.token else "",
         "member_config": own,
     }
     steps.append(Request("PUT", _PATH, body=body, etag=found.etag, deadline=_JOIN_SECONDS))
-    named = {f"{each['entity']} {each['name']}: {each['key']}": each["value"] for each in own}
+    of_own = {f"{each['entity']} {each['name']}: {each['key']}": each["value"] for each in own}
     after = {
         "address": wanted.address,
         "enabled": True,
         "cluster": list(wanted.token.addresses) if wanted.token else [],
     }
-    return Change("join", "cluster as", wanted.name, tuple(steps), {"enabled": False}, {**after, **named}, host=host)
+    return Change("join", "cluster as", wanted.name, tuple(steps), {"enabled": False}, {**after, **of_own}, host=host)
 
 
 def _own_config(wanted: Wanted) -> Iterator[dict[str, str]]:
@@ -124,20 +129,22 @@ def _wipes(wanted: Wanted, found: Found) -> Iterator[Step]:
         raise Conflict(" -- ".join(refused), "nothing was changed")
 
 
-def _invited(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
+def _invited(wanted: Wanted, found: Found, host: str, now: datetime.datetime) -> Iterator[Change]:
     _demand_cluster(wanted, found)
-    if found.member(wanted.name) or any(name == wanted.name for name, _operation in found.tokens):
+    theirs = [each for each in found.tokens if each.member == wanted.name]
+    if found.member(wanted.name) or any(each.lasts(now) for each in theirs):
         return
+    yield from _uninvited(wanted, found, host)
     body = {"server_name": wanted.name}
     make = Request("POST", _MEMBERS, body=body, lasting=True)
     yield Change("make", "join token for", wanted.name, (make,), after={"token": "(secret)"}, host=host)
 
 
 def _uninvited(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
-    for name, operation in found.tokens:
-        if name == wanted.name:
-            cancel = Request("DELETE", ("operations", operation))
-            yield Change("cancel", "join token for", name, (cancel,), before={"token": "(secret)"}, host=host)
+    for each in found.tokens:
+        if each.member == wanted.name:
+            cancel = Request("DELETE", ("operations", each.operation))
+            yield Change("cancel", "join token for", each.member, (cancel,), before={"token": "(secret)"}, host=host)
 
 
 def _demand_cluster(wanted: Wanted, found: Found) -> None:
@@ -166,7 +173,7 @@ def _absent(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
     if found.left:
         raise Conflict(
             f"{wanted.name}: it can't leave with what is on it and doesn't move: {units.a_few(list(found.left))}",
-            "move or delete those first",
+            "move or delete those first; for an instance that LXD leaves behind by itself, cluster.evacuate: migrate",
             left=list(found.left),
         )
     if member.status != EVACUATED:

@@ -88,6 +88,16 @@ class NoRoom(TenantryError):
     code = "no_room"
 
 
+class TakenBack(NoRoom):
+    """It was made, there was no room after all, and it was undone: `gone` is what went, `left` what couldn't."""
+
+    def __init__(
+        self, message: str, hint: str = "", gone: Sequence[str] = (), left: Sequence[str] = (), /, **details: object
+    ) -> None:
+        super().__init__(message, hint, **details)
+        self.gone, self.left = tuple(gone), tuple(left)
+
+
 class Protected(TenantryError):
     """It was marked against deletion."""
 

@@ -22,12 +22,17 @@ def of_vmhost(entry: Mapping[str, Any]) -> Iterator[str]:
 def of_vm(vm: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str]:
     """The groups of a VM; zone and pool are its VM host's where it says none."""
     yield VMS
-    yield f"vmhost_{vm['vmhost']}"
+    yield of_vms_on(vm["vmhost"])
     yield f"project_{vm['project']}"
     yield from _labels(vm["zone"] or entry.get("zone"), vm["pool"] or entry.get("pool"), vm["tags"])
     yield f"status_{vm['status'].lower()}"
     if vm["enlisted"]:
         yield ENLISTED
+
+
+def of_vms_on(vmhost: str) -> str:
+    """The group of the VMs on one VM host."""
+    return f"vmhost_{vmhost}"
 
 
 def _labels(zone: Any, pool: Any, tags: Any) -> Iterator[str]:

@@ -8,13 +8,44 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import datetime
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import Invalid
+from .errors import Invalid, NotTrusted
 
+# Names in a token, and those in the operation that holds it.
+_FIELDS = {"server_name": "serverName", "fingerprint": "fingerprint", "addresses": "addresses", "secret": "secret"}
 _HINT = "take it as lxd_cluster_member (state: invited) or `lxc cluster add` gave it"
+
+
+# What a token has to be good for: a member is asked for it, handed it, and joins.
+LEAST = datetime.timedelta(minutes=10)
+# Go writes nanoseconds, which Python 3.9 doesn't read.
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")
+_NEVER = "0001-01-01T00:00:00Z"
+
+
+@dataclasses.dataclass(frozen=True)
+class Open:
+    """A token that nobody has used, as the cluster tells of it: whom it lets in, its operation, and until when."""
+
+    member: str
+    operation: str
+    expires_at: str = ""
+
+    def lasts(self, now: datetime.datetime) -> bool:
+        """Whether there is time left to join with it; a time that nobody can read is no time."""
+        said = self.expires_at
+        # Go's zero time.
+        if not said or said.startswith("0001-"):
+            return True
+        match = _TIME.fullmatch(said)
+        if match is None:
+            return False
+        return datetime.datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")) - now >= LEAST
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +74,8 @@ def parse(text: str) -> JoinToken:
 
 def text_of(metadata: Mapping[str, Any]) -> str:
     """The token that an operation of LXD's holds, as LXD's own client would print it."""
-    body = {
-        "server_name": metadata["serverName"],
-        "fingerprint": metadata["fingerprint"],
-        "addresses": metadata["addresses"],
-        "secret": metadata["secret"],
-        "expires_at": metadata.get("expiresAt") or "0001-01-01T00:00:00Z",
-    }
+    body = {ours: metadata.get(theirs) for ours, theirs in _FIELDS.items()}
+    if not all(body.values()):
+        raise NotTrusted("token: the server tells of it and not what it is", "ask as an admin, by the unix socket")
+    body["expires_at"] = metadata.get("expiresAt") or _NEVER
     return base64.b64encode(json.dumps(body).encode()).decode("ascii")

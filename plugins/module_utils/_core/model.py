@@ -14,6 +14,8 @@ from . import host_ports
 OWNER = "user.tenantry.owner"
 MARK = "user.tenantry."
 COMMISSIONED = "user.tenantry.commissioned"
+# Set while something of ours comes to be, and taken off when it is whole and may stay.
+COMPOSING = "user.tenantry.composing"
 
 # One store for all members of a cluster: each of them tells of the same space.
 _SHARED_DRIVERS = frozenset({"alletra", "ceph", "cephfs", "cephobject", "lvmcluster", "linstor", "powerflex", "pure"})

@@ -17,6 +17,7 @@ from .promise import in_pages
 from .storage_space import Space
 from .units import is_true
 from .vm_host import Host
+from .vmhost_found import ours_of
 
 # More than any machine has: where nobody knows how much there is, or nothing limits it.
 PLENTY = 1 << 62
@@ -81,7 +82,7 @@ def _seen(host: Host) -> Seen:
     return Seen(
         project=host.project,
         instances=tuple(host.instances.values()),
-        volumes=tuple(host.volumes.values()),
+        volumes=tuple(ours_of(host.project, host.volumes).values()),
         machines=host.machines,
         pools=host.listings.pools if host.listings else (),
         state=host.state,

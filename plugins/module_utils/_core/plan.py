@@ -34,9 +34,10 @@ class Request:
     them, and sends the ETag of that reading. `made`: what a POST makes, to look for when its answer was lost.
     `goal`: the instance statuses that a state change is for. `deadline`: seconds for LXD's operation. `tries`: how
     often a create that LXD itself cleaned up after may be sent. `hint`: what a person may do when LXD refuses. `takes`:
-    of the project's limits, by their names without the prefix (`cpu`: cores, `memory`: bytes). `lasting`: the operation
-    that LXD answers with is what was asked for, such as a token, and doesn't end. `slow`: LXD may do it
-    all before it answers, so that the answer has the whole deadline.
+    of the project's limits, by their names without the prefix (`cpu`: cores, `memory`: bytes). `undone_with`: where a
+    create has to be taken back, what else of the plan goes, by its kind and name. `lasting`: the operation that LXD
+    answers with is what was asked for, such as a token, and doesn't end. `slow`: LXD may do it all before it answers,
+    so that the answer has the whole deadline.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Request:
     tries: int = 1
     hint: str = ""
     takes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    undone_with: Mapping[str, Request] = dataclasses.field(default_factory=dict)
     lasting: bool = False
     slow: bool = False
 

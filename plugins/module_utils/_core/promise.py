@@ -55,7 +55,7 @@ def promised_to(
 ) -> Promise:
     """What an instance is promised; LXD takes a percentage of `machine_memory`; `page` is the size of a hugepage."""
     config = instance.expanded_config
-    limit, memory = config.get("limits.cpu"), _memory(instance, machine_memory)
+    limit, memory = config.get("limits.cpu"), memory_of(config.get("limits.memory"), instance.is_vm, machine_memory)
     huge = memory is not None and units.is_true(config.get("limits.memory.hugepages"))
     return Promise(
         # A container without a limit may use every core.
@@ -87,8 +87,9 @@ def in_pages(count: int, page: int) -> int:
     return -(-count // page) * page if page else count
 
 
-def _memory(instance: Instance, machine_memory: Optional[int]) -> Optional[int]:
-    limit = instance.expanded_config.get("limits.memory") or (_VM_MEMORY if instance.is_vm else "")
+def memory_of(limit: Optional[str], is_vm: bool, machine_memory: Optional[int]) -> Optional[int]:
+    """The bytes that `limits.memory` allows on a machine with so much; None for none, or where nobody can tell."""
+    limit = limit or (_VM_MEMORY if is_vm else "")
     if limit.endswith("%") and limit[:-1].isdigit():
         return None if machine_memory is None else machine_memory * int(limit[:-1]) // 100
     return size_or_none(limit)

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 
 # What stands where we weren't told: a person has to choose, and the shell stops at it.
 PLACEHOLDER = "<project>"
+NO_FINGERPRINT = "<fingerprint>"
 
 
 def trust_command(pem: str, name: str, restricted: bool, projects: Iterable[str], flavour: str = "lxd") -> str:
@@ -21,11 +23,13 @@ def trust_command(pem: str, name: str, restricted: bool, projects: Iterable[str]
 
 
 def revoke_command(fingerprint: str, flavour: str = "lxd") -> str:
-    """The line that ends the trust in one certificate."""
+    """The line that ends the trust in one certificate; what isn't a fingerprint is in no line for a shell."""
     program = "incus" if flavour == "incus" else "lxc"
-    return f"{program} config trust remove {fingerprint}"
+    named = fingerprint if _FINGERPRINT.fullmatch(fingerprint) else NO_FINGERPRINT
+    return f"{program} config trust remove {named}"
 
 
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]+")
 _PROGRAMS = {
     "lxd": ("lxc", "config", "trust", "add"),
     # Incus keeps `add` for tokens.

@@ -33,7 +33,7 @@ def vm(
         "description": instance.description,
         "architecture": instance.architecture,
         "owner": instance.owner,
-        "cores": cores(config.get("limits.cpu")),
+        "cores": None if instance.lost else cores(config.get("limits.cpu")),
         "pinned_cores": pinned(config.get("limits.cpu")),
         "memory": config.get("limits.memory"),
         "disks": _disks(instance, volumes or {}),
@@ -59,7 +59,8 @@ def row(
 ) -> dict[str, Any]:
     """One VM as it was read: with its times, each interface's addresses, and whether it was enlisted.
 
-    It was composed where it carries the mark of `owner`. Of one on a member that doesn't answer nobody can tell.
+    It was composed where it carries the mark of `owner`. Of one on a member that doesn't answer nobody can tell, nor
+    where nobody said who we are.
     """
     shown = vm(instance, vmhost, project, volumes)
     shown["interfaces"] = _addressed(shown["interfaces"], instance.state)
@@ -67,7 +68,7 @@ def row(
     # LXD writes the beginning of its time for never.
     never = not instance.last_used_at or instance.last_used_at.startswith(("0001-", "1970-"))
     shown["last_used_at"] = None if never else instance.last_used_at
-    shown["enlisted"] = None if instance.lost else instance.owner != owner
+    shown["enlisted"] = None if instance.lost or owner is None else instance.owner != owner
     return shown
 
 

@@ -33,6 +33,8 @@ class Host:
     text.
     `zone`, `pool` and `tags` are the registry entry's, to choose hosts by.
 
+    `volumes`: the custom volumes, anybody's, in the storage pools of `read_pools`, which are those that were read.
+
     `addresses`: of networks that give static addresses, the bridge's own as "10.0.0.1/24".
 
     `unread`: check mode, where an earlier task would have made what there is to read; nothing of it can be looked up.
@@ -55,6 +57,7 @@ class Host:
     pool: str | None = None
     tags: frozenset[str] = frozenset()
     addresses: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    read_pools: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -139,6 +139,7 @@ def _made(wanted: Wanted, host: Host, policy: Policy) -> tuple[Change, ...]:
         deadline=900,
         tries=3 if wanted.image else 1,
         takes=_takes(host, new.instance),
+        undone_with=vm_volumes.undoing(volumes),
     )
     steps = (create, *_locked(new.instance, host))
     as_made = shown_vm(new.instance, host.name, host.project.name, vm_volumes.as_planned(wanted, host))

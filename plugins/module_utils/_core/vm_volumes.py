@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from .errors import Conflict, NotOwned
-from .model import MARK, OWNER, Instance, Volume
+from .model import COMPOSING, MARK, OWNER, Instance, Volume
 from .plan import Change, Request
 from .units import shown_size, size
 from .vm import Wanted
@@ -18,8 +18,7 @@ from .vm_devices import Disk
 from .vm_host import Host
 
 VM = f"{MARK}vm"
-# Set while LXD makes a volume and taken off when it has: what still carries it was cut short and never held data.
-COMPOSING = f"{MARK}composing"
+# A volume that still carries COMPOSING was cut short and never held data.
 
 # What LXD gives a block volume without a size.
 _DEFAULT_SIZE = "10GiB"
@@ -80,6 +79,17 @@ def made(wanted: Wanted, host: Host, attached: frozenset[str]) -> tuple[Change, 
         if not disk.root and not disk.absent and disk.name not in attached:
             changes += _one_made(wanted, disk, host)
     return tuple(changes)
+
+
+def undoing(changes: Sequence[Change]) -> dict[str, Request]:
+    """What deletes the volumes again that these changes make, by kind and name; those that only grow stay."""
+    made = {
+        f"{change.kind} {change.name}": step
+        for change in changes
+        for step in change.steps
+        if isinstance(step, Request) and step.method == "POST"
+    }
+    return {name: Request("DELETE", step.made, step.project, params=step.params) for name, step in made.items()}
 
 
 def _planned(wanted: Wanted, disk: Disk, host: Host) -> Volume:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, Optional
 from urllib.parse import unquote, urlsplit
 
@@ -35,7 +35,7 @@ class Found:
     state: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def pools_with_volumes(project: Project, instances: Sequence[Instance]) -> list[str]:
+def pools_with_volumes(project: Project, instances: Collection[Instance]) -> list[str]:
     """The storage pools that hold custom volumes of ours, as the project and its instances tell."""
     pools = set()
     for url in project.used_by:
@@ -48,3 +48,9 @@ def pools_with_volumes(project: Project, instances: Sequence[Instance]) -> list[
             if device.get("type") == "disk" and device.get("pool") and device.get("source"):
                 pools.add(device["pool"])
     return sorted(pools)
+
+
+def ours_of(project: Project, volumes: Mapping[tuple[str, str], Volume]) -> dict[tuple[str, str], Volume]:
+    """The volumes that count as promised: all of a project with volumes of its own, else those with our mark."""
+    own = project.has_own("storage.volumes")
+    return {place: each for place, each in volumes.items() if own or each.owner == project.owner}

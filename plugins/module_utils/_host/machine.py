@@ -113,7 +113,7 @@ def masters() -> dict[str, str]:
 
 def ssh_interface(known: dict[str, tuple[str, ...]]) -> str:
     """The interface that our own connection comes in by, else that of the default route."""
-    ours = _ssh_address()
+    ours = ssh_address()
     for name, has in known.items():
         if ours and ours in has:
             return name
@@ -121,8 +121,11 @@ def ssh_interface(known: dict[str, tuple[str, ...]]) -> str:
     return defaults[0] if defaults else ""
 
 
-def _ssh_address() -> str:
-    """From the session that started us: sudo doesn't hand it on, so the parents are asked."""
+def ssh_address() -> str:
+    """The address of ours that the SSH session which started us came in by; empty where none did.
+
+    sudo doesn't hand it on, so the parents are asked.
+    """
     process = os.getpid()
     while process > 1:
         for entry in programs.text(f"/proc/{process}/environ").split("\0"):

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from .._core import errors
-from .._core.model import Instance
+from .._core.model import COMPOSING, Instance
 from .._core.plan import Request, filled
 from .._core.server_found import BEGUN
 from . import operations, quota
@@ -35,12 +37,10 @@ def apply(port: Port, request: Request, made: Mapping[str, Any]) -> None:
     Raises Stale where the object isn't what the plan was made from any more, or where a lost answer makes a new
     reading necessary: the caller plans again.
     """
-    ready = _guarded(port, request, made)
+    ready = _recognizable(_guarded(port, request, made))
     for attempt in range(max(request.tries, _READINGS if request.expect is not None else 1)):
         try:
             _send(port, ready)
-            _take_back(port, ready)
-            return  # noqa: TRY300 (the else would be at the loop's other end)
         except errors.NotTrusted as refused:
             refused.hint = ready.hint or refused.hint
             raise
@@ -49,15 +49,71 @@ def apply(port: Port, request: Request, made: Mapping[str, Any]) -> None:
                 return
             failure.hint = failure.hint or request.hint
             ready = _next_try(port, request, ready, made, failure, attempt + 1 >= request.tries)
+        else:
+            _stays(port, ready)
+            return
     raise errors.Stale(f"{'/'.join(request.path)}: it kept changing meanwhile", "run again")
 
 
-def _take_back(port: Port, made: Request) -> None:
-    """Undo a create that is beyond the project's limits all the same: it was made a moment ago, and never started."""
-    refusal = quota.overdrawn(port, made) if made.method == "POST" else None
-    if refusal is not None:
-        _send(port, Request("DELETE", made.made, made.project))
-        raise refusal
+def _recognizable(request: Request) -> Request:
+    """A create under the project's limits with a mark that no other run's create of that name has.
+
+    LXD's own `volatile.uuid` would be one, but in a restricted project it takes none from us.
+    """
+    if not request.takes or not request.made:
+        return request
+    config = {**request.body["config"], COMPOSING: str(uuid.uuid4())}
+    return dataclasses.replace(request, body={**request.body, "config": config})
+
+
+def _stays(port: Port, create: Request) -> None:
+    """Undo a create that is beyond the project's limits all the same: it was made a moment ago, and never started.
+
+    What can't be undone is told too: a new plan would find the VM as it should be, and nobody would know.
+    """
+    if not create.made or not create.takes:
+        return
+    try:
+        beyond = quota.overdrawn(port, create)
+    except errors.TenantryError as unread:
+        name = create.made[-1]
+        told = f"project {create.project}: whether its limits allow {name} could not be read: {unread.message}"
+        beyond = errors.NoRoom(told, unread.hint)
+    if beyond is not None:
+        raise _taken_back(port, create, beyond)
+    # A mark that is left says nothing to anybody; the VM is as it should be.
+    with contextlib.suppress(errors.TenantryError):
+        _send(port, Request("PATCH", create.made, create.project, body={"config": {COMPOSING: ""}}))
+
+
+def _taken_back(port: Port, create: Request, beyond: errors.NoRoom) -> errors.TakenBack:
+    """Delete what was made, and say what became of that."""
+    own = f"VM {create.made[-1]}"
+    why = _deleted(port, Request("DELETE", create.made, create.project))
+    if why is not None:
+        # What else was made for it is attached to it.
+        told = f"{beyond.message}; {own} could not be taken back: {why.message}"
+        hint = f"delete {own}, or have the admin raise the limit"
+        return errors.TakenBack(told, hint, (), (own, *create.undone_with), **beyond.details)
+    failures = {name: _deleted(port, request) for name, request in create.undone_with.items()}
+    left = {name: failure.message for name, failure in failures.items() if failure is not None}
+    gone = [own, *(name for name in failures if name not in left)]
+    told = "".join(f"; {name} is left, to be deleted: {message}" for name, message in left.items())
+    return errors.TakenBack(
+        f"{beyond.message}; taken back: {', '.join(gone)}{told}", beyond.hint, gone, tuple(left), **beyond.details
+    )
+
+
+def _deleted(port: Port, request: Request) -> errors.TenantryError | None:
+    """Why it is still there; None where it is gone."""
+    try:
+        _send(port, request)
+    except errors.TenantryError as failure:
+        try:
+            return failure if _there(port, request) else None
+        except errors.TenantryError:
+            return failure
+    return None
 
 
 def _next_try(
@@ -136,8 +192,8 @@ def _done_all_the_same(port: Port, request: Request) -> bool:
         _settle(port, request)
         if _reached(port, request):
             return True
-        if request.made and _there(port, request):
-            _take_back(port, request)
+        if request.takes and _is_what_was_sent(port, request):
+            _stays(port, request)
     except (errors.NotFound, errors.NotTrusted):
         # Done or not, this connection can't tell: a certificate that replaced itself is a stranger from then on.
         pass
@@ -188,6 +244,12 @@ def _found(port: Port, request: Request) -> Mapping[str, Any] | None:
     except errors.NotFound:
         return None
     return found if isinstance(found, Mapping) else {}
+
+
+def _is_what_was_sent(port: Port, request: Request) -> bool:
+    """Whether this very create made what is there, and not somebody else who was faster."""
+    sent, found = request.body["config"].get(COMPOSING), _found(port, request)
+    return bool(sent) and found is not None and (found.get("config") or {}).get(COMPOSING) == sent
 
 
 def _reached(port: Port, request: Request) -> bool:

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._core import errors
+from .._core import cluster_leaving, errors
 from .._core.cluster import EVACUATED, OFFLINE, Found, Member
-from .._core.model import Server
+from .._core.join_token import Open
+from .._core.model import Image, Project, Server
 from .port import Port
 from .reader import Reader
 
 _RECURSIVE = {"recursion": "1"}
-# LXD's own mark on an instance that stays where it is when its member is evacuated.
-_STAYS = ("cluster.evacuate", "stop")
 
 
 def read(port: Port) -> Found:
@@ -27,8 +26,12 @@ def read(port: Port) -> Found:
         return Found(server, etag=answer.etag)
     listed = port.call("GET", ("cluster", "members"), params=_RECURSIVE).metadata or ()
     members = sorted((Member.of(body) for body in listed), key=lambda each: each.name)
-    tokens = tuple((str(each["metadata"]["serverName"]), str(each["id"])) for each in token_operations(port))
-    return Found(server, answer.metadata["server_name"], answer.etag, tuple(members), tokens)
+    return Found(server, answer.metadata["server_name"], answer.etag, tuple(members), _tokens(port))
+
+
+def _tokens(port: Port) -> tuple[Open, ...]:
+    told = ((each["metadata"], str(each["id"])) for each in token_operations(port))
+    return tuple(Open(str(said["serverName"]), name, str(said.get("expiresAt") or "")) for said, name in told)
 
 
 def token_operations(port: Port) -> list[Mapping[str, Any]]:
@@ -40,11 +43,25 @@ def token_operations(port: Port) -> list[Mapping[str, Any]]:
 def holdings(port: Port) -> tuple[str, ...]:
     """What a server that is alone would lose by joining a cluster: LXD drops it from its database and says nothing."""
     reader = Reader(port)
-    projects = [project.name for project in reader.projects()]
-    held = [f"project {name}" for name in projects if name != "default"]
-    held += [f"instance {project}/{each.name}" for project in projects for each in reader.instances(project)]
+    held = [what for project in reader.projects() for what in _held_in(reader, project)]
     held += [f"storage pool {pool.name}" for pool in reader.pools()]
     return (*held, *(f"network {each.name}" for each in reader.networks("default") if each.managed))
+
+
+def _held_in(reader: Reader, project: Project) -> Iterator[str]:
+    name, default = project.name, project.name == "default"
+    if not default:
+        yield f"project {name}"
+    yield from (f"instance {name}/{each.name}" for each in reader.instances(name))
+    if default or project.has_own("images"):
+        yield from (f"image {name}/{_called(each)}" for each in reader.images(name) if not each.cached)
+    if default or project.has_own("profiles"):
+        profiles = (str(body["name"]) for body in reader.profiles(name))
+        yield from (f"profile {name}/{each}" for each in profiles if each != "default")
+
+
+def _called(image: Image) -> str:
+    return image.aliases[0] if image.aliases else image.fingerprint[:12]
 
 
 def left_on(port: Port, member: Member) -> tuple[str, ...]:
@@ -54,13 +71,16 @@ def left_on(port: Port, member: Member) -> tuple[str, ...]:
 
 
 def _left(reader: Reader, member: Member) -> Iterator[str]:
-    key, value = _STAYS
     immobile = member.status in (OFFLINE, EVACUATED)
-    pools = [pool for pool in reader.pools() if not pool.shared]
+    every = reader.pools()
+    pools = [pool for pool in every if not pool.shared]
+    shared = {pool.name for pool in every if pool.shared}
     for project in reader.projects():
-        for instance in reader.instances(project.name):
-            if instance.location == member.name and (immobile or instance.expanded_config.get(key) == value):
-                yield f"instance {project.name}/{instance.name}"
+        here = (each for each in reader.instances(project.name) if each.location == member.name)
+        for instance in here:
+            why = cluster_leaving.stays(instance, shared)
+            if immobile or why:
+                yield f"instance {project.name}/{instance.name}" + (f" ({why})" if why and not immobile else "")
         if not project.has_own("storage.volumes") and project.name != "default":
             continue
         for pool in pools:

@@ -5,39 +5,28 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from .._core import errors
+from .._core.capacity import Limit
+from .._core.over_limits import not_later, shown
 from .._core.plan import Request
 from .._core.promise import promised_to
-from .._core.units import shown_size
 from .port import Port
 from .reader import Reader
 
 
-class _Limit(NamedTuple):
-    """What the project holds all its instances to, of one kind, and how much of it is promised."""
-
-    kind: str
-    most: int
-    used: int
-
-    @property
-    def key(self) -> str:
-        return f"limits.{self.kind}"
-
-    def shown(self, count: int) -> str:
-        return shown_size(count) if self.kind in ("memory", "disk") else str(count)
-
-
 def told(port: Port, request: Request, failure: errors.OperationFailed) -> errors.TenantryError:
     """The failure, or NoRoom with the limit that leaves too little for what the request takes of it."""
-    for limit in _limits(port, request):
-        asked = request.takes[limit.kind]
+    try:
+        limits = _limits(port, request)
+    except errors.TenantryError:
+        # What LXD said of the write itself is worth more than why nothing more is known.
+        return failure
+    for kind, limit in limits.items():
+        asked = request.takes[kind]
         if limit.most < limit.used + asked:
             return errors.NoRoom(
-                f"project {request.project}: {limit.key} is {limit.shown(limit.most)}, {limit.shown(limit.used)} are "
-                f"promised, and {limit.shown(asked)} more were asked; another run may have been faster",
+                f"project {request.project}: {limit.key} is {shown(limit, limit.most)}, {shown(limit, limit.used)} are "
+                f"promised, and {shown(limit, asked)} more were asked; another run may have been faster",
                 "make VMs smaller or fewer, or have the admin raise it: cpu_overcommit, memory_overcommit of "
                 "tenantry.lxd.lxd_vmhost, or limits of tenantry.lxd.lxd_project",
                 limit=limit.key,
@@ -53,21 +42,23 @@ def overdrawn(port: Port, request: Request) -> errors.NoRoom | None:
 
     LXD 5.0 looks at its limits before it makes an instance, and not again: two creates at the same moment both pass.
     The instances of the project in the order in which they were made say which of them are beyond the limit: whoever
-    was made later always sees those before, so that of any number of runs each takes back what is its own, and no more.
-    LXD tells that moment in nanoseconds; creates that were sent together were milliseconds apart.
+    was made later always sees those before, so that of any number of runs each takes back what is its own. That may be
+    one too many: of 6, 6 and 4 cores under a limit of 10 the second goes and the third goes with it, since the second
+    was before it. LXD tells that moment in nanoseconds, by the clock of the member that makes the instance; on one
+    server creates that were sent together were milliseconds apart, and between members whose clocks can't tell who was
+    first, each takes back its own.
     """
-    beyond = [limit for limit in _limits(port, request) if limit.most < limit.used] if request.made else []
+    beyond = {kind: limit for kind, limit in _limits(port, request).items() if limit.most < limit.used}
     if not beyond:
         return None
-    made = sorted(Reader(port).instances(request.project or ""), key=lambda each: (each.created_at, each.name))
-    names = [instance.name for instance in made]
-    own = names.index(request.made[-1]) + 1 if request.made[-1] in names else 0
-    promises = [promised_to(instance) for instance in made[:own]]
-    for limit in beyond:
-        if limit.most < sum((each.cores if limit.kind == "cpu" else each.memory) or 0 for each in promises):
+    made = Reader(port).instances(request.project or "")
+    own = [instance for instance in made if instance.name == request.made[-1]]
+    promises = [promised_to(instance) for instance in not_later(own[0], made)] if own else []
+    for kind, limit in beyond.items():
+        if limit.most < sum((each.cores if kind == "cpu" else each.memory) or 0 for each in promises):
             return errors.NoRoom(
-                f"project {request.project}: {limit.key} is {limit.shown(limit.most)}; another run was faster by a "
-                "moment, and LXD let both through, so that this one was taken back",
+                f"project {request.project}: {limit.key} is {shown(limit, limit.most)}; another run was faster by a "
+                "moment, and LXD let both through",
                 "make VMs smaller or fewer, or have the admin raise the limit",
                 limit=limit.key,
                 most=limit.most,
@@ -76,13 +67,13 @@ def overdrawn(port: Port, request: Request) -> errors.NoRoom | None:
     return None
 
 
-def _limits(port: Port, request: Request) -> list[_Limit]:
+def _limits(port: Port, request: Request) -> dict[str, Limit]:
     """The project's limits on what the request takes; none where there are none, or LXD doesn't tell."""
     if not request.takes or not request.project or not port.server.has("project_usage"):
-        return []
+        return {}
     state = Reader(port).project_state(request.project)
-    found = [
-        _Limit(kind, state.get(kind, {}).get("Limit", -1), state.get(kind, {}).get("Usage", 0))
+    found = {
+        kind: Limit(f"limits.{kind}", state.get(kind, {}).get("Limit", -1), state.get(kind, {}).get("Usage", 0))
         for kind in request.takes
-    ]
-    return [limit for limit in found if limit.most >= 0]
+    }
+    return {kind: limit for kind, limit in found.items() if limit.most >= 0}

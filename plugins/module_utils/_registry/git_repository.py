@@ -9,6 +9,7 @@ A commit is made of a tree and pushed; neither the directory nor what is staged 
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,11 @@ _FILE, _GONE = "100644", "0"
 _PATIENCE = 120
 # By `git ls-remote --exit-code`: there is no such branch.
 _NO_BRANCH = 2
+# How git reaches a remote is for people to say. All else, such as GIT_DIR, is about the repository of whoever called
+# us, as in a play that one of its hooks starts.
+_PASSED_ON = tuple(
+    f"GIT_{name}" for name in ("ASKPASS", "CONFIG_", "EXEC_PATH", "HTTP_", "PROXY_", "SSH", "SSL_", "TRACE")
+)
 
 
 class Repository:
@@ -31,12 +37,15 @@ class Repository:
         self.top = _top(registry)
         # Nobody else may have planted the repository: whoever runs this chose the registry in it.
         self._base = ["git", "-c", f"safe.directory={self.top}", "-C", self.top]
-        self._remote = "tenantry" if _is_address(remote) else remote
+        # A name that nobody has: with somebody's own a push would go to both.
+        self._remote = f"tenantry-{secrets.token_hex(8)}" if _is_address(remote) else remote
         self.remote = remote
-        self._environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+        # Why the checkout doesn't stand at what was pushed, where it should.
+        self.behind = ""
+        self._environment = {**_passed_on(os.environ), "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
         if _is_address(remote):
             # Not as an argument: every user of the machine may read those.
-            self._environment.update(_config({"remote.tenantry.url": remote}))
+            self._environment.update(_config(f"remote.{self._remote}.url", remote, self._environment))
         self.head = self._line("rev-parse", "-q", "--verify", "HEAD^{commit}")
         checked_out = self._line("symbolic-ref", "-q", "--short", "HEAD")
         if not branch and not checked_out:
@@ -102,9 +111,15 @@ class Repository:
         """Where the checkout stood at the commit below, it stands at the new one, as after a commit by hand."""
         if self.head != tip or not self._is_on_branch:
             return
-        self._git("update-ref", "-m", "tenantry: registry", "HEAD", new, tip)
-        self._git("update-index", "-z", "--index-info", given=_entries(content))
-        self.head = new
+        try:
+            # The index first: without it the new commit's files would look as if somebody had staged their removal.
+            self._git("update-index", "-z", "--index-info", given=_entries(content))
+            self._git("update-ref", "-m", "tenantry: registry", "HEAD", new, tip)
+        except errors.TenantryError as failure:
+            # Such as a lock of an editor's. It is pushed all the same, and there for everybody.
+            self.behind = failure.message
+        else:
+            self.head = new
 
     # Running git
 
@@ -143,7 +158,9 @@ class Repository:
                 input=given,
                 env={**self._environment, **(more or {})},
                 capture_output=True,
-                text=True,
+                # What a remote's hook says may be in any encoding.
+                encoding="utf-8",
+                errors="replace",
                 timeout=_PATIENCE,
                 check=False,
             )
@@ -159,11 +176,21 @@ def _entries(content: Mapping[str, Optional[str]]) -> str:
     return "".join(lines)
 
 
-def _config(said: Mapping[str, str]) -> dict[str, str]:
-    found = {"GIT_CONFIG_COUNT": str(len(said))}
-    for number, (key, value) in enumerate(said.items()):
-        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return found
+def _passed_on(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value for name, value in environment.items() if not name.startswith("GIT_") or name.startswith(_PASSED_ON)
+    }
+
+
+def _config(key: str, value: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """One more setting, behind those that the environment has already."""
+    said = environment.get("GIT_CONFIG_COUNT", "")
+    number = int(said) if said.isdigit() else 0
+    return {
+        "GIT_CONFIG_COUNT": str(number + 1),
+        f"GIT_CONFIG_KEY_{number}": key,
+        f"GIT_CONFIG_VALUE_{number}": value,
+    }
 
 
 def _is_address(remote: str) -> bool:

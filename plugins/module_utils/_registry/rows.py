@@ -19,20 +19,30 @@ ReadText = Callable[[str], str]
 def location(said: str | None, environment: Mapping[str, str], inventory_dir: str | None, working_dir: str) -> str:
     """The registry's absolute path: the option, the environment, else `vmhosts` beside the inventory directory.
 
-    An inventory directory that is itself the root of a git repository holds the registry: beside it would be outside
-    of what git keeps. Never below a collection, which an upgrade replaces.
+    In an AWX job it is in the project. Never below a collection, which an upgrade replaces.
     """
     chosen = said or environment.get("LXD_VMHOST_REGISTRY")
     if not chosen:
-        base = inventory_dir or working_dir
-        inside = not inventory_dir or os.path.exists(os.path.join(base, ".git"))
-        chosen = os.path.join(base if inside else os.path.dirname(os.path.abspath(base)), "vmhosts")
+        chosen = os.path.join(_repository(environment, inventory_dir, working_dir), "vmhosts")
     path = os.path.abspath(os.path.join(working_dir, os.path.expanduser(chosen)))
     if "ansible_collections" in path.split(os.sep):
         raise errors.Invalid(
             f"registry: {path} lies in an installed collection", "say registry, or set LXD_VMHOST_REGISTRY"
         )
     return path
+
+
+def _repository(environment: Mapping[str, str], inventory_dir: str | None, working_dir: str) -> str:
+    """The folder that has both inventory and registry."""
+    if not inventory_dir:
+        return working_dir
+    inventory, project = os.path.realpath(inventory_dir), os.path.realpath(working_dir)
+    if environment.get("AWX_PRIVATE_DATA_DIR") and os.path.commonpath([inventory, project]) != project:
+        # AWX writes the inventory that it knows beside the project, and runs the job in the project.
+        return working_dir
+    # One that is itself the root of a git repository: beside it would be outside of what git keeps.
+    inside = os.path.exists(os.path.join(inventory_dir, ".git"))
+    return inventory_dir if inside else os.path.dirname(os.path.abspath(inventory_dir))
 
 
 def row(store: file_store.FileStore, name: str, read_text: ReadText, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -47,7 +47,10 @@ class Bar:
 
 @dataclasses.dataclass(frozen=True)
 class Amount:
-    """One resource as words and as a bar. `state`: "unknown", "over", "full" or "fine"."""
+    """One resource as words and as a bar. `state`: "unknown", "over", "full" or "fine".
+
+    `left_out`: of so many hosts nobody knows it, and they are not in this sum.
+    """
 
     total: str
     ours: str
@@ -60,6 +63,7 @@ class Amount:
     sort: int
     free_sort: int
     ends: Optional[Bar]
+    left_out: int
 
 
 def amount(figure: Optional[Mapping[str, Any]], words: Callable[[Optional[int]], str]) -> Amount:
@@ -78,6 +82,7 @@ def amount(figure: Optional[Mapping[str, Any]], words: Callable[[Optional[int]],
         sort=-1 if ours is None else ours,
         free_sort=-1 if free is None else free,
         ends=_bar(said),
+        left_out=said.get("left_out") or 0,
     )
 
 
@@ -126,11 +131,13 @@ def _bar(figure: Mapping[str, Any]) -> Optional[Bar]:
 
 def together(figures: Iterable[Optional[Mapping[str, Any]]]) -> dict[str, Any]:
     """The same resource of several hosts as one figure; what can't be known of a host is left out of every sum."""
-    known = [each for each in figures if each and each.get("total") is not None and each.get("ours") is not None]
+    every = [each or {} for each in figures]
+    known = [each for each in every if None not in (each.get("total"), each.get("ours"), each.get("free"))]
     if not known:
         return {}
     summed: dict[str, Any] = {key: sum(each.get(key) or 0 for each in known) for key in ("total", "ours", "free")}
     summed["most"] = sum(most_of(each) or 0 for each in known)
     summed["others"] = sum(each.get("others") or 0 for each in known)
     summed["overcommitted"] = sum(each.get("overcommitted") or 0 for each in known)
+    summed["left_out"] = len(every) - len(known)
     return summed

@@ -37,6 +37,8 @@ _OF_HOST = (
     "orphaned_trust",
     "unused_volumes",
 )
+# In the search's list a number is shorter than a word; report.js knows them.
+_ORIGIN = {"ours": 0, "enlisted": 1, "unknown": 2}
 _OF_SERVER = ("name", "version", "flavour", "drivers", "clustered", "members")
 
 
@@ -63,7 +65,7 @@ def search(rows: Sequence[Mapping[str, Any]], files: Mapping[str, str]) -> str:
             host_page.memory_words(vm),
             vm["pool"] or "",
             " ".join(vm["tags"]),
-            int(vm["enlisted"] is True),
+            _ORIGIN[host_page.ORIGINS[vm["enlisted"]]],
         ]
         for place, row in enumerate(rows)
         for vm in row.get("vms") or ()

@@ -12,11 +12,13 @@ from typing import Any, Optional
 from .._core import units
 from .._core.errors import Invalid
 from . import commands, numa
-from .amounts import WIDTH, amount, number, size
+from .amounts import UNKNOWN, WIDTH, amount, number, size
 from .problems import Problem
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _RUNS = ("Running", "Ready")
+# Who made a VM, by its `enlisted`: of one on a cluster member that doesn't answer nobody can tell.
+ORIGINS = {False: "ours", True: "enlisted", None: "unknown"}
 
 
 def slug(name: str) -> str:
@@ -84,19 +86,24 @@ def head(row: Mapping[str, Any], problems: Sequence[Problem], file: str) -> dict
 
 
 def storage_of(resources: Mapping[str, Any]) -> Optional[dict[str, Any]]:
-    """All storage pools as one figure, each filesystem once: pools on the same one have their space in common."""
-    pools = {pool["name"]: pool for pool in resources.get("storage_pools") or ()}
+    """All storage pools as one figure, each filesystem once: pools on the same one have their space in common.
+
+    It is as unknown as one of them is, such as a pool with a part on a cluster member that doesn't answer.
+    """
+    pools = resources.get("storage_pools") or ()
+    if not pools or any(pool[key] is None for pool in pools for key in ("total", "free", "ours")):
+        return None
     counted: set[str] = set()
-    found: dict[str, Any] = {}
-    for name, pool in pools.items():
-        found["ours"] = None if pool["ours"] is None else (found.get("ours") or 0) + pool["ours"]
+    found: dict[str, Any] = dict.fromkeys(("total", "free", "others", "ours"), 0)
+    for pool in pools:
+        found["ours"] += pool["ours"]
         if counted & set(pool["same_filesystem"]):
             continue
-        counted.add(name)
+        counted.add(pool["name"])
         for key in ("total", "free", "others"):
-            found[key] = (found.get(key) or 0) + (pool[key] or 0)
+            found[key] += pool[key] or 0
         found["overcommit"] = pool["overcommit"]
-    return found or None
+    return found
 
 
 def pool_model(pool: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +117,7 @@ def vm_model(vm: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **vm,
         "anchor": f"vm-{slug(vm['name'])}",
+        "origin": ORIGINS[vm.get("enlisted")],
         "cores_words": _cores(vm),
         "cores_sort": vm["cores"] or 0,
         "memory_words": memory_words(vm),
@@ -121,9 +129,11 @@ def vm_model(vm: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def counts(row: Mapping[str, Any]) -> dict[str, int]:
-    """How many instances of which kind."""
-    vms = row.get("vms") or []
+def counts(row: Mapping[str, Any]) -> Optional[dict[str, int]]:
+    """How many instances of which kind; None where nobody could look."""
+    vms = row.get("vms")
+    if vms is None:
+        return None
     return {
         "all": len(vms),
         "running": sum(vm["status"] in _RUNS for vm in vms),
@@ -179,6 +189,8 @@ def _ordered(vms: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _cores(vm: Mapping[str, Any]) -> str:
     pinned = vm["pinned_cores"]
+    if vm["cores"] is None:
+        return UNKNOWN
     if not pinned:
         return f"any {vm['cores']}"
     return f"{'core' if len(pinned) == 1 else 'cores'} {numa.ranges(pinned)}"
@@ -194,7 +206,7 @@ def _bytes(said: Optional[str]) -> Optional[int]:
 def memory_words(vm: Mapping[str, Any]) -> str:
     """A VM's memory; as LXD has it where that is no number."""
     count = _bytes(vm["memory"])
-    return size(count) if count is not None else vm["memory"] or "not said"
+    return size(count) if count is not None else vm["memory"] or (UNKNOWN if vm["cores"] is None else "not said")
 
 
 def _disk_size(disk: Mapping[str, Any]) -> str:

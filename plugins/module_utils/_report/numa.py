@@ -9,8 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from .._core import units
-from .._core.errors import Invalid
+from .._core.promise import memory_of
 
 # So many colours there are for VMs; the names beside the cores tell apart what colours don't.
 _HUES = 8
@@ -65,9 +64,9 @@ def unmapped(nodes: Sequence[Node]) -> list[Node]:
 
 
 def unpinned(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The VMs that may run on any core."""
+    """The VMs that may run on any core; of one on a member that doesn't answer nobody knows."""
     on_nodes = {name for node in (row.get("resources") or {}).get("numa_nodes") or () for name in node["vms"]}
-    return [vm for vm in row.get("vms") or () if vm["name"] not in on_nodes]
+    return [vm for vm in row.get("vms") or () if vm["name"] not in on_nodes and vm["cores"] is not None]
 
 
 def ranges(cores: Iterable[int]) -> str:
@@ -113,15 +112,19 @@ def _core(number: int, on: Mapping[str, set[int]], hues: Mapping[str, int]) -> C
 
 def _share(vm: Mapping[str, Any], row: Mapping[str, Any], node: Mapping[str, Any]) -> int:
     """What of a VM's memory belongs to this node: as much as of its cores."""
-    try:
-        memory = units.size(vm["memory"] or "1GiB", "memory")
-    except Invalid:
-        return 0
+    memory = memory_of(vm["memory"], True, _machine_memory(row, node["member"])) or 0
     pinned = vm["pinned_cores"]
     if pinned:
         return memory * len(set(pinned) & set(node["cores"]["list"])) // len(pinned)
     nodes = [each for each in row["resources"]["numa_nodes"] if vm["name"] in each["vms"]]
     return memory // max(1, len(nodes))
+
+
+def _machine_memory(row: Mapping[str, Any], member: str) -> Optional[int]:
+    """What the machine has that a node is a part of: percentages are of that."""
+    parts = [each for each in row["resources"]["members"] if each["member"] == member] or [row["resources"]]
+    total: Optional[int] = parts[0]["memory"]["total"]
+    return total
 
 
 def _whole(member: str, parts: Sequence[Node]) -> Node:

@@ -38,13 +38,13 @@ def model(
 
 
 def totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The fleet as a whole; hosts that could not be read are in no sum."""
+    """The fleet as a whole; hosts that could not be read are in no sum, and of none but such there is no sum."""
     resources = [row.get("resources") or {} for row in rows]
     vms = [vm for row in rows for vm in row.get("vms") or ()]
     return {
         "hosts": len(rows),
         "unread": sum("error" in row for row in rows),
-        "vms": len(vms),
+        "vms": None if all(row.get("vms") is None for row in rows) else len(vms),
         "running": sum(vm["status"] in ("Running", "Ready") for vm in vms),
         "enlisted": sum(vm.get("enlisted") is True for vm in vms),
         "cores": amount(together(each.get("cores") for each in resources), number),

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._core.trust_command import trust_command
+from . import commands
 from .amounts import most_of, number, size
 
 # Worst first.
@@ -144,9 +145,8 @@ def _vms(row: Mapping[str, Any]) -> Iterator[Problem]:
         if vm["status"] == "Error":
             where = f" It is on member {vm['location']}." if vm.get("location") not in (None, "", "none") else ""
             text = f"VM {vm['name']} is in state Error.{where}"
-            yield Problem(
-                "error", "vm_error", host, text, f"lxc info {vm['name']} --show-log tells more", vm=vm["name"]
-            )
+            command = commands.of_log(vm, (row.get("server") or {}).get("flavour"))
+            yield Problem("error", "vm_error", host, text, "its log on the server tells more", command, vm["name"])
         if vm.get("zone") and row.get("zone") and vm["zone"] != row["zone"]:
             text = f"VM {vm['name']} says zone {vm['zone']}, and this VM host is in zone {row['zone']}."
             yield Problem("notice", "drift", host, text, "correct the VM's zone, or that of the VM host", vm=vm["name"])

@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional, Union
 
+from . import host_page
 from .problems import SEVERITIES, Problem
 
 Value = Union[int, None]
@@ -92,7 +93,7 @@ def _vms(rows: Rows) -> Samples:
     for row in rows:
         counted: dict[tuple[str, str], int] = {}
         for vm in row.get("vms") or ():
-            key = (vm["status"], {True: "enlisted", False: "ours", None: "unknown"}[vm.get("enlisted")])
+            key = (vm["status"], host_page.ORIGINS[vm.get("enlisted")])
             counted[key] = counted.get(key, 0) + 1
         for (status, origin), count in sorted(counted.items()):
             yield {**_host(row), "status": status, "origin": origin}, count

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import as_of, data, host_page, overview, prometheus, visible
+from . import as_of, commands, data, host_page, overview, prometheus, visible
 from .amounts import WIDTH
 from .pages import Pages
 from .problems import Problem, of_vmhost
@@ -48,6 +48,7 @@ def site(rows: Sequence[Mapping[str, Any]], settings: Settings, pages: Pages) ->
         "as_of": {"date": as_of.DATE, "time": as_of.TIME},
         "published_at": settings.published_at,
         "width": WIDTH,
+        "expires_within": settings.expires_within,
     }
     fleet = overview.model(shown, told, paths)
     made = {name: pages.asset(name) for name in ASSETS}
@@ -57,8 +58,9 @@ def site(rows: Sequence[Mapping[str, Any]], settings: Settings, pages: Pages) ->
     made["index.html"] = pages.page("index.html.j2", {**common, "root": "", "here": "fleet", "fleet": fleet})
     made["vms.html"] = pages.page("vms.html.j2", {**common, "root": "", "here": "vms", "fleet": fleet})
     below = {**common, "root": "../"}
+    fetch = [commands.of_file(each["file"], settings.published_at) for each in fleet["hosts"] if each["certificate"]]
     made["certificates/index.html"] = pages.page(
-        "certificates.html.j2", {**below, "here": "certificates", "fleet": fleet}
+        "certificates.html.j2", {**below, "here": "certificates", "fleet": fleet, "fetch": fetch[:1]}
     )
     for raw, row in zip(rows, shown):
         file, found = paths[row["vmhost"]], told[row["vmhost"]]
@@ -70,10 +72,16 @@ def site(rows: Sequence[Mapping[str, Any]], settings: Settings, pages: Pages) ->
 
 
 def _names(hosts: Sequence[str]) -> dict[str, str]:
-    """The name of each host's files; two hosts never share one."""
+    """The name of each host's files; two hosts never share one, and numbers are for those whose own name is taken."""
     found: dict[str, str] = {}
     taken = {"index"}
     for host in hosts:
+        if host_page.slug(host) == host and host.lower() not in taken:
+            taken.add(host.lower())
+            found[host] = host
+    for host in hosts:
+        if host in found:
+            continue
         name = wanted = host_page.slug(host)
         number = 2
         while name.lower() in taken:

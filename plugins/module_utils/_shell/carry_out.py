@@ -124,6 +124,8 @@ def _group(changes: list[Change], means: Means) -> _Ended:
             for step in change.steps:
                 _step(step, change, means, made)
                 written += not isinstance(step, (MakeKeyPair, Prove))
+        except errors.TakenBack as failure:
+            return _taken_back(done, change, failure)
         except errors.TenantryError as failure:
             unanswered = change if isinstance(failure, errors.Unanswered) and not written else None
             return _Ended(done + _cut_short(change, written), failure, unanswered)
@@ -131,6 +133,12 @@ def _group(changes: list[Change], means: Means) -> _Ended:
             return _Ended(done + _cut_short(change, written), _refused(step, failure))
         done.append(change)
     return _Ended(done)
+
+
+def _taken_back(done: list[Change], change: Change, failure: errors.TakenBack) -> _Ended:
+    """What this group made and is there no more was never done; what couldn't be taken back was."""
+    kept = [each for each in done if each.verb != "create" or f"{each.kind} {each.name}" not in failure.gone]
+    return _Ended(kept + _cut_short(change, f"{change.kind} {change.name}" in failure.left), failure)
 
 
 def _refused(step: Step, failure: OSError) -> errors.TenantryError:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from .._core import cluster, cluster_plan, errors, join_token
+from .._core import cluster, cluster_plan, errors, join_token, server_settings
 from .._core.cluster import Found, Member
 from .._core.plan import Plan
-from .._host import block
+from .._host import block, reaching
 from .._lxd import cluster_reading
 from .._lxd.port import Port
 from .._pki import pem
@@ -36,15 +37,19 @@ class ClusterJob(OwnServer):
         if self._wanted.token_later and self._found.here != self._wanted.name:
             self._missing.append(errors.NotFound(f"{self._wanted.name}: there is no token yet"))
         try:
-            planned = cluster_plan.plan(self._wanted, self._found, self._target.name)
+            planned = self._planned()
         except errors.Conflict as no_cluster:
             if self._wanted.state != "invited":
                 raise
             # An earlier task of the same play may begin the cluster.
             self._missing.append(no_cluster)
             self._found = dataclasses.replace(self._found, unread=True)
-            planned = cluster_plan.plan(self._wanted, self._found, self._target.name)
+            planned = self._planned()
         return dataclasses.replace(planned, unverified=tuple(self._missing))
+
+    def _planned(self) -> Plan:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        return cluster_plan.plan(self._wanted, self._found, self._target.name, now)
 
     def _read(self) -> Found:
         try:
@@ -63,32 +68,33 @@ class ClusterJob(OwnServer):
         if wanted.state != "present" or found.here or wanted.bootstrap:
             return {}
         devices = block.of_pools(wanted.pools, wanted.name)
-        return {"holds": cluster_reading.holdings(port), "devices": devices}
+        doors = wanted.token.addresses if wanted.token else ()
+        door = next((each for each in doors if reaching.answers(*server_settings.address(each))), "")
+        return {"holds": cluster_reading.holdings(port), "devices": devices, "door": door}
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
         """The cluster as it is, or in check mode would be; with a token where one was asked for."""
         found = self._found
         members, token = cluster_plan.predicted(self._wanted, found)
         if outcome is not None and self._opened is not None:
-            found = self._now(self._port) if plan.changes else found
-            members, token = found.members, self._token(self._port)
+            try:
+                found, token = self._now(self._port, plan)
+                members = found.members
+            except errors.TenantryError:
+                if self._wanted.state == "invited" and not outcome.failed:
+                    raise
+                # The server went away in the middle: what was read before is the last that is known.
+                members, token = found.members, ""
         told = {"cluster": _view(found, members)}
         return {**told, "token": token or None} if self._wanted.state == "invited" else told
 
-    def _now(self, port: Port) -> Found:
-        try:
-            return cluster_reading.read(port)
-        except errors.TenantryError:
-            # The server went away in the middle: what was read before is the last that is known.
-            return self._found
-
-    def _token(self, port: Port) -> str:
-        if self._wanted.state != "invited" or self._found.member(self._wanted.name):
-            return ""
-        for operation in cluster_reading.token_operations(port):
-            if operation["metadata"]["serverName"] == self._wanted.name:
-                return join_token.text_of(operation["metadata"])
-        return ""
+    def _now(self, port: Port, plan: Plan) -> tuple[Found, str]:
+        found = cluster_reading.read(port) if plan.changes else self._found
+        if self._wanted.state != "invited" or found.member(self._wanted.name):
+            return found, ""
+        told = [each["metadata"] for each in cluster_reading.token_operations(port)]
+        theirs = [said for said in told if said["serverName"] == self._wanted.name]
+        return found, join_token.text_of(theirs[0]) if theirs else ""
 
 
 def _view(found: Found, members: tuple[Member, ...]) -> dict[str, Any]:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from typing import Any, Optional
+from collections.abc import Callable, Mapping
+from typing import Any, Optional, TypeVar
 
 from .._access import targets
-from .._core import errors, preflight, server, snap_channel, units
+from .._core import cluster_address, errors, preflight, server, server_settings, snap_channel, units
 from .._core.plan import Plan
-from .._host import machine, software
+from .._host import listening, machine, software
+from .._lxd.port import Port
 from .._lxd.reader import Reader
 from .carry_out import Means, Outcome
 from .server import ServerJob
 
+_T = TypeVar("_T")
 _MODULES = ("btrfs", "zfs", "dm_mod", "dm_thin_pool", "vhost_vsock")
 
 
@@ -36,7 +38,8 @@ class PreflightJob:
             raise errors.Invalid(f"skip: {', '.join(unknown)} is no check", f"the checks are {known}")
         found = _machine(self._params)
         asked, wrong = self._asked()
-        of_server = [*wrong, *(_obstacles(self._params) if found.root and not wrong else ())]
+        where, amiss = _where(self._params)
+        of_server = [*wrong, *amiss, *(_obstacles(self._params) if found.root and not wrong else ())]
         problems = preflight.problems(found, asked, of_server, self._params["skip"])
         said = [str(problem) for problem in problems]
         method = preflight.method(found, self._params["package"])
@@ -45,6 +48,7 @@ class PreflightJob:
             "method": method,
             "channel": snap_channel.whole(asked.channel),
             "switches": preflight.switches(found, asked.channel),
+            "cluster_address": where,
             "hugepages": machine.hugepages(asked.hugepages),
             "problems": said,
         }
@@ -100,6 +104,24 @@ def _obstacles(params: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _where(params: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Where other members of a cluster would reach this machine, and what speaks against that."""
+    said = params["cluster_address"]
+    if not said:
+        return "", []
+    try:
+        host, port = cluster_address.found(said, "cluster_address", machine.ssh_address())
+    except errors.Invalid as wrong:
+        return "", [str(wrong)]
+    listens = _told(params, lambda asked: str(asked.server.config.get(server_settings.HTTPS_ADDRESS) or ""))
+    # The port that LXD has already is in use by LXD.
+    ours = bool(listens) and server_settings.address(str(listens))[1] == port
+    obstacle = listening.obstacle(host, 0 if ours else port)
+    where = server_settings.shown_address(host, port)
+    hint = "write an address and a port that are free on the host"
+    return where, [f"cluster_address: {where}: {obstacle}; {hint}"] if obstacle else []
+
+
 def _machine(params: Mapping[str, Any]) -> preflight.Machine:
     system, numbers, title = machine.release()
     modules = machine.modules(_MODULES)
@@ -138,13 +160,22 @@ def _machine(params: Mapping[str, Any]) -> preflight.Machine:
 
 def _instances(params: Mapping[str, Any]) -> Optional[int]:
     """How many the LXD that is there holds; None where it doesn't answer."""
+
+    def count(port: Port) -> int:
+        reader = Reader(port)
+        return sum(len(reader.instances(project.name)) for project in reader.projects())
+
+    return _told(params, count)
+
+
+def _told(params: Mapping[str, Any], ask: Callable[[Port], _T]) -> Optional[_T]:
+    """What the LXD that is there says; None where it doesn't answer."""
     try:
         port = targets.trusted(targets.target({**params, "url": params.get("url") or ["unix:"]}))
     except errors.TenantryError:
         return None
     try:
-        reader = Reader(port)
-        return sum(len(reader.instances(project.name)) for project in reader.projects())
+        return ask(port)
     except errors.TenantryError:
         return None
     finally:

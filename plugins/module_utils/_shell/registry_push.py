@@ -94,8 +94,13 @@ class RegistryPushJob:
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
         """Where it is, and in which commit."""
+        repository = self._repository
         known = outcome is not None or not plan.changes
-        return {"commit": self._commit if known else None, "branch": self._repository.branch}
+        said = {"commit": self._commit if known else None, "branch": repository.branch}
+        if not repository.behind:
+            return said
+        behind = f"{self._store.root}: pushed, and the checkout is left behind {repository.branch}: {repository.behind}"
+        return {**said, "warnings": [f"{behind}; git pull there"]}
 
     def close(self) -> None:
         """Nothing is open."""

@@ -32,7 +32,10 @@ class Job(Protocol):
         """What carrying the last plan out needs."""
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
-        """The module's own return values: as they are after carrying out, or as predicted (`outcome` is None)."""
+        """The module's own return values: as they are after carrying out, or as predicted (`outcome` is None).
+
+        What is in `warnings` is no value: it is warned of.
+        """
 
     def close(self) -> None:
         """Give connections back."""
@@ -113,8 +116,14 @@ def _shared(module: AnsibleModule, plan: Plan, outcome: Outcome | None) -> dict[
     return ended
 
 
+def _own(module: AnsibleModule, result: Mapping[str, Any]) -> dict[str, Any]:
+    for warning in result.get("warnings") or ():
+        module.warn(warning)
+    return dict(shown({key: value for key, value in result.items() if key != "warnings"}))
+
+
 def _end(module: AnsibleModule, plan: Plan, outcome: Outcome | None, result: Mapping[str, Any]) -> None:
-    module.exit_json(**_shared(module, plan, outcome), **shown(result))
+    module.exit_json(**_shared(module, plan, outcome), **_own(module, result))
 
 
 def _fail_groups(
@@ -126,7 +135,7 @@ def _fail_groups(
 ) -> None:
     first, *others = failed.values()
     more = f" (and {len(others)} more failed)" if others else ""
-    fail(module, first, more, **_shared(module, plan, outcome), **shown(result))
+    fail(module, first, more, **_shared(module, plan, outcome), **_own(module, result))
 
 
 def fail(module: AnsibleModule, failure: errors.TenantryError, more: str = "", **result: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from .._access import targets
-from .._core import errors, vm, vm_checks, vm_plan, vm_prune
+from .._core import errors, over_limits, vm, vm_checks, vm_plan, vm_prune
 from .._core.plan import Change, Plan
 from .._core.vm_candidates import Candidates, Filters, by_reason, candidates, check_elsewhere, locate
 from .._core.vm_host import Host
@@ -226,7 +226,8 @@ class ComposeJob:
             result["failed_vms"] = vm_results.failed_vms(failures)
         if self._waits.rows():
             result["waits"] = self._waits.rows()
-        return result
+        warnings = [over_limits.exceeded(each.name, each.project, each.instances.values()) for each in hosts.values()]
+        return {**result, "warnings": [sentence for sentences in warnings for sentence in sentences]}
 
     def close(self) -> None:
         """Give connections back."""

@@ -11,17 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
 from .._access import targets
+from .._access.descriptors import make_room
 from .._core import errors
 from .._core.model import Instance, Project, Server
 from .._core.vm import Wanted
 from .._core.vm_candidates import Labels
 from .._core.vm_host import Host, Listings, needs
+from .._core.vmhost_found import pools_with_volumes
 from .._core.vmhost_limits import in_force
-from .._lxd import operations
+from .._lxd import operations, promised
 from .._lxd.machines import machines
 from .._lxd.port import Answer, Port
 from .._lxd.reader import Reader
-from .descriptors import make_room
 
 # Without these a VM can't be composed as this module promises; every LXD since 5.0.0 has them.
 _NEEDED = ("virtual-machines", "projects", "custom_block_volumes", "cloud_init")
@@ -164,7 +165,9 @@ def _again(opened: Opened, wanted: Collection[Wanted]) -> None:
     reader = Reader(opened.port)
     try:
         found = {instance.name: instance for instance in reader.instances(opened.host.project.name)}
-        opened.host = _with_needed(reader, dataclasses.replace(opened.host, instances=found), wanted)
+        # What was read of volumes and addresses is of a moment ago.
+        as_now = dataclasses.replace(opened.host, instances=found, volumes={}, read_pools=frozenset(), addresses={})
+        opened.host = _with_needed(reader, as_now, wanted)
     except errors.TenantryError:
         # The host went away in the middle: what was read before is the last that is known.
         return
@@ -232,11 +235,20 @@ def _settled(port: Port, reader: Reader, opened: Opened) -> dict[str, Instance]:
 
 
 def _with_room(reader: Reader, host: Host) -> Host:
+    """What a VM host has and what of it is promised, as the info modules read it: their figures are the same."""
     host = _with_listings(reader, host)
     if host.machines or host.listings is None:
         return host
-    state = reader.project_state(host.project.name) if host.server.has("project_usage") else {}
-    return dataclasses.replace(host, machines=machines(reader, host.listings.pools), state=state)
+    found, state = machines(reader, host.listings.pools), promised.usage(reader, host.project)
+    host = dataclasses.replace(host, machines=found, state=state)
+    return _with_volumes(reader, host, pools_with_volumes(host.project, host.instances.values()))
+
+
+def _with_volumes(reader: Reader, host: Host, pools: Iterable[str]) -> Host:
+    """The custom volumes of these storage pools too; each is read once."""
+    unread = set(pools) - host.read_pools
+    volumes = {**host.volumes, **promised.volumes(reader, host.project.name, unread)}
+    return dataclasses.replace(host, volumes=volumes, read_pools=host.read_pools | unread)
 
 
 def _with_listings(reader: Reader, host: Host) -> Host:
@@ -261,16 +273,10 @@ def _with_needed(reader: Reader, host: Host, wanted: Collection[Wanted]) -> Host
     if pools is None or (further and listings and len(listings.pools) == 1):
         # With a single pool a disk needs no word about it.
         pools = frozenset(pool.name for pool in (listings.pools if listings else reader.pools()))
-    volumes = {}
-    for pool in sorted(pools):
-        try:
-            volumes.update({(pool, volume.name): volume for volume in reader.volumes(host.project.name, pool)})
-        except errors.NotFound:
-            # A pool that isn't there is said by name with the disk that asks for it.
-            continue
-    project = host.project.name
-    addresses = {name: reader.network_addresses(project, name) for name in sorted(need.addressed)}
-    return dataclasses.replace(host, volumes=volumes, addresses=addresses)
+    host = _with_volumes(reader, host, pools)
+    unread = sorted(need.addressed - set(host.addresses))
+    addresses = {name: reader.network_addresses(host.project.name, name) for name in unread}
+    return dataclasses.replace(host, addresses={**host.addresses, **addresses})
 
 
 def _unread(target: targets.Target) -> Host:

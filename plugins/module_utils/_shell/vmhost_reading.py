@@ -13,10 +13,10 @@ from typing import Any, Optional
 from .._access import estate
 from .._access.targets import Target
 from .._core import errors, vmhost, vmhost_view
-from .._core.model import OWNER, Project, TrustEntry, Volume
+from .._core.model import OWNER, Project, TrustEntry
 from .._core.tenant_pair import facts
-from .._core.vmhost_found import Found, pools_with_volumes
-from .._lxd import machines
+from .._core.vmhost_found import Found, ours_of, pools_with_volumes
+from .._lxd import machines, promised
 from .._lxd.reader import Reader
 from .._pki import pem
 from .._registry import entries
@@ -30,12 +30,13 @@ def read(reader: Reader, host: str, project: str, state: bool = False) -> Found:
     """
     tracked = _project(reader, host, project)
     instances = tuple(reader.instances(project, state))
-    volumes: dict[tuple[str, str], Volume] = {}
-    for pool in pools_with_volumes(tracked, instances):
-        own = tracked.has_own("storage.volumes")
-        kept = [each for each in reader.volumes(project, pool) if own or each.owner == tracked.owner]
-        volumes.update({(pool, each.name): each for each in kept})
-    return dataclasses.replace(_around(reader, tracked, project), instances=instances, volumes=volumes)
+    volumes = promised.volumes(reader, project, pools_with_volumes(tracked, instances))
+    return dataclasses.replace(
+        _around(reader, tracked, project),
+        instances=instances,
+        volumes=ours_of(tracked, volumes),
+        state=promised.usage(reader, tracked),
+    )
 
 
 def foreseen(reader: Reader, name: str, owner: str) -> Found:

@@ -40,21 +40,46 @@
   };
   const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(a, b));
 
+  // A narrow page has no room for headings: there a list stands in for them, in the table's form or above the table.
+  function beside(table, list) {
+    const box = document.createElement("span");
+    box.className = "narrow";
+    box.append("Sort by", list);
+    const form = table.id && document.querySelector(`form[data-filter="${table.id}"], form[data-search="${table.id}"]`);
+    if (form) {
+      form.insertBefore(box, form.querySelector("output"));
+    } else if (table.tBodies[0].rows.length > 1) {
+      const line = document.createElement("div");
+      line.className = "filter only-narrow";
+      line.append(box);
+      table.before(line);
+    }
+  }
+
   function headings(table, sort) {
     const heads = [...table.tHead.rows[0].cells];
+    const list = document.createElement("select");
+    list.setAttribute("aria-label", "Sort by");
+    list.append(new Option("as listed", "", true));
+    list.options[0].disabled = true;
+    const by = (column, sign) => {
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      heads[column].setAttribute("aria-sort", sign < 0 ? "descending" : "ascending");
+      list.value = `${column} ${sign}`;
+      sort(column, sign);
+    };
     heads.forEach((head, column) => {
       if (head.dataset.plain !== undefined) return;
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = head.textContent;
+      list.append(new Option(`${head.textContent}, ascending`, `${column} 1`));
+      list.append(new Option(`${head.textContent}, descending`, `${column} -1`));
       head.replaceChildren(button);
-      button.addEventListener("click", () => {
-        const down = head.getAttribute("aria-sort") === "ascending";
-        heads.forEach((other) => other.removeAttribute("aria-sort"));
-        head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        sort(column, down ? -1 : 1);
-      });
+      button.addEventListener("click", () => by(column, head.getAttribute("aria-sort") === "ascending" ? -1 : 1));
     });
+    list.addEventListener("change", () => by(...list.value.split(" ").map(Number)));
+    beside(table, list);
   }
 
   function sortable(table) {
@@ -120,15 +145,17 @@
 
   function cell(kind, label, text, number) {
     const made = document.createElement(kind);
+    made.setAttribute("role", kind === "th" ? "rowheader" : "cell");
     made.dataset.label = label;
     if (number) made.className = "num";
     if (text) made.textContent = text;
     return made;
   }
 
-  // One VM of vms.js: name, place of its host, status, addresses, cores, memory, pool, tags, whether it was enlisted.
+  // One VM of vms.js: name, place of its host, status, addresses, cores, memory, pool, tags, origin: 0 ours, 1 enlisted, 2 unknown.
   function line(vm, host) {
     const row = document.createElement("tr");
+    row.setAttribute("role", "row");
     const name = cell("th", "VM");
     const link = document.createElement("a");
     name.scope = "row";
@@ -138,7 +165,7 @@
     if (vm[8]) {
       const mark = document.createElement("span");
       mark.className = "mark-word";
-      mark.textContent = "enlisted";
+      mark.textContent = vm[8] === 1 ? "enlisted" : "origin unknown";
       name.append(" ", mark);
     }
     const status = cell("td", "Status");

@@ -5,11 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import time
+from pathlib import Path
+
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._access import estate, targets
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.reader import Reader
+
+from tests.lxd.certificate import new_client_certificate
+
+SAID = {"schema": 1, "project": "p", "owner": "us"}
 
 
 def never(_to: targets.Target, _reader: Reader) -> str:
@@ -24,6 +33,22 @@ def test_every_host_that_can_not_be_opened_is_its_own_error_in_its_place() -> No
         "vmhost kvm-01: not in the registry /vmhosts",
         "kvm-02/vmhost.yml: bad",
     ]
+
+
+def test_64_silent_hosts_cost_the_timeout_once(tmp_path: Path) -> None:
+    """The kernel takes up their connections, and nobody is there to say anything."""
+    certificate, key = new_client_certificate(tmp_path)
+    pem = certificate.read_text()
+    pair = {"certificate": pem, "private_key": key.read_text(), "server_cert": pem}
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _each in range(64)]
+        urls = [f"https://127.0.0.1:{each.getsockname()[1]}" for each in silent]
+        hosts = [{"name": f"kvm-{place}", "entry": {**SAID, "url": url}, **pair} for place, url in enumerate(urls)]
+        began = time.monotonic()
+        found = estate.read(hosts, {"registry": str(tmp_path), "timeout": 4}, never)
+        took = time.monotonic() - began
+    assert {type(each) for each in found} == {errors.Unreachable}, found[:3]
+    assert took < 8, f"{took:.1f} s: they were read one after the other"
 
 
 def test_no_host_is_nothing_to_read() -> None:

@@ -6,29 +6,47 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import Any
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import cluster, cluster_plan, join_token
+from ansible_collections.tenantry.lxd.plugins.module_utils._core import (
+    cluster,
+    cluster_address,
+    cluster_leaving,
+    cluster_plan,
+    join_token,
+)
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.cluster import Found, Member
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.devices import Device
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.errors import (
     Conflict,
     Invalid,
     NotFound,
+    NotTrusted,
     TenantryError,
 )
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Server
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance, Server
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY, Request, WipeDevice
 
 FINGERPRINT = "ab" * 32
 SECRET = "5e" * 32
 LISTENING = Server.of({"config": {"core.https_address": "192.0.2.1:8443"}})
 SILENT = Server.of({})
+NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.timezone.utc)
 NEWER = Server.of({"api_extensions": ["explicit_trust_token"]})
+INCUS = Server.of({"environment": {"server": "incus"}})
 M1, M2 = Member("m1", "Online", "https://192.0.2.1:8443"), Member("m2", "Online", "https://192.0.2.2:8443")
 TWO = Found(LISTENING, "m1", "etag", (M1, M2))
 ALONE = Found(SILENT, etag="etag")
+
+
+def opened(name: str, minutes: int | None = None) -> join_token.Open:
+    """A token that nobody has used, as LXD tells of it: with nanoseconds, and the zone that it runs in."""
+    if minutes is None:
+        return join_token.Open(name, "op", "0001-01-01T00:00:00Z")
+    ends = NOW.astimezone(datetime.timezone(datetime.timedelta(hours=1))) + datetime.timedelta(minutes=minutes)
+    return join_token.Open(name, "op", ends.strftime("%Y-%m-%dT%H:%M:%S.123456789+01:00"))
 
 
 def token(name: str = "m2") -> str:
@@ -47,11 +65,11 @@ def joining(**said: Any) -> cluster.Wanted:
 
 
 def steps(wanted: cluster.Wanted, found: Found) -> list[Any]:
-    return [step for change in cluster_plan.plan(wanted, found, "here").changes for step in change.steps]
+    return [step for change in cluster_plan.plan(wanted, found, "here", NOW).changes for step in change.steps]
 
 
 def said_by(wanted: cluster.Wanted, found: Found) -> list[str]:
-    return [change.sentence for change in cluster_plan.plan(wanted, found, "here").changes]
+    return [change.sentence for change in cluster_plan.plan(wanted, found, "here", NOW).changes]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +79,7 @@ def said_by(wanted: cluster.Wanted, found: Found) -> list[str]:
         ({"name": "m/2"}, "can't be a member's"),
         ({"bootstrap": True}, "address: say where"),
         ({"bootstrap": True, "address": "[::]:8443"}, "every address of the host"),
+        ({"bootstrap": True, "address": "0.0.0.0:8443"}, "every address of the host"),
         ({"bootstrap": True, "address": "kvm-01"}, "is no address to listen on"),
         ({"token": "nonsense", "address": "192.0.2.2"}, "no token to join"),
         ({"token": token("m3"), "address": "192.0.2.2", "cluster_certificate": "PEM"}, "lets 'm3' in"),
@@ -82,7 +101,7 @@ def test_a_token_for_another_cluster_is_refused_before_it_is_sent() -> None:
 
 def test_the_text_of_a_token_is_in_no_view_of_it() -> None:
     wanted = joining()
-    plan = cluster_plan.plan(wanted, ALONE, "here")
+    plan = cluster_plan.plan(wanted, ALONE, "here", NOW)
     for shown in (repr(wanted), repr(plan), str(plan.diff()), str(plan.changes[0].sentence)):
         assert SECRET not in shown and token() not in shown
 
@@ -101,7 +120,9 @@ def test_the_first_member_keeps_where_it_listens() -> None:
     assert listen.body == {"config": {"cluster.https_address": "192.0.2.2:8443"}}
 
 
-@pytest.mark.parametrize(("server", "key"), [(SILENT, "cluster_password"), (NEWER, "cluster_token")])
+@pytest.mark.parametrize(
+    ("server", "key"), [(SILENT, "cluster_password"), (NEWER, "cluster_token"), (INCUS, "cluster_token")]
+)
 def test_one_that_joins_says_what_is_its_own(server: Server, key: str) -> None:
     pools = [
         {"name": "fast", "driver": "btrfs", "source": "/dev/vdb", "members": {"m2": {"source": "/dev/vdc"}}},
@@ -113,6 +134,11 @@ def test_one_that_joins_says_what_is_its_own(server: Server, key: str) -> None:
     ]
     assert (join.body["cluster_address"], join.body["server_address"]) == ("192.0.2.1:8443", "192.0.2.2:8443")
     assert join.body[key] == token()
+
+
+def test_one_that_joins_asks_a_member_that_it_reaches() -> None:
+    (join,) = steps(joining(), dataclasses.replace(ALONE, door="192.0.2.3:8443"))
+    assert join.body["cluster_address"] == "192.0.2.3:8443"
 
 
 def test_one_that_joins_takes_no_disk_with_data_unless_that_is_said() -> None:
@@ -145,7 +171,7 @@ def test_what_would_lose_something_is_refused(
     wanted: cluster.Wanted, found: Found, kind: type[TenantryError], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        cluster_plan.plan(wanted, found, "here")
+        cluster_plan.plan(wanted, found, "here", NOW)
 
 
 @pytest.mark.parametrize(
@@ -155,11 +181,17 @@ def test_what_would_lose_something_is_refused(
         (joining(), dataclasses.replace(TWO, here="m2"), []),
         (want(state="invited"), TWO, []),
         (want(name="m3", state="invited"), TWO, ["make join token for m3"]),
-        (want(name="m3", state="invited"), dataclasses.replace(TWO, tokens=(("m3", "op"),)), []),
+        (want(name="m3", state="invited"), dataclasses.replace(TWO, tokens=(opened("m3"),)), []),
+        (
+            want(name="m3", state="invited"),
+            dataclasses.replace(TWO, tokens=(opened("m3", 9), opened("m4", 9))),
+            ["cancel join token for m3", "make join token for m3"],
+        ),
+        (want(name="m3", state="invited"), dataclasses.replace(TWO, tokens=(opened("m3", 11),)), []),
         (want(state="uninvited"), TWO, []),
         (
             want(state="uninvited"),
-            dataclasses.replace(TWO, tokens=(("m2", "op"), ("m3", "x"))),
+            dataclasses.replace(TWO, tokens=(opened("m2"), opened("m3"))),
             ["cancel join token for m2"],
         ),
         (want(name="m3", state="absent"), TWO, []),
@@ -195,3 +227,64 @@ def test_a_token_is_read_as_it_was_written() -> None:
     read = join_token.parse(f" {token()}\n")
     assert (read.server_name, read.fingerprint, read.addresses[0]) == ("m2", FINGERPRINT, "192.0.2.1:8443")
     assert SECRET not in repr(read)
+
+
+@pytest.mark.parametrize(
+    ("said", "came_in_by", "where"),
+    [
+        ("192.0.2.2", "", ("192.0.2.2", 8443)),
+        ("192.0.2.2:9443", "192.0.2.9", ("192.0.2.2", 9443)),
+        (":9443", "192.0.2.9", ("192.0.2.9", 9443)),
+        (":8443", "2001:db8::9", ("2001:db8::9", 8443)),
+    ],
+)
+def test_a_port_alone_is_at_the_address_that_we_came_in_by(said: str, came_in_by: str, where: tuple[str, int]) -> None:
+    assert cluster_address.found(said, "cluster_address", came_in_by) == where
+
+
+@pytest.mark.parametrize(
+    ("said", "came_in_by", "words"),
+    [
+        (":8443", "", "doesn't tell by which address"),
+        ("[::]:8443", "192.0.2.9", "every address of the host"),
+        ("kvm-01.example.com:8443", "192.0.2.9", "is no address to listen on"),
+    ],
+)
+def test_members_are_told_no_address_that_leads_nowhere(said: str, came_in_by: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        cluster_address.found(said, "cluster_address", came_in_by)
+
+
+def test_a_time_that_nobody_can_read_is_no_time() -> None:
+    assert not join_token.Open("m2", "op", "soon").lasts(NOW)
+
+
+def test_a_token_that_the_server_keeps_to_itself_is_an_error_with_words() -> None:
+    with pytest.raises(NotTrusted, match="not what it is"):
+        join_token.text_of({"serverName": "m2", "fingerprint": FINGERPRINT, "addresses": ["192.0.2.1:8443"]})
+
+
+ROOT_DISK = {"root": {"type": "disk", "path": "/", "pool": "local"}}
+
+
+@pytest.mark.parametrize(
+    ("policy", "devices", "why"),
+    [
+        (None, {}, ""),
+        ("auto", {"eth0": {"type": "nic", "network": "lxdbr0"}}, ""),
+        ("auto", {"tpm": {"type": "tpm"}, "data": {"type": "disk", "pool": "ceph", "source": "data"}}, ""),
+        ("auto", {"data": {"type": "disk", "pool": "local", "source": "data"}}, "device data"),
+        ("", {"host": {"type": "disk", "path": "/mnt", "source": "/srv"}}, "device host"),
+        (None, {"gpu": {"type": "gpu"}, "stick": {"type": "usb"}}, "device gpu, stick"),
+        (None, {"eth0": {"type": "nic", "nictype": "bridged", "parent": "br0"}}, "device eth0"),
+        ("migrate", {"gpu": {"type": "gpu"}}, ""),
+        ("live-migrate", {"gpu": {"type": "gpu"}}, ""),
+        ("stop", {}, "cluster.evacuate: stop"),
+        ("stateful-stop", {}, "cluster.evacuate: stateful-stop"),
+        ("force-stop", {}, "cluster.evacuate: force-stop"),
+    ],
+)
+def test_what_an_evacuation_leaves_behind(policy: str | None, devices: dict[str, Any], why: str) -> None:
+    config = {} if policy is None else {"cluster.evacuate": policy}
+    body = {"name": "web-1", "expanded_config": config, "expanded_devices": {**ROOT_DISK, **devices}}
+    assert cluster_leaving.stays(Instance.of(body), {"ceph"}) == why

@@ -35,6 +35,8 @@ def test_only_what_looks_like_ours_and_is_used_by_nobody_is_an_orphan() -> None:
     assert orphans.orphaned(entries, frozenset(), None, None, lambda pem: pem) == []
     shown = orphans.view(*found[1], "incus")
     assert shown["command"] == f"incus config trust remove {'2' * 64}" and shown["projects"] == ["a"]
+    evil = orphans.view(TrustEntry("$(id)", "x", "client", True, frozenset(), ""), "", "lxd")
+    assert evil["command"] == "lxc config trust remove <fingerprint>"
 
 
 @pytest.mark.parametrize(

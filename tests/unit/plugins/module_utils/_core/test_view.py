@@ -151,7 +151,7 @@ def test_no_secret_is_in_any_view(secret: str, option: str) -> None:
         assert secret not in json.dumps(everything)
 
 
-def row(found: dict[str, Any], network: dict[str, Any] | None = None, owner: str = "us") -> dict[str, Any]:
+def row(found: dict[str, Any], network: dict[str, Any] | None = None, owner: str | None = "us") -> dict[str, Any]:
     instance = Instance.of({**found, "expanded_devices": found["devices"], "state": {"network": network or {}}})
     return view.row(instance, "kvm", "p", owner)
 
@@ -185,3 +185,6 @@ def test_composed_enlisted_and_nobody_can_tell() -> None:
     assert row(body(), owner="others")["enlisted"] is True
     lost = {**body(), "status": "Error", "config": None, "expanded_config": None, "devices": {}}
     assert row(lost)["enlisted"] is None
+    assert row(lost)["cores"] is None, "a VM of which LXD tells no config has one core at most by chance"
+    assert row(body(), owner=None)["enlisted"] is None, "nobody said who we are"
+    assert row(body(config={"user.tenantry.owner": None}), owner=None)["enlisted"] is None

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, vm_plan
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import OWNER, Volume
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm_volumes import COMPOSING, VM
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import COMPOSING, OWNER, Volume
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm_volumes import VM
 
 from tests.unit.plugins.module_utils._core.vm_world import ROOT, World, body, requests, sentences, volume, wanted
 
@@ -208,3 +208,34 @@ def test_what_shows_before_it_is_made() -> None:
     assert shown["volume default/vm-data"] == {"storage_pool": "default", "size": "5MiB", "vm": "vm"}
     (disk,) = [disk for disk in (shown["VM vm"] or {})["disks"] if not disk["root"]]
     assert (disk["size"], disk["volume"], disk["storage_pool"]) == ("5MiB", "vm-data", "default")
+
+
+# A create that has to be taken back
+
+CUT_SHORT = volume(**{COMPOSING: "true"})
+BEFORE: list[Any] = [
+    ([], True, "made by this plan"),
+    ([CUT_SHORT], True, "made again by this plan"),
+    ([volume()], False, "there before"),
+    ([volume(size="1MiB")], False, "there before, and grown by this plan"),
+]
+
+
+@pytest.mark.parametrize(("before", "goes", "why"), BEFORE, ids=[each[2] for each in BEFORE])
+def test_what_was_made_for_a_create_goes_with_it_and_nothing_else(before: list[Volume], goes: bool, why: str) -> None:
+    world = World(volumes=[*before, volume("vm-old")])
+    writes = requests(planned(world, SAID))
+    create = next(each for each in writes if each.path == ("instances",))
+    assert list(create.undone_with) == (["volume default/vm-data"] if goes else []), why
+    for request in writes[: writes.index(create)]:
+        world.apply(request)
+    for undone in create.undone_with.values():
+        world.apply(undone)
+    assert {name for _pool, name in world.volumes} == ({"vm-old"} if goes else {"vm-old", "vm-data"})
+
+
+def test_a_volume_of_one_member_is_deleted_there() -> None:
+    clustered = World().host().server.__class__.of({"environment": {"server_clustered": True}})
+    plan = vm_plan.plan(wanted(disks=[{}, SAID], target="m2"), World().host(server=clustered), vm_plan.Policy())
+    create = next(each for each in requests(plan) if each.path == ("instances",))
+    assert [dict(each.params) for each in create.undone_with.values()] == [{"target": "m2"}]

@@ -58,6 +58,19 @@ def test_an_inventory_directory_that_is_the_root_of_a_repository_holds_it(tmp_pa
     assert rows.location(None, {}, str(tmp_path), "/work") == str(tmp_path / "vmhosts")
 
 
+def test_in_an_awx_job_it_is_in_the_project(tmp_path: Path) -> None:
+    # The job runs in the project; AWX's own inventory is a file beside it.
+    job = {"AWX_PRIVATE_DATA_DIR": "/tmp/awx_12_abc"}
+    project = tmp_path / "project"
+    outside, inside = tmp_path / "inventory", project / "inventory"
+    inside.mkdir(parents=True)
+    assert rows.location(None, job, str(outside), str(project)) == str(project / "vmhosts")
+    assert rows.location("reg", job, str(outside), str(project)) == str(project / "reg")
+    # An update of AWX's inventory reads the project's own files.
+    assert rows.location(None, job, str(inside), str(project)) == str(project / "vmhosts")
+    assert rows.location(None, {}, str(outside), str(project)) == str(tmp_path / "vmhosts")
+
+
 def test_without_an_inventory_it_is_in_the_working_directory() -> None:
     assert rows.location(None, {}, None, "/work") == "/work/vmhosts"
 

@@ -59,6 +59,11 @@ def vm(
     }
 
 
+def lost(name: str) -> dict[str, Any]:
+    """A VM on a member of a cluster that doesn't answer, as LXD tells of it."""
+    return {**vm(name, status="Error"), **dict.fromkeys(("config", "expanded_config", "expanded_devices", "state"))}
+
+
 def machine(cores: int = 16, memory: int = 64 * GIB, nodes: int = 2, used: int = 20 * GIB) -> dict[str, Any]:
     """One machine as LXD tells of it, cores in blocks over its NUMA nodes, a network card on each."""
     threads = [{"id": core, "numa_node": core * nodes // cores} for core in range(cores)]
@@ -114,9 +119,7 @@ def row(name: str = "kvm-01", vms: Sequence[Mapping[str, Any]] = (), **more: Any
     return {
         "vmhost": name,
         **vmhost_view.whole(name, entry, found, certificate),
-        "vms": [
-            {**view.vm(each, name, "tenant-a"), "enlisted": each.owner != entry["owner"]} for each in found.instances
-        ],
+        "vms": [view.row(each, name, "tenant-a", entry["owner"]) for each in found.instances],
         "orphaned_trust": [],
         "server_certificate": {"fingerprint": "ab" * 32, "not_after": "2036-01-01T00:00:00Z", "days_left": 3000},
         "declared": {},

@@ -101,6 +101,22 @@ def test_a_host_that_does_not_trust_us_shows_how_to_be_trusted() -> None:
     assert "BEGIN CERTIFICATE" in problem.command
 
 
+@pytest.mark.parametrize(
+    ("name", "flavour", "line"),
+    [
+        ("web-1", "lxd", "lxc info web-1 --show-log --project tenant-a"),
+        ("web-1", "incus", "incus info web-1 --show-log --project tenant-a"),
+        ("--help; id", "lxd", ""),
+    ],
+)
+def test_a_vm_in_error_shows_the_line_that_tells_more(name: str, flavour: str, line: str) -> None:
+    there = row(vms=[vm(name, status="Error"), vm("web-2", status="Error")], **CONFINED)
+    there["server"]["flavour"] = flavour
+    first, second = of_vmhost(there, 30)
+    assert first.command == line
+    assert first.hint == second.hint, "what is alike on many VMs is told once"
+
+
 def test_worst_comes_first() -> None:
     kinds = [severity for severity, _kind in found(row(days_left=5, exposure=["It could."], project_owner=None))]
     assert kinds == ["error", "warning", "notice"]

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
-from ansible_collections.tenantry.lxd.plugins.module_utils._report import visible
+from ansible_collections.tenantry.lxd.plugins.module_utils._report import host_page, overview, visible
 from ansible_collections.tenantry.lxd.plugins.module_utils._report.pages import Pages
 from ansible_collections.tenantry.lxd.plugins.module_utils._report.site import Settings, site
 
-from tests.unit.plugins.module_utils._report.report_world import PEM, TEMPLATES, row, shown, unread, vm
+from tests.unit.plugins.module_utils._report.report_world import GIB, PEM, TEMPLATES, lost, row, shown, unread, vm
 
 
 class Reader(html.parser.HTMLParser):
@@ -65,6 +65,66 @@ def test_project_part_tells_vms_apart_and_gives_a_command_for_each_action() -> N
         *(("web-1", state) for state in ("stopped", "restarted", "released", "absent")),
         *(("safe", state) for state in ("started", "released")),
     }
+
+
+@pytest.mark.parametrize("name", ["x{{ lookup('pipe', 'id') }}", "{% set a %}", "-x", "a b", "ä"])
+def test_no_command_has_a_name_that_ansible_would_take_for_a_template(name: str) -> None:
+    files = shown(row(name, [vm(name), vm("web-1")]))
+    [page] = [text for file, text in files.items() if file.startswith("hosts/")]
+    lines = re.findall(r"<code>ansible localhost[^<]*", page)
+    assert lines == [], "the person's own ansible would fill the template"
+    of_plain = Reader(shown(row("kvm-01", [vm(name), vm("web-1")]))["hosts/kvm-01.html"]).text
+    assert set(re.findall(r'"vms": \[{"name": "([^"]*)"', of_plain)) == {"NEW", "web-1"}
+
+
+def test_a_vm_of_whom_nobody_can_tell_is_neither_ours_nor_enlisted() -> None:
+    files = shown(row(vms=[lost("far"), vm("near")]))
+    page = Reader(files["hosts/kvm-01.html"]).text
+    assert "origin unknown" in page and "enlisted" not in page
+    assert "any 1" not in page and "far (" not in page, "a number of cores that nobody told"
+    assert not re.findall(r'"name": "far"', page), "commands for what may be anybody's"
+    found = json.loads(files["vms.js"].removeprefix("window.TENANTRY = ").rstrip(";\n"))
+    assert {one[0]: (one[4], one[5], one[8]) for one in found["vms"]} == {
+        "far": (None, "?", 2),
+        "near": (2, "4 GiB", 0),
+    }
+    assert 'status="Error",origin="unknown"} 1' in files["metrics.prom"]
+
+
+def test_a_host_that_could_not_be_read_has_no_numbers() -> None:
+    files = shown(unread())
+    page = Reader(files["hosts/kvm-dead.html"]).text
+    assert "0 running" not in page and "0 stopped" not in page and "VMs 0" not in page
+    assert "0 running" not in Reader(files["index.html"]).text
+    with_another = Reader(shown(unread(), row(vms=[vm("a")]))["index.html"]).text
+    assert "1 running" in with_another and "without 1 host of which nobody knows it" in with_another
+
+
+POOLS: list[Any] = [
+    pytest.param({"space": (None, None)}, id="nobody told how large it is"),
+    pytest.param({"space": (1000 * GIB, None)}, id="nobody told what is used"),
+]
+
+
+@pytest.mark.parametrize("unknown", POOLS)
+def test_storage_that_nobody_knows_is_not_none_left(unknown: dict[str, Any]) -> None:
+    host = row("kvm-02", [vm("a")], **unknown)
+    assert host_page.head(host, [], "kvm-02")["storage"].state == "unknown"
+    assert host_page.storage_of(host["resources"]) is None
+    both = overview.totals([host, row("kvm-01", [vm("a")])])
+    assert (both["storage"].ours, both["storage"].total) == ("20 GiB", "1000 GiB"), "ours without its total"
+    assert both["storage"].left_out == 1 and both["storage"].state == "fine"
+
+
+def test_days_left_are_marked_by_what_the_option_says() -> None:
+    soon = row(days_left=45)
+    assert 'class="warn"' not in shown(soon)["certificates/index.html"]
+    assert 'class="warn"' in shown(soon, expires_within=60)["certificates/index.html"]
+
+
+def test_the_line_for_curl_is_quoted() -> None:
+    page = Reader(shown(row(), published_at="https://x/$(id) a/")["certificates/index.html"]).text
+    assert "curl -fsSO 'https://x/$(id) a/certificates/kvm-01.crt'" in page
 
 
 def test_a_published_certificate_is_fetched_and_trusted_by_one_line() -> None:
@@ -218,3 +278,9 @@ def test_two_hosts_never_share_a_file() -> None:
     rows: list[Any] = [row("a b"), row("a-b"), row("A-B"), row("index")]
     assert len([name for name in shown(*rows) if name.startswith("hosts/")]) == 4
     assert "certificates/index.html" in shown(*rows)
+
+
+def test_a_host_whose_name_is_free_has_its_own_file() -> None:
+    rows: list[Any] = [row("A"), row("a"), row("a-2"), row("a 2")]
+    reported = json.loads(shown(*rows)["report.json"])["vmhosts"]
+    assert {each["vmhost"]: each["page"] for each in reported} == {"A": "A", "a": "a-3", "a-2": "a-2", "a 2": "a-2-2"}

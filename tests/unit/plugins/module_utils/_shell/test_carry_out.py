@@ -157,6 +157,32 @@ def test_the_hosts_with_most_before_them_are_named(ended: Any, totals: Any, said
     assert sentence("VMs done", ended, totals) == said
 
 
+def group(*named: str) -> Plan:
+    """One VM's changes, each as "verb kind name"."""
+    said = (each.split(" ") for each in named)
+    changes = [Change(verb, kind, name, (Prove(verb + kind),), group="a/vm", host="a") for verb, kind, name in said]
+    return Plan(tuple(changes))
+
+
+MADE = ("delete VM vm", "create volume p/vm-data", "grow volume p/vm-old", "create VM vm", "start VM vm")
+TAKEN_BACK: list[Any] = [
+    (("VM vm", "volume p/vm-data"), (), ["delete VM vm", "grow volume p/vm-old"]),
+    (("VM vm",), ("volume p/vm-data",), ["delete VM vm", "create volume p/vm-data", "grow volume p/vm-old"]),
+    ((), ("VM vm", "volume p/vm-data"), [*MADE[:3], "create VM vm: cut short"]),
+]
+
+
+@pytest.mark.parametrize(("gone", "left", "told"), TAKEN_BACK)
+def test_what_was_taken_back_was_never_done(gone: tuple[str, ...], left: tuple[str, ...], told: list[str]) -> None:
+    def refuse(_about: Mapping[str, Any], _made: Any) -> None:
+        raise errors.TakenBack("too late", "", gone, left)
+
+    claims = {**dict.fromkeys(("deleteVM", "createvolume", "growvolume"), lambda *_said: None), "createVM": refuse}
+    outcome = carry_out.carry_out(group(*MADE), Means(claims=claims))
+    assert [change.sentence for change in outcome.done] == told
+    assert list(outcome.failed) == ["a/vm"] and not outcome.stale and not outcome.unanswered
+
+
 def test_a_disk_that_refuses_to_be_wiped_is_the_vm_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_path: str) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))

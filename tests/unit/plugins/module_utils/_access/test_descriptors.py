@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell import descriptors
+from ansible_collections.tenantry.lxd.plugins.module_utils._access import descriptors
 
 RUN = """
 import resource, runpy, sys
