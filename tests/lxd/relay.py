@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, Self
 
 Loss = Literal["cut", "silent"]
 
@@ -21,23 +21,16 @@ _CHUNK = 65536
 _LOOK = 0.05
 
 
-class Relay:
-    """Listens on `host` until the end of a `with` block, and counts the connections that it took."""
+class _Listening:
+    """Listens until the end of a `with` block, counts the connections that it took, and carries each in a thread."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        self._server = ("127.0.0.1", port)
-        self._listener = socket.create_server((host, 0))
-        self._lock = threading.Lock()
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
         self._threads: list[threading.Thread] = []
         self._ended = threading.Event()
-        self._silent = threading.Event()
-        self._order: Loss | None = None
         self.accepted = 0
-        self.lost = threading.Event()
-        self.port: int = self._listener.getsockname()[1]
-        self.url = f"https://{host}:{self.port}"
 
-    def __enter__(self) -> Relay:
+    def __enter__(self) -> Self:
         self._spawn(self._accept)
         return self
 
@@ -52,20 +45,6 @@ class Relay:
         for thread in self._threads:
             thread.join(10)
 
-    def go_silent(self) -> None:
-        """From now on nothing is forwarded and nothing closed: a black hole, for open connections and for new ones."""
-        self._silent.set()
-
-    def lose_next_answer(self, how: Loss = "cut") -> None:
-        """Deliver the next thing that a client says, and not the answer to it.
-
-        `cut` closes that connection when the answer comes, `silent` leaves it open and says nothing on it again. Other
-        connections go on. The client's connection has to be a used one: on a fresh one the next thing said is TLS's.
-        """
-        self.lost.clear()
-        with self._lock:
-            self._order = how
-
     def _accept(self) -> None:
         while not self._ended.is_set():
             try:
@@ -79,6 +58,37 @@ class Relay:
         thread = threading.Thread(target=work, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    def _carry(self, client: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class Relay(_Listening):
+    """TCP, on `host`."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        super().__init__(socket.create_server((host, 0)))
+        self._server = ("127.0.0.1", port)
+        self._lock = threading.Lock()
+        self._silent = threading.Event()
+        self._order: Loss | None = None
+        self.lost = threading.Event()
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"https://{host}:{self.port}"
+
+    def go_silent(self) -> None:
+        """From now on nothing is forwarded and nothing closed: a black hole, for open connections and for new ones."""
+        self._silent.set()
+
+    def lose_next_answer(self, how: Loss = "cut") -> None:
+        """Deliver the next thing that a client says, and not the answer to it.
+
+        `cut` closes that connection when the answer comes, `silent` leaves it open and says nothing on it again. Other
+        connections go on. The client's connection has to be a used one: on a fresh one the next thing said is TLS's.
+        """
+        self.lost.clear()
+        with self._lock:
+            self._order = how
 
     def _carry(self, client: socket.socket) -> None:
         """One connection until either side ends it, however: an error on one socket closes both."""
@@ -112,45 +122,17 @@ class Relay:
             return order
 
 
-class SlowSocket:
-    """Listens on a unix socket until the end of a `with` block; each request that begins so waits some seconds."""
+class SlowSocket(_Listening):
+    """A unix socket at `path` before another; each request that begins so waits some seconds."""
 
     def __init__(self, server: str, path: Path, begins: str, seconds: float) -> None:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(path))
+        listener.listen()
+        super().__init__(listener)
         self._server, self._begins, self._seconds = server, begins.encode(), seconds
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._ended = threading.Event()
-        self._threads: list[threading.Thread] = []
         self.path = path
         self.seen = 0
-
-    def __enter__(self) -> SlowSocket:
-        self._spawn(self._accept)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(10)
-
-    def _spawn(self, work: Callable[..., None], *arguments: socket.socket) -> None:
-        thread = threading.Thread(target=work, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while not self._ended.is_set():
-            try:
-                client, _address = self._listener.accept()
-            except OSError:
-                return
-            self._spawn(self._carry, client)
 
     def _carry(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
