@@ -70,18 +70,22 @@ PLAY = [
 ]
 
 
-def prepared(outer: Daemon, manager: str) -> Machine:
-    """A machine that a manager keeps the network of, with a second card on the same wire that nobody uses."""
+def made(outer: Daemon, manager: str) -> Machine:
+    """A machine, not running, with a second card on the same wire that nobody uses."""
     machine = Machine(outer, f"hb-{manager.lower()}", "lxd" if manager == "networkd" else "plain")
     machine.create()
     wire = {"type": "nic", "network": outer.bridge, "name": "eth1"}
     outer.api("PATCH", f"/1.0/instances/{machine.name}", {"devices": {"eth1": wire}})
+    return machine
+
+
+def prepared(manager: str, machine: Machine) -> None:
+    """Start it, and have the manager keep its network."""
     machine.start()
     if PREPARED[manager] != "true":
         machine.run(f"set -e\n{PREPARED[manager]}")
         machine.stop()
         machine.start()
-    return machine
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +93,9 @@ def machines(outer: Daemon) -> Iterator[dict[str, Machine]]:
     """One machine for each manager, by the manager's name."""
     names_of(outer, "none")
     try:
-        yield dict(zip(PREPARED, at_once(lambda manager: prepared(outer, manager), PREPARED), strict=True))
+        there = {manager: made(outer, manager) for manager in PREPARED}
+        at_once(lambda each: prepared(*each), there.items())
+        yield there
     finally:
         for manager in PREPARED:
             Machine(outer, f"hb-{manager.lower()}").destroy()
@@ -198,6 +204,17 @@ def test_a_change_that_was_cut_short_is_taken_up_by_the_next_run_with_a_port_tha
     play(site)
     for machine in machines.values():
         machine.run("ip link add port0 type veth peer name port0-far && ip link set port0 master br0 up")
+    # Nothing of the running bridge contradicts this but a lease, which is none of the declaration's concern: only the
+    # mark tells that the files were not taken up.
+    declare(site, machines, lambda _place: [{"name": "br0", "interface": "eth1"}])
+    cut = play(site, callbacks="collect,cut_short", ends=ENDED)
+    assert "cut short after: Have the files" in cut.output, cut.output
+    play(site)
+    for name, machine in machines.items():
+        links = links_of(machine)
+        assert links["port0"].get("master") == links["eth1"].get("master") == "br0", f"{name}: {links}"
+        assert addresses(links["br0"]) == [], f"{name}: what was written before the end was not taken up"
+
     declare(
         site,
         machines,
@@ -211,8 +228,6 @@ def test_a_change_that_was_cut_short_is_taken_up_by_the_next_run_with_a_port_tha
             }
         ],
     )
-    cut = play(site, callbacks="collect,cut_short", ends=ENDED)
-    assert "cut short after: Have the files" in cut.output, cut.output
     play(site)
     for name, machine in machines.items():
         links = links_of(machine)
@@ -222,7 +237,6 @@ def test_a_change_that_was_cut_short_is_taken_up_by_the_next_run_with_a_port_tha
         assert links["port0"].get("master") == "br0", f"{name}: what was on the bridge was taken off"
         routes = machine.run("ip route show default")
         assert "via 198.51.100.1 dev br0" in routes and "dev eth0" in routes, f"{name}: {routes}"
-        machine.run("ping -c 1 -W 5 198.51.100.2 || true")
     again = play(site)
     assert changed(again) == dict.fromkeys(machines, 0), again.output
 
