@@ -11,7 +11,7 @@ from typing import Optional
 from . import capacity
 from .capacity import Figures, Room, Seen
 from .errors import Invalid
-from .pinning import choose
+from .pinning import choose, fulfils
 from .placement_ask import Ask
 from .promise import in_pages
 from .storage_space import Space
@@ -210,7 +210,10 @@ class Place:
             self.pins[core] = self.pins.get(core, 1) - 1
         chosen = ask.pinned
         if ask.pinning is not None:
-            chosen = choose(ask.pinning, self.room.nodes if self.room else (), self.pins, ask.own) or ()
+            nodes = self.room.nodes if self.room else ()
+            # What fulfils the wish stays, whatever is less used by now.
+            has_them = fulfils(ask.pinning, ask.own, nodes)
+            chosen = ask.own if has_them else choose(ask.pinning, nodes, self.pins, ask.own) or ()
         for core in chosen:
             self.pins[core] = self.pins.get(core, 0) + 1
         return chosen if ask.pinning is not None else ()

@@ -366,6 +366,13 @@ def test_chosen_cores_are_the_least_used_and_shown() -> None:
     assert (listed.chosen["list"].cores, listed.chosen["map"].cores) == ((), (0, 1))
 
 
+def test_pins_that_fulfil_the_wish_stay_whatever_is_less_used() -> None:
+    host = raw_host(instances=[instance("one", cores="0-0"), instance("two", cores="0-0")])
+    for node, cores in ((0, (0,)), (1, (2,))):
+        chosen = placed([vm("one", memory="2GiB", pinned_cores={"count": 1, "numa_node": node})], host).chosen
+        assert chosen["one"].cores == cores
+
+
 def test_hugepages_are_taken_from_what_is_set_aside() -> None:
     huge = [vm(f"vm-{n}", memory="1GiB", hugepages=True) for n in range(3)]
     found = placed(huge, raw_host("kvm", machine(hugepages=2 * GIB)))
