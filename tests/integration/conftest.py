@@ -40,6 +40,7 @@ def _in_ci() -> bool:
 _LONGEST = (
     "test_vmhost_cluster",
     "test_deploy",
+    "test_host_bridge",
     "test_interrupted",
     "test_vmhost",
     "test_roles",
