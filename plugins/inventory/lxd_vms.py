@@ -65,8 +65,8 @@ options:
     default: true
   hostnames:
     description:
-      - Jinja2 expressions for the name of a VM that we composed. The first that makes a usable one counts, which
-        consists of letters, digits, C(.), C(-) and C(_).
+      - Jinja2 expressions for the name of a VM. The first that makes a usable one counts, which consists of letters,
+        digits, C(.), C(-) and C(_).
       - Unsaid, and where none makes one, it is the VM's own name.
       - VMs that would share a name are all called C(<vm>.<project>.<vmhost>) instead, with a warning. So is one that
         would be called like a VM host, a group, V(localhost) or a host that a source before this one told of. Case
@@ -75,9 +75,11 @@ options:
     elements: str
   enlisted_hostnames:
     description:
-      - The same for an instance that we didn't compose, or of which nobody can tell.
-      - Unsaid, and where none makes a usable one, it is C(<vm>.<project>.<vmhost>). A name that somebody else chose
-        could be that of a host of yours in a source that is read later, and Ansible would make one host of both.
+      - The same for instances that we didn't compose, or of which nobody can tell; unsaid, O(hostnames) is for these
+        too.
+      - A name that somebody else chose could be that of a host of yours in a source that is read later than this one,
+        and Ansible would make one host of both. V(lxd_vm.name ~ '.' ~ lxd_vm.project ~ '.' ~ lxd_vm.vmhost) is no
+        host's.
     type: list
     elements: str
   merge_composed:
@@ -272,7 +274,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         variables = [self._variables(vm) for vm, _entry in vms]
         groups = [list(inventory_groups.of_vm(vm, entry)) for vm, entry in vms]
         full = [inventory_names.full_name(vm["name"], vm["project"], vm["vmhost"]) for vm, _entry in vms]
-        wanted = [self._wanted_name(vm, said, of) for (vm, _entry), said, of in zip(vms, variables, full, strict=True)]
+        wanted = [self._wanted_name(vm, said) for (vm, _entry), said in zip(vms, variables, strict=True)]
         self._taken |= {self._group(name) for names in groups for name in names} | set(self.get_option("groups") or ())
         self._taken |= {*self.inventory.groups, *inventory_groups.ALWAYS} | self._known_vmhosts()
         before = set(self.inventory.hosts)
@@ -308,9 +310,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     found.add(name)
         return found
 
-    def _wanted_name(self, vm: Row, variables: Mapping[str, Any], full: str) -> str:
-        ours = vm["enlisted"] is False
-        for expression in self.get_option("hostnames" if ours else "enlisted_hostnames") or ():
+    def _wanted_name(self, vm: Row, variables: Mapping[str, Any]) -> str:
+        own = None if vm["enlisted"] is False else self.get_option("enlisted_hostnames")
+        for expression in own or self.get_option("hostnames") or ():
             try:
                 name = self._compose(expression, variables)
             except Exception as cause:
@@ -319,7 +321,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 continue
             if inventory_names.usable(name):
                 return str(name)
-        return str(vm["name"]) if ours else full
+        return str(vm["name"])
 
     def _variables(self, vm: Row) -> dict[str, Any]:
         address = address_choice.chosen(vm, self._rule)

@@ -126,24 +126,35 @@ def shared(found: InventoryData, name: str) -> set[str]:
     return {"lxd_vm", "ansible_host"} & set(found.hosts[name].vars)
 
 
+FULL = ["lxd_vm.name ~ '.' ~ lxd_vm.project ~ '.' ~ lxd_vm.vmhost"]
+
+
+def test_an_enlisted_vm_is_never_the_host_of_a_source_before(told: Sources) -> None:
+    found = told([vm("found"), vm("kept")])
+    assert not shared(found, "found"), "the host of hosts.yml became the VM that somebody called like it"
+    assert {host.name for host in found.groups["enlisted"].get_hosts()} == {"found.p.kvm-01", "kept"}
+    assert found.hosts["found.p.kvm-01"].vars["ansible_host"] == "10.0.0.9"
+
+
 @pytest.mark.parametrize("source", ["a-fleet", "zz"])
-def test_an_enlisted_vm_is_never_another_sources_host(told: Sources, source: str) -> None:
-    found = told([vm("found"), vm("kept")], source)
+def test_by_a_longer_name_an_enlisted_vm_is_never_another_sources_host(told: Sources, source: str) -> None:
+    found = told([vm("found"), vm("kept"), vm("own", "us")], source, enlisted_hostnames=FULL)
     assert not shared(found, "found"), "the host of hosts.yml became the VM that somebody called like it"
     assert {host.name for host in found.groups["enlisted"].get_hosts()} == {"found.p.kvm-01", "kept.p.kvm-01"}
+    assert "own" in found.hosts
     assert found.hosts["found.p.kvm-01"].vars["ansible_host"] == "10.0.0.9"
 
 
 @pytest.mark.parametrize("owner", ["us", None])
 def test_a_host_that_is_there_keeps_its_name(told: Sources, warnings: list[str], owner: str | None) -> None:
-    found = told([vm("found", owner), vm("WEB", owner, "kvm-02")], enlisted_hostnames=["lxd_vm.name"])
+    found = told([vm("found", owner), vm("WEB", owner, "kvm-02")], hostnames=["lxd_vm.name"])
     assert not shared(found, "found")
     assert {host.name for host in found.groups["lxd_vms"].get_hosts()} == {"found.p.kvm-01", "WEB.p.kvm-02"}
     assert any("would share a name" in text and "WEB, found" in text for text in warnings)
 
 
 def test_a_composed_vm_is_merged_where_that_is_asked_and_an_enlisted_one_never(told: Sources) -> None:
-    found = told([vm("web", "us"), vm("found")], merge_composed=True, enlisted_hostnames=["lxd_vm.name"])
+    found = told([vm("web", "us"), vm("found")], merge_composed=True, hostnames=["lxd_vm.name"])
     assert found.hosts["web"].vars["lxd_vm"]["name"] == "web" and not shared(found, "found")
     assert {host.name for host in found.groups["lxd_vms"].get_hosts()} == {"web", "found.p.kvm-01"}
     # Nor a VM host of another registry, whoever marked the VM.
@@ -164,7 +175,7 @@ def test_nobody_elses_host_is_removed_for_a_groups_name(told: Sources) -> None:
 def test_a_vm_that_two_sources_tell_of_is_one_host(told: Sources, warnings: list[str]) -> None:
     files = {"b.lxd_vms.yml": {"plugin": "tenantry.lxd.lxd_vms"}}
     found = told([vm("new", "us"), vm("strange")], files=files)
-    assert {host.name for host in found.groups["lxd_vms"].get_hosts()} == {"new", "strange.p.kvm-01"}
+    assert {host.name for host in found.groups["lxd_vms"].get_hosts()} == {"new", "strange"}
     assert warnings == []
 
 
