@@ -924,6 +924,8 @@ def composed(connection: Connection, project: str, vms: Sequence[Mapping[str, An
     }
     output: list[str] = []
     with patch_module_args(said), pytest.MonkeyPatch.context() as patch:
+        # Other tests of this process may have made it a controller, which prints warnings in place of telling them.
+        patch.setattr("ansible.module_utils._internal.is_controller", False)
         patch.setattr("builtins.print", lambda text, **_rest: output.append(text))
         with pytest.raises(SystemExit):
             lxd_vm_compose.main()

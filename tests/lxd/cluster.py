@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +30,8 @@ _PORT = 8443
 _PREFIX = 24
 # The host's own place on the switch: what members see as the address of a client of ours.
 _HOST = 254
+# Seconds for one answer of a member that is well.
+_PROMPT = 2.0
 _HOLDER = ["sleep", "infinity"]
 # sysfs shows the links of the network namespace that it was mounted in. What is below /sys comes along, but for that.
 _HOLD = (
@@ -181,7 +184,8 @@ class Cluster:
         until(lambda: self.status(member) == status, seconds, f"{member}: {status}", every=0.3)
 
     def heal(self) -> None:
-        """Every member running, on the network, not evacuated, and called Online by each."""
+        """Every member running, on the network, not evacuated, called Online by each, and answering through the first."""
+        hurt = not all(member.running for member in self.members) or not self._whole()
         for member in self.members:
             member.plug()
             if not member.running:
@@ -191,6 +195,17 @@ class Cluster:
             if self.status(member.member) == "Evacuated":
                 self.api("POST", f"/1.0/cluster/members/{member.member}/state", {"action": "restore"}, timeout=120)
         until(self._whole, 90, "all members Online", every=0.3)
+        if hurt:
+            # One that came back is called Online before others reach it again.
+            until(self._reached, 90, "an answer of each member through the first", every=0.3)
+
+    def _reached(self) -> bool:
+        began = time.monotonic()
+        with contextlib.suppress(OSError, ApiError):
+            for member in self.members:
+                self.members[0].api("GET", "/1.0/resources", query={"target": member.member}, timeout=20)
+            return time.monotonic() - began < _PROMPT * len(self.members)
+        return False
 
     def _whole(self) -> bool:
         return all(set(self._told_by(member).values()) == {"Online"} for member in self.members)
