@@ -184,7 +184,7 @@ class Cluster:
         until(lambda: self.status(member) == status, seconds, f"{member}: {status}", every=0.3)
 
     def heal(self) -> None:
-        """Every member running, on the network, not evacuated, called Online by each, and answering through the first."""
+        """Every member running, on the network, not evacuated, called Online by each, answering through the first."""
         hurt = not all(member.running for member in self.members) or not self._whole()
         for member in self.members:
             member.plug()
