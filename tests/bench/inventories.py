@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from tests.bench import fleet, ground, peers
+from tests import published
+from tests.bench import fleet, ground
 from tests.bench.fleet_server import VM, key_of, name_of
 from tests.bench.stopwatch import Rival, Times, in_turns
 from tests.integration.playing import COLLECTIONS, Site
@@ -104,7 +105,7 @@ def _source(site: Site, name: str, said: Mapping[str, Any]) -> str:
 
 
 def _told(site: Site, source: str, *words: str) -> subprocess.CompletedProcess[str]:
-    paths = {"ANSIBLE_COLLECTIONS_PATH": f"{COLLECTIONS}:{peers.PLACE / 'collections'}"}
+    paths = {"ANSIBLE_COLLECTIONS_PATH": f"{COLLECTIONS}:{published.COLLECTIONS}"}
     ended = site.inventory(*(words or ("--graph",)), source=source, environment=paths, timeout=600)
     if ended.returncode or "WARNING" in ended.stderr:
         raise RuntimeError(f"{source}: {ended.stderr[:2000]}")
