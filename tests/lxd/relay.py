@@ -5,6 +5,7 @@ before a unix socket lets some requests wait, as a server does that works on the
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import select
 import socket
@@ -21,7 +22,7 @@ _CHUNK = 65536
 _LOOK = 0.05
 
 
-class _Listening:
+class _Listening(abc.ABC):
     """Listens until the end of a `with` block, counts the connections that it took, and carries each in a thread."""
 
     def __init__(self, listener: socket.socket) -> None:
@@ -59,8 +60,9 @@ class _Listening:
         self._threads.append(thread)
         thread.start()
 
+    @abc.abstractmethod
     def _carry(self, client: socket.socket) -> None:
-        raise NotImplementedError
+        """Speak with one client until either ends."""
 
 
 class Relay(_Listening):

@@ -10,21 +10,18 @@ import binascii
 import dataclasses
 import datetime
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from . import go_time
 from .errors import Invalid, NotTrusted
 
 # Names in a token, and those in the operation that holds it.
 _FIELDS = {"server_name": "serverName", "fingerprint": "fingerprint", "addresses": "addresses", "secret": "secret"}
 _HINT = "take it as lxd_cluster_member (state: invited) or `lxc cluster add` gave it"
 
-
 # What a token has to be good for: a member is asked for it, handed it, and joins.
 LEAST = datetime.timedelta(minutes=10)
-# Go writes nanoseconds, which Python 3.9 doesn't read.
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")
 _NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -38,14 +35,8 @@ class Open:
 
     def lasts(self, now: datetime.datetime) -> bool:
         """Whether there is time left to join with it; a time that nobody can read is no time."""
-        said = self.expires_at
-        # Go's zero time.
-        if not said or said.startswith("0001-"):
-            return True
-        match = _TIME.fullmatch(said)
-        if match is None:
-            return False
-        return datetime.datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")) - now >= LEAST
+        end = go_time.second(self.expires_at)
+        return go_time.is_never(self.expires_at) or (end is not None and end - now >= LEAST)
 
 
 @dataclasses.dataclass(frozen=True)

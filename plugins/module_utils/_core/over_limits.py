@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import datetime
-import re
 from collections.abc import Iterable
 
+from . import go_time
 from .capacity import Limit, Seen, limits_of
 from .model import Instance, Project
 from .units import shown_size
@@ -16,8 +15,6 @@ from .units import shown_size
 # Nanoseconds. Each member of a cluster says by its own clock when it made an instance; two whose times are closer than
 # this may have been made in either order. A cluster whose clocks are further apart has other troubles.
 SKEW = 10 * 10**9
-
-_STAMP = re.compile(r"(?P<second>[^.Z+]+)(\.(?P<fraction>\d{1,9})\d*)?(?P<zone>Z|[+-]\d\d:\d\d)")
 
 
 def shown(limit: Limit, count: int) -> str:
@@ -40,22 +37,12 @@ def exceeded(host: str, project: Project, instances: Iterable[Instance]) -> list
 
 def not_later(own: Instance, made: Iterable[Instance]) -> list[Instance]:
     """The instances that were made before this one, or may have been, and it itself."""
-    moment = _moment(own.created_at)
+    moment = go_time.nanoseconds(own.created_at)
     return [each for each in made if _is_not_later(each, own, moment)]
 
 
 def _is_not_later(each: Instance, own: Instance, moment: int) -> bool:
-    then = _moment(each.created_at)
+    then = go_time.nanoseconds(each.created_at)
     if each.location != own.location and abs(then - moment) <= SKEW:
         return True
     return (then, each.name) <= (moment, own.name)
-
-
-def _moment(stamp: str) -> int:
-    """Nanoseconds since 1970. LXD leaves zeros at a fraction's end out, so that as texts they would not compare."""
-    match = _STAMP.fullmatch(stamp)
-    if match is None:
-        return 0
-    zone = "+00:00" if match["zone"] == "Z" else match["zone"]
-    second = datetime.datetime.fromisoformat(match["second"] + zone).timestamp()
-    return int(second) * 10**9 + int((match["fraction"] or "").ljust(9, "0"))

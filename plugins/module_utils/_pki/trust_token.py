@@ -10,16 +10,13 @@ import binascii
 import dataclasses
 import datetime
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from .._core import errors
+from .._core import errors, go_time
 from . import pem
 
 _HINT = "paste the whole line that `lxc config trust add` printed (LXD 5.0: lxc config trust add --name <name>)"
-# Go writes up to nine decimals and any offset, which Python 3.9 and 3.10 can't read.
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,14 +74,10 @@ def _text(body: Mapping[str, Any], key: str) -> str:
 
 
 def _time(value: Any) -> datetime.datetime | None:
-    # Go's zero time means that it never expires; pylxd leaves the field out.
-    if value is None or value == "" or str(value).startswith("0001-"):
+    # Never is year 1 in LXD's own tokens, and left out in pylxd's.
+    if value is None or go_time.is_never(str(value)):
         return None
-    match = _TIME.fullmatch(str(value))
-    try:
-        if match is None:
-            raise ValueError
-        said = datetime.datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3].replace('Z', '+00:00')}")
-        return said.astimezone(datetime.timezone.utc)
-    except (ValueError, OverflowError):
-        raise errors.Invalid("trust_token: its expires_at is not a time", _HINT) from None
+    said = go_time.second(str(value))
+    if said is None:
+        raise errors.Invalid("trust_token: its expires_at is not a time", _HINT)
+    return said
