@@ -28,6 +28,11 @@ options:
         addresses of the host. The port is 8443 unless it is said. An empty text ends the listening.
       - It has to be one of the host's, and the port free.
     type: str
+"""
+
+    # What a cluster is joined with, too.
+    PARTS = r"""
+options:
   storage_pools:
     description: Storage pools to have. Others are left as they are.
     type: list

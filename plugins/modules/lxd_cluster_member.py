@@ -26,6 +26,7 @@ description:
 author:
   - Tenantry contributors (@tenantry)
 extends_documentation_fragment:
+  - tenantry.lxd.server.parts
   - tenantry.lxd.connection
   - tenantry.lxd.attributes
 options:
@@ -66,65 +67,8 @@ options:
     description:
       - The storage pools of the cluster, as O(tenantry.lxd.lxd_server#module:storage_pools). For joining, what the
         member has of its own in each is taken from them, such as the disk.
-    type: list
-    elements: dict
-    suboptions:
-      name:
-        description: The pool's name.
-        type: str
-        required: true
-      driver:
-        description: LXD's driver.
-        type: str
-        required: true
-      source:
-        description: What it is made of, on a member for which O(storage_pools[].members) says nothing else.
-        type: str
-      size:
-        description: The size of the loop file.
-        type: str
-      config:
-        description: Other keys of LXD's.
-        type: dict
-      description:
-        description: The pool's description.
-        type: str
-      wipe:
-        description: Whether the member's pool may take a disk or partition that holds data. What it held is lost.
-        type: bool
-        default: false
-      members:
-        description: What a member has other than the rest, by the member's name.
-        type: dict
   networks:
     description: The networks of the cluster, as O(tenantry.lxd.lxd_server#module:networks), taken likewise.
-    type: list
-    elements: dict
-    suboptions:
-      name:
-        description: The network's name.
-        type: str
-        required: true
-      type:
-        description: LXD's type of network.
-        type: str
-        choices: [bridge, macvlan, sriov, physical, ovn]
-        default: bridge
-      config:
-        description: LXD's keys.
-        type: dict
-      description:
-        description: The network's description.
-        type: str
-      dhcp:
-        description: Whether LXD serves DHCP on this bridge.
-        type: bool
-      dns:
-        description: Whether LXD serves DNS on this bridge.
-        type: bool
-      members:
-        description: What a member has other than the rest, by the member's name.
-        type: dict
   force:
     description:
       - Whether a member that doesn't answer is removed. The cluster then forgets the instances and volumes on it.

@@ -26,6 +26,7 @@ author:
   - Tenantry contributors (@tenantry)
 extends_documentation_fragment:
   - tenantry.lxd.server
+  - tenantry.lxd.server.parts
   - tenantry.lxd.connection
   - tenantry.lxd.attributes
 notes:
