@@ -25,11 +25,11 @@ from tests.integration import attempts
 from tests.integration.attempts import ATTEMPTS, BRIDGES, NETWORKS, SHARED, Attempt, Step
 from tests.integration.playing import Site
 from tests.integration.tenancy import OWNER
+from tests.lxd import place
 from tests.lxd.admin import ApiError
 from tests.lxd.certificate import new_client_certificate
 from tests.lxd.daemon import Daemon
 from tests.lxd.image import import_image, micro_image
-from tests.lxd.place import default_root
 from tests.lxd.world import differences
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "hostile.md"
@@ -158,9 +158,9 @@ class Ground:
     def world(self, kind: str) -> dict[str, Any]:
         """All that isn't the project's, the host's routes with it."""
         routes = subprocess.run(["ip", "route"], check=True, capture_output=True, text=True).stdout.splitlines()
-        # An interface that comes or goes on the bridge switches this one on or off.
-        own = [route for route in routes if self.lxd.bridge not in route]
-        return {**self.lxd.fingerprint_of_world(kind), "routes": [*own, *(r for r in routes if "198.51.100" in r)]}
+        # An interface that comes or goes on a bridge switches its route on or off; other daemons of the bed run too.
+        own = [route for route in routes if f" dev {place.BRIDGES}" not in route or "198.51.100" in route]
+        return {**self.lxd.fingerprint_of_world(kind), "routes": own}
 
 
 def _bare() -> dict[str, Any]:
@@ -232,7 +232,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """The three projects and their certificates are made by the role, as its users have them."""
     folder = tmp_path_factory.mktemp("hostile")
     listener = Listener()
-    with Daemon.new(f"hostile-{os.getpid()}", default_root(), owned=True) as lxd:
+    with Daemon.new(f"hostile-{os.getpid()}", place.default_root(), owned=True) as lxd:
         made = Ground(lxd, Site.made(folder / "site"), listener, other=f"o{lxd.bridge}"[:15])
         made.bridge = lxd.api("GET", f"/1.0/networks/{lxd.bridge}")
         lxd.api("POST", "/1.0/projects", {"name": NEIGHBOUR, "config": {}})

@@ -106,9 +106,9 @@ class Estate:
         return {str(path.relative_to(self.site.root)): path.read_text(errors="replace") for path in kept}
 
     def forget(self) -> None:
-        """No trust entry of a project that is removed stays behind."""
-        for fingerprint, _restricted, projects in self.trust():
-            if projects:
+        """No tenant's trust entry stays behind, not of a project either that the test has removed."""
+        for fingerprint, restricted, _projects in self.trust():
+            if restricted:
                 self.lxd.api("DELETE", f"/1.0/certificates/{fingerprint}")
 
 

@@ -24,6 +24,8 @@ from pathlib import Path
 LONGEST_DIRECTORY = 37
 # Below the range from which the kernel takes ports for outgoing connections, so a port found free stays free.
 PORTS = range(20000, 30000)
+# What every bridge of the bed begins with.
+BRIDGES = "tb"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
@@ -109,7 +111,7 @@ def reserve(name: str, root: Path, owned: bool) -> Place:
             root=str(root),
             directory=_directory(root, name),
             port=_free_port({place.port for place in taken}),
-            bridge=f"tb{secrets.token_hex(4)}",
+            bridge=f"{BRIDGES}{secrets.token_hex(4)}",
             subnet=_free_subnet({place.subnet for place in taken}),
             owner=os.getpid() if owned else 0,
             owner_start=process_start(os.getpid()) if owned else "",
