@@ -133,6 +133,19 @@ def test_admin_sees_errors_and_failed_operations(lxd: Daemon) -> None:
     assert failed.value.status == 400
 
 
+def test_admin_gets_every_machine_of_many_at_once(lxd: Daemon, project_name: str) -> None:
+    lxd.api("POST", "/1.0/projects", {"name": project_name, "config": SHARING})
+    names = [f"many-{number:02}" for number in range(40)]
+    with ThreadPoolExecutor(len(names)) as workers:
+
+        def make(name: str) -> None:
+            lxd.api("POST", "/1.0/instances", {**MACHINE, "name": name}, {"project": project_name}, timeout=120)
+
+        list(workers.map(make, names))
+    made = lxd.api("GET", "/1.0/instances", query={"project": project_name, "recursion": 1})
+    assert {each["name"] for each in made} == set(names)
+
+
 def test_world_shows_what_changed_and_only_outside_the_excluded_project(lxd: Daemon, project_name: str) -> None:
     lxd.api("POST", "/1.0/projects", {"name": project_name, "config": SHARING})
     before = lxd.fingerprint_of_world(exclude_project=project_name)
