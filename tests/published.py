@@ -29,7 +29,8 @@ def unpacked(collection: str) -> str:
         with zipfile.ZipFile(archive) as content:
             members = [name for name in content.namelist() if name.startswith(folders)]
             # The manifests last: they say that all is there.
-            content.extractall(COLLECTIONS, sorted(members, key=lambda name: name.endswith("MANIFEST.json")))
+            members.sort(key=lambda name: name.endswith("MANIFEST.json"))
+            content.extractall(COLLECTIONS, members)
         archive.unlink()
     manifest = COLLECTIONS / "ansible_collections" / collection / "MANIFEST.json"
     return str(json.loads(manifest.read_text())["collection_info"]["version"])

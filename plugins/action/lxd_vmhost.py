@@ -197,7 +197,7 @@ class ActionModule(ActionBase):
         # The implicit localhost belongs to no inventory file; the run's first source stands in for it.
         for source in task_vars.get("ansible_inventory_sources") or ():
             if os.path.exists(source):
-                path = os.path.abspath(source)
+                path: str = os.path.abspath(source)
                 return path if os.path.isdir(path) else os.path.dirname(path)
         return None
 

@@ -158,6 +158,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import (
     address_choice,
@@ -176,6 +178,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """Reads the registry and its VM hosts, and says what it found to Ansible."""
 
     NAME = "tenantry.lxd.lxd_vms"
+    # Both are there from parse on.
+    inventory: InventoryData
+    loader: DataLoader
 
     def verify_file(self, path: str) -> bool:
         """Whether a file is ours by its name; what is in it is for parse to judge."""

@@ -17,10 +17,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ansible import constants
 from ansible.utils.display import Display
 
+# Ansible fills them in from data, where no type checker sees them.
+_ANSIBLE: Any = constants
 # Seconds: a run that is over soon needs no word, a person wants one every few, and an unchanged one says "still".
 _FIRST, _EVERY, _STILL, _LOOK = 5.0, 5.0, 60.0, 0.5
 _SWITCH = "TENANTRY_PROGRESS"
@@ -39,7 +42,7 @@ def shown(prefix: str) -> Iterator[str]:
     goes wrong with it stops nothing: then the path is empty and nothing is shown.
     """
     try:
-        folder = tempfile.mkdtemp(prefix="progress-", dir=constants.DEFAULT_LOCAL_TMP)
+        folder = tempfile.mkdtemp(prefix="progress-", dir=_ANSIBLE.DEFAULT_LOCAL_TMP)
         path = os.path.join(folder, "said")
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError:
@@ -84,4 +87,4 @@ def _sentence(handle: int) -> str:
 
 
 def _display(line: str) -> None:
-    Display().display(line, color=constants.COLOR_VERBOSE, stderr=True, screen_only=True)
+    Display().display(line, color=_ANSIBLE.COLOR_VERBOSE, stderr=True, screen_only=True)

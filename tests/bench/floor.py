@@ -31,7 +31,7 @@ class Session:
         self._connection = http.client.HTTPSConnection(tenant.lxd.address, context=context, timeout=300)
         self._connection.connect()
         pinned = hashlib.sha256(ssl.PEM_cert_to_DER_cert(tenant.lxd.certificate)).digest()
-        if hashlib.sha256(self._connection.sock.getpeercert(True)).digest() != pinned:
+        if hashlib.sha256(self._connection.sock.getpeercert(True) or b"").digest() != pinned:
             raise ssl.SSLError("the server's certificate isn't the pinned one")
 
     def asked(self, method: str, path: str, body: object = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import yaml
 
@@ -15,14 +15,15 @@ from tests.lxd.cluster import Cluster
 from tests.lxd.daemon import Daemon
 
 OWNER = "tests"
+Lxd = TypeVar("Lxd", Daemon, Cluster)
 
 
 @dataclasses.dataclass(frozen=True)
-class Tenant:
+class TenantOf(Generic[Lxd]):
     """One VM host in a site's registry, with a confined project of ours and a certificate restricted to it."""
 
     site: Site
-    lxd: Daemon | Cluster
+    lxd: Lxd
     project: str
     vmhost: str = "kvm-01"
 
@@ -66,6 +67,8 @@ class Tenant:
         self.lxd.api("PUT", f"/1.0/instances/{name}", body, query={"project": self.project})
 
 
+Tenant = TenantOf[Daemon]
+
 # A small machine promises what a large one has: what tests are about is seldom how much room there is.
 ROOMY = {
     "user.tenantry.cpu_overcommit": "100",
@@ -95,7 +98,7 @@ def confined_project(lxd: Daemon | Cluster, name: str, owner: str | None = OWNER
     )
 
 
-def registered(site: Site, lxd: Daemon | Cluster, project: str, vmhost: str = "kvm-01", **entry: Any) -> Tenant:
+def registered(site: Site, lxd: Lxd, project: str, vmhost: str = "kvm-01", **entry: Any) -> TenantOf[Lxd]:
     """A VM host of the site's registry whose certificate is trusted for `project` and nothing else."""
     folder = site.registry / vmhost
     folder.mkdir(parents=True)
@@ -113,4 +116,4 @@ def registered(site: Site, lxd: Daemon | Cluster, project: str, vmhost: str = "k
         **entry,
     }
     (folder / "vmhost.yml").write_text(yaml.safe_dump({key: value for key, value in said.items() if value is not None}))
-    return Tenant(site, lxd, project, vmhost)
+    return TenantOf(site, lxd, project, vmhost)

@@ -18,7 +18,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.reader import Re
 from ansible_collections.tenantry.lxd.plugins.module_utils._pki import pem
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import Tenant, confined_project, registered
+from tests.integration.tenancy import TenantOf, confined_project, registered
 from tests.integration.test_vm_compose import SMALL
 from tests.lxd.cluster import Cluster
 from tests.lxd.deadline import until
@@ -30,7 +30,7 @@ GROUP = "fast"
 # A project that may say where its VMs go, which LXD forbids to a restricted one, and that has the image `micro`.
 OPEN = {"features.images": "false", "restricted.cluster.target": "allow"}
 # Room for more VMs than this machine has cores, whose three members have all of them each.
-WIDE = {"url": None, "cpu_overcommit": 10}
+WIDE: dict[str, Any] = {"url": None, "cpu_overcommit": 10}
 # Seconds that a member which is gone may add to a reading: five, in which others ask it in vain, and what a busy
 # machine takes longer. LXD itself would wait for ten with each request.
 PATIENCE = 8
@@ -46,7 +46,7 @@ def on_each(*names: str, **more: Any) -> list[dict[str, Any]]:
     return [tiny(name, target=member, **more) for name, member in zip(names, MEMBERS)]
 
 
-def places(tenant: Tenant) -> dict[str, str]:
+def places(tenant: TenantOf[Cluster]) -> dict[str, str]:
     """Where each VM is, as LXD itself has it."""
     return {name: instance["location"] for name, instance in tenant.instances().items()}
 
@@ -56,14 +56,14 @@ def told(result: dict[str, Any]) -> dict[str, str]:
     return {vm["name"]: vm["location"] for vm in result["vms"]}
 
 
-def timed(tenant: Tenant, vms: list[dict[str, Any]]) -> tuple[dict[str, Any], float]:
+def timed(tenant: TenantOf[Cluster], vms: list[dict[str, Any]]) -> tuple[dict[str, Any], float]:
     """What the module says, and the seconds that it took without a playbook around it."""
     began = time.monotonic()
     said = tenant.compose(vms)
     return said, time.monotonic() - began
 
 
-def port_to(tenant: Tenant, urls: list[str]) -> HttpsPort:
+def port_to(tenant: TenantOf[Cluster], urls: list[str]) -> HttpsPort:
     """The tenant's own connection, with these addresses."""
     folder = tenant.site.registry / tenant.vmhost
     certificate, key = (folder / "client.crt").read_text(), (folder / "client.key").read_text()
@@ -71,7 +71,7 @@ def port_to(tenant: Tenant, urls: list[str]) -> HttpsPort:
 
 
 @pytest.fixture
-def clustered(cluster: Cluster, site: Site) -> Iterator[Tenant]:
+def clustered(cluster: Cluster, site: Site) -> Iterator[TenantOf[Cluster]]:
     """The cluster as one VM host with the addresses of all members, and a confined project in it."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     confined_project(cluster, name, **OPEN)
@@ -92,7 +92,7 @@ def group(cluster: Cluster) -> Iterator[str]:
 # Where VMs go
 
 
-def test_vms_are_composed_on_the_member_that_is_said(clustered: Tenant) -> None:
+def test_vms_are_composed_on_the_member_that_is_said(clustered: TenantOf[Cluster]) -> None:
     vms = on_each("a", "b", "c")
     result = clustered.compose(vms)
     assert told(result) == places(clustered) == {"a": "m1", "b": "m2", "c": "m3"}
@@ -100,7 +100,7 @@ def test_vms_are_composed_on_the_member_that_is_said(clustered: Tenant) -> None:
     assert not again["changed"] and told(again) == told(result)
 
 
-def test_vms_are_composed_in_the_group_that_is_said(clustered: Tenant, group: str) -> None:
+def test_vms_are_composed_in_the_group_that_is_said(clustered: TenantOf[Cluster], group: str) -> None:
     vms = [tiny(f"vm-{number}", target=f"@{group}") for number in range(4)]
     result = clustered.compose(vms)
     assert told(result) == places(clustered)
@@ -108,7 +108,7 @@ def test_vms_are_composed_in_the_group_that_is_said(clustered: Tenant, group: st
     assert not clustered.compose(vms)["changed"]
 
 
-def test_vms_without_a_target_are_spread_over_the_members(clustered: Tenant) -> None:
+def test_vms_without_a_target_are_spread_over_the_members(clustered: TenantOf[Cluster]) -> None:
     vms = [tiny(f"vm-{number}") for number in range(6)]
     result = clustered.compose(vms)
     assert told(result) == places(clustered)
@@ -116,7 +116,7 @@ def test_vms_without_a_target_are_spread_over_the_members(clustered: Tenant) -> 
     assert not clustered.compose(vms)["changed"]
 
 
-def test_a_machine_from_an_image_runs_on_its_member(clustered: Tenant) -> None:
+def test_a_machine_from_an_image_runs_on_its_member(clustered: TenantOf[Cluster]) -> None:
     interfaces = [{"network": clustered.lxd.bridge}]
     vm = {**SMALL, "name": "web", "target": "m3", "disks": [{"size": "48MiB"}], "interfaces": interfaces}
     result = clustered.compose([vm])
@@ -125,7 +125,9 @@ def test_a_machine_from_an_image_runs_on_its_member(clustered: Tenant) -> None:
 
 
 @pytest.mark.parametrize("target", ["m2", f"@{GROUP}", None])
-def test_a_disks_volume_is_on_the_member_of_its_vm(clustered: Tenant, group: str, target: str | None) -> None:
+def test_a_disks_volume_is_on_the_member_of_its_vm(
+    clustered: TenantOf[Cluster], group: str, target: str | None
+) -> None:
     disks = [{"size": "8MiB"}, {"name": "data", "size": "5MiB"}]
     vms = [tiny(f"vm-{number}", disks=disks, target=target) for number in range(3)]
     clustered.compose([{**vm, "state": "started"} for vm in vms])
@@ -134,7 +136,7 @@ def test_a_disks_volume_is_on_the_member_of_its_vm(clustered: Tenant, group: str
     assert not clustered.compose(vms)["changed"]
 
 
-def test_the_target_of_a_vm_that_is_there_moves_nothing(clustered: Tenant) -> None:
+def test_the_target_of_a_vm_that_is_there_moves_nothing(clustered: TenantOf[Cluster]) -> None:
     clustered.compose([tiny("vm", target="m1")])
     result = clustered.compose([tiny("vm", target="m2")])
     assert not result["changed"] and result["actions"] == []
@@ -142,14 +144,14 @@ def test_the_target_of_a_vm_that_is_there_moves_nothing(clustered: Tenant) -> No
 
 
 @pytest.mark.parametrize("target", ["m9", "@nowhere"])
-def test_a_target_that_does_not_exist_is_refused_before_any_write(clustered: Tenant, target: str) -> None:
+def test_a_target_that_does_not_exist_is_refused_before_any_write(clustered: TenantOf[Cluster], target: str) -> None:
     before = clustered.lxd.fingerprint_of_world()
     refused = clustered.compose([tiny("good", target="m1"), tiny("bad", target=target)], fails=True)
     assert "bad" in refused["msg"] and target.strip("@") in refused["msg"]
     assert differences(before, clustered.lxd.fingerprint_of_world()) == []
 
 
-def test_a_project_that_may_not_say_where_is_spread_by_lxd(clustered: Tenant) -> None:
+def test_a_project_that_may_not_say_where_is_spread_by_lxd(clustered: TenantOf[Cluster]) -> None:
     body = clustered.lxd.api("GET", f"/1.0/projects/{clustered.project}")
     body["config"]["restricted.cluster.target"] = "block"
     clustered.lxd.api("PUT", f"/1.0/projects/{clustered.project}", body)
@@ -163,7 +165,7 @@ def test_a_project_that_may_not_say_where_is_spread_by_lxd(clustered: Tenant) ->
 # A member dies
 
 
-def test_a_dead_member_stops_nobody_else_and_loses_nothing(clustered: Tenant, cluster: Cluster) -> None:
+def test_a_dead_member_stops_nobody_else_and_loses_nothing(clustered: TenantOf[Cluster], cluster: Cluster) -> None:
     vms = on_each("a", "b", "c", state="started")
     clustered.compose(vms)
     before = cluster.fingerprint_of_world()["projects"][clustered.project]
@@ -198,7 +200,7 @@ def test_a_dead_member_stops_nobody_else_and_loses_nothing(clustered: Tenant, cl
 
 
 @pytest.fixture(scope="class")
-def fallen(formed_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
+def fallen(formed_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TenantOf[Cluster]]:
     """The cluster with VMs a, b and c on m1, m2 and m3, and m2 dead and called so."""
     name = "test-fallen"
     confined_project(formed_cluster, name, **OPEN)
@@ -215,7 +217,7 @@ def fallen(formed_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) ->
 class TestWithADeadMember:
     """One dead member for all of these: the cluster takes half a minute to call it so."""
 
-    def test_a_vm_on_a_dead_member_is_reported_and_left_alone(self, fallen: Tenant) -> None:
+    def test_a_vm_on_a_dead_member_is_reported_and_left_alone(self, fallen: TenantOf[Cluster]) -> None:
         wanted = [*on_each("a", "b", "c"), tiny("new", target="m3")]
         before = set(places(fallen))
         for check in (True, False):
@@ -227,12 +229,12 @@ class TestWithADeadMember:
         shown = {vm["name"]: vm for vm in result["vms"]}
         assert (shown["b"]["status"], shown["b"]["location"]) == ("Error", "m2")
 
-    def test_a_vm_on_a_dead_member_is_not_deleted(self, fallen: Tenant) -> None:
+    def test_a_vm_on_a_dead_member_is_not_deleted(self, fallen: TenantOf[Cluster]) -> None:
         gone = fallen.compose([{"name": "b", "state": "absent"}], fails=True)
         assert gone["failed_vms"][0]["code"] == "unreachable"
         assert places(fallen)["b"] == "m2"
 
-    def test_a_dead_target_is_refused_before_any_write(self, fallen: Tenant) -> None:
+    def test_a_dead_target_is_refused_before_any_write(self, fallen: TenantOf[Cluster]) -> None:
         before = places(fallen)
         with fallen.lxd.requests() as seen:
             refused = fallen.compose([tiny("good", target="m1"), tiny("bad", target="m2")], fails=True)
@@ -240,14 +242,14 @@ class TestWithADeadMember:
         assert {request.method for request in seen} == {"GET"}
         assert places(fallen) == before
 
-    def test_vms_on_a_dead_member_are_rows(self, fallen: Tenant) -> None:
+    def test_vms_on_a_dead_member_are_rows(self, fallen: TenantOf[Cluster]) -> None:
         rows = {row["name"]: row for row in fallen.site.run("lxd_vm_info", {"vmhost": fallen.vmhost})["vms"]}
         assert {name: rows[name]["location"] for name in "abc"} == {"a": "m1", "b": "m2", "c": "m3"}
         assert (rows["b"]["status"], rows["a"]["status"]) == ("Error", "Stopped")
         assert rows["b"]["enlisted"] is None, "whose it is can't be known"
         assert rows["a"]["enlisted"] is False
 
-    def test_a_vm_host_with_a_dead_member_is_a_row(self, fallen: Tenant) -> None:
+    def test_a_vm_host_with_a_dead_member_is_a_row(self, fallen: TenantOf[Cluster]) -> None:
         began = time.monotonic()
         [row] = fallen.site.run("lxd_vmhost_info", {"vmhosts": [fallen.vmhost]})["vmhosts"]
         assert time.monotonic() - began < PATIENCE
@@ -259,7 +261,9 @@ class TestWithADeadMember:
 
 
 @pytest.mark.parametrize("ending", ["killed", "unplugged"])
-def test_a_first_address_that_is_dead_delays_by_a_short_wait(clustered: Tenant, cluster: Cluster, ending: str) -> None:
+def test_a_first_address_that_is_dead_delays_by_a_short_wait(
+    clustered: TenantOf[Cluster], cluster: Cluster, ending: str
+) -> None:
     vms = [tiny("vm", target="m3")]
     clustered.compose(vms)
     if ending == "killed":
@@ -279,7 +283,7 @@ def test_a_first_address_that_is_dead_delays_by_a_short_wait(clustered: Tenant, 
 # How it is read
 
 
-def test_a_connection_goes_on_with_the_next_member(clustered: Tenant, cluster: Cluster) -> None:
+def test_a_connection_goes_on_with_the_next_member(clustered: TenantOf[Cluster], cluster: Cluster) -> None:
     port = port_to(clustered, cluster.urls)
     assert port.call("GET", ("projects", clustered.project)).metadata["name"] == clustered.project
     cluster["m1"].kill()
@@ -292,20 +296,22 @@ def test_a_connection_goes_on_with_the_next_member(clustered: Tenant, cluster: C
     port.close()
 
 
-def test_every_address_dead_is_said_by_the_first(clustered: Tenant, cluster: Cluster) -> None:
+def test_every_address_dead_is_said_by_the_first(clustered: TenantOf[Cluster], cluster: Cluster) -> None:
     with pytest.raises(errors.Unreachable) as refused:
         port_to(clustered, ["https://127.0.0.1:1", "https://127.0.0.1:2"])
     assert "https://127.0.0.1:1" in refused.value.message
 
 
-def test_the_pin_holds_for_every_member(clustered: Tenant, cluster: Cluster) -> None:
+def test_the_pin_holds_for_every_member(clustered: TenantOf[Cluster], cluster: Cluster) -> None:
     for url in cluster.urls:
         port = port_to(clustered, [url])
         assert port.server.trusted and port.server.clustered
         port.close()
 
 
-def test_machines_are_the_members_with_what_each_has(clustered: Tenant, cluster: Cluster, group: str) -> None:
+def test_machines_are_the_members_with_what_each_has(
+    clustered: TenantOf[Cluster], cluster: Cluster, group: str
+) -> None:
     port = port_to(clustered, cluster.urls)
     with cluster.requests() as seen:
         found = machines(Reader(port), Reader(port).pools())
@@ -334,7 +340,7 @@ def test_machines_are_the_members_with_what_each_has(clustered: Tenant, cluster:
 # A member is evacuated
 
 
-def test_a_vm_that_was_evacuated_is_the_same_vm(clustered: Tenant, cluster: Cluster) -> None:
+def test_a_vm_that_was_evacuated_is_the_same_vm(clustered: TenantOf[Cluster], cluster: Cluster) -> None:
     vms = on_each("a", "b", "c")
     clustered.compose(vms)
     cluster.api("POST", "/1.0/cluster/members/m2/state", {"action": "evacuate"}, timeout=120)

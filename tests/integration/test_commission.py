@@ -160,7 +160,7 @@ def test_commissioning_changes_the_mark_and_nothing_else(found: Found) -> None:
     # The same VM by three more names: one is renewed, one fails a check, and one can't be asked for it.
     failing = [*CHECKS, {"name": "it is in Rome", "command": "echo no; exit 3"}]
     guest = {"commission_name": "guest", "commission_again": True}
-    more = {
+    more: dict[str, dict[str, Any]] = {
         "failing": {**guest, "commission_checks": failing},
         "shut": {**guest, "ansible_port": 2, "commission_checks": CHECKS},
         "off": {"commission_again": True},

@@ -61,7 +61,7 @@ def hugepages(value: bool) -> Row:
 
 BRIDGED = {"parent": "PARENT", "type": "bridged"}
 ON_PARENT = {"type": "nic", "nictype": "bridged", "parent": "PARENT"}
-OF_HOST = {"type": "disk", "source": "/etc", "path": "/mnt"}
+OF_HOST: dict[str, Any] = {"type": "disk", "source": "/etc", "path": "/mnt"}
 FORBIDDEN: dict[str, list[Row]] = {
     "`hugepages`, true or false": [hugepages(True), hugepages(False)],
     "`disks` beyond the root, where `restricted.devices.disk` is `block`": [

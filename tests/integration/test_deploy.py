@@ -138,7 +138,7 @@ def test_a_machine_that_runs_an_lxd_already_is_adopted_with_all_that_is_in_it(in
         "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install ufw"
         " && ufw allow 22/tcp && ufw --force enable"
     )
-    world = fingerprint_of_world(InMachine(installed), "tenant-a")  # type: ignore[arg-type]
+    world = fingerprint_of_world(InMachine(installed), "tenant-a")
     pools = [{"name": "theirs", "driver": "dir"}]
     declare(
         site,
@@ -155,7 +155,7 @@ def test_a_machine_that_runs_an_lxd_already_is_adopted_with_all_that_is_in_it(in
     rules = [each["msg"] for each in predicted["results"]]
     assert predicted["changed"] and {"ufw allow 9443/tcp", "ufw route allow in on lxdbr0"} <= set(rules), rules
     play(site, "deploy")
-    now = fingerprint_of_world(InMachine(installed), "tenant-a")  # type: ignore[arg-type]
+    now = fingerprint_of_world(InMachine(installed), "tenant-a")
     ours = {entry["projects"][0]: name for name, entry in now["certificates"].items() if entry["restricted"]}
     del now["certificates"][ours["tenant-a"]]
     assert differences(world, now) == []

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import ipaddress
 import json
 import re
@@ -153,6 +154,10 @@ def addresses(link: Mapping[str, Any]) -> list[str]:
     return [f"{each['local']}/{each['prefixlen']}" for each in link["addr_info"] if each["scope"] == "global"]
 
 
+def bridged(machine: Machine) -> list[str]:
+    return addresses(links_of(machine)["br0"])
+
+
 def wire_of(outer: Daemon) -> ipaddress.IPv4Network:
     config = outer.api("GET", f"/1.0/networks/{outer.bridge}")["config"]
     return ipaddress.ip_interface(config["ipv4.address"]).network  # type: ignore[return-value]
@@ -192,7 +197,7 @@ def test_a_bridge_by_each_manager_from_the_first_look_to_the_last(
     # Nobody but the manager brings it back after a power cut.
     at_once(lambda machine: (machine.kill(), machine.start()), machines.values())
     for name, machine in machines.items():
-        until(lambda at=machine: addresses(links_of(at)["br0"]), 60, f"{name}: br0 has an address after a start")
+        until(functools.partial(bridged, machine), 60, f"{name}: br0 has an address after a start")
     again = play(site)
     assert changed(again) == dict.fromkeys(machines, 0), again.output
 

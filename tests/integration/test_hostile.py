@@ -247,7 +247,11 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 
 def _register(made: Ground) -> None:
-    reach = {SHARED: {"vmhost_isolation": "shared"}, NETWORKS: {}, BRIDGES: {"vmhost_bridges": [made.lxd.bridge]}}
+    reach: dict[str, dict[str, Any]] = {
+        SHARED: {"vmhost_isolation": "shared"},
+        NETWORKS: {},
+        BRIDGES: {"vmhost_bridges": [made.lxd.bridge]},
+    }
     common = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,

@@ -9,7 +9,6 @@ import hashlib
 import json
 import ssl
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -244,7 +243,12 @@ def test_s6_what_is_not_ours_is_left_alone(admin: Admin) -> None:
     for config in ({}, {MARK: "them"}):
         admin.lxd.api("POST", "/1.0/projects", {"name": admin.name, "config": config})
         before = admin.lxd.fingerprint_of_world()
-        said = ({}, {"limits": {"cpu": 1}}, {"state": "absent"}, {"state": "absent", "adopt": True})
+        said: tuple[dict[str, Any], ...] = (
+            {},
+            {"limits": {"cpu": 1}},
+            {"state": "absent"},
+            {"state": "absent", "adopt": True},
+        )
         for result in admin.several(*said, *([{"adopt": True}] if config else [])):
             assert result.get("code") == "not_owned", result
             assert admin.name in result["msg"]
@@ -269,7 +273,7 @@ def test_adopting_marks_it_and_changes_no_feature(admin: Admin) -> None:
 
 
 @pytest.fixture
-def filled(admin: Admin) -> Iterator[Admin]:
+def filled(admin: Admin) -> Admin:
     """A confined project of ours with a VM and a volume."""
     admin.run(confined(admin.lxd))
     vm = {

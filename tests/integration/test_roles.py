@@ -230,7 +230,7 @@ def test_removal_keeps_vms_and_their_project_unless_told_otherwise(estate: Estat
 
 def test_one_host_at_a_time_and_one_that_fails(estate: Estate, project_name: str) -> None:
     second = f"{project_name}-b"
-    hosts = {
+    hosts: dict[str, dict[str, Any]] = {
         "kvm-01": {"vms_here": [{"name": "one", **BARE}]},
         "kvm-02": {"vms_here": [{"name": "two", **BARE}], "vmhost_project": second},
         "kvm-03": {"vms_here": [{"name": "three", **BARE}], "vmhost_socket": "/nowhere/unix.socket"},

@@ -24,7 +24,7 @@ import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Plan, shown
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.https import HttpsPort
-from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection
+from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection, Port
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import carry_out
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.tenant_cert import TenantCertJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.tenant_proof import prove_closed
@@ -309,7 +309,7 @@ def test_s12_trust_command_quotes_what_a_shell_would_take(host: Host, lxd: Daemo
 # With an admin's connection
 
 
-def test_admin_over_https_check_run_and_again(host: Host, admin: dict[str, str], lxd: Daemon) -> None:
+def test_admin_over_https_check_run_and_again(host: Host, admin: dict[str, Any], lxd: Daemon) -> None:
     world = lxd.fingerprint_of_world()
     predicted = host.run(**admin, check=True)
     assert lxd.fingerprint_of_world() == world
@@ -328,7 +328,7 @@ def test_admin_over_https_check_run_and_again(host: Host, admin: dict[str, str],
     assert tree(host.site) == before
 
 
-def test_proof_writes_nothing_and_asks_outside(host: Host, admin: dict[str, str], lxd: Daemon) -> None:
+def test_proof_writes_nothing_and_asks_outside(host: Host, admin: dict[str, Any], lxd: Daemon) -> None:
     run_here(host, admin)
     with lxd.requests() as asked:
         run_here(host, {})
@@ -351,7 +351,7 @@ DRIFTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS)
-def test_admin_mends_drift(host: Host, admin: dict[str, str], drift: dict[str, Any]) -> None:
+def test_admin_mends_drift(host: Host, admin: dict[str, Any], drift: dict[str, Any]) -> None:
     run_here(host, admin)
     was = dict(host.entry or {})
     changed = {**was, **drift}
@@ -366,7 +366,7 @@ def test_admin_mends_drift(host: Host, admin: dict[str, str], drift: dict[str, A
     assert not run_here(host, admin)["changed"]
 
 
-def test_tenant_names_drift_that_it_may_not_mend(host: Host, admin: dict[str, str]) -> None:
+def test_tenant_names_drift_that_it_may_not_mend(host: Host, admin: dict[str, Any]) -> None:
     run_here(host, admin)
     path = f"/1.0/certificates/{host.fingerprint}"
     host.lxd.api("PATCH", path, {**(host.entry or {}), "projects": [host.project, "default"]})
@@ -380,7 +380,7 @@ def test_tenant_names_drift_that_it_may_not_mend(host: Host, admin: dict[str, st
         run_here(host, {}, name=HOST)
 
 
-def test_unrestricted_certificate_restricts_itself(host: Host, admin: dict[str, str]) -> None:
+def test_unrestricted_certificate_restricts_itself(host: Host, admin: dict[str, Any]) -> None:
     run_here(host, admin)
     host.lxd.api("PATCH", f"/1.0/certificates/{host.fingerprint}", {"restricted": False})
     done = host.run()
@@ -388,14 +388,14 @@ def test_unrestricted_certificate_restricts_itself(host: Host, admin: dict[str, 
     assert done["certificate"]["proved"]
 
 
-def test_unrestricted_on_request_is_reported(host: Host, admin: dict[str, str]) -> None:
+def test_unrestricted_on_request_is_reported(host: Host, admin: dict[str, Any]) -> None:
     done = host.run(**admin, restricted=False, projects=None)
     assert host.entry == {"name": HOST, "restricted": False, "projects": []}
     assert "administrator of the whole server" in done["exposure"][0]
     assert not run_here(host, admin, restricted=False, projects=None)["changed"]
 
 
-def test_project_that_is_not_there(host: Host, admin: dict[str, str]) -> None:
+def test_project_that_is_not_there(host: Host, admin: dict[str, Any]) -> None:
     refused = host.run(**admin, projects=["nowhere"], fails=True)
     assert refused["code"] == "not_found"
     assert not host.site.registry.exists()
@@ -405,7 +405,7 @@ def test_project_that_is_not_there(host: Host, admin: dict[str, str]) -> None:
     assert "nowhere" in predicted["unverified"][0]
 
 
-def test_foreign_entry_of_the_same_name_is_left_alone(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_foreign_entry_of_the_same_name_is_left_alone(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     stranger, _key = new_client_certificate(tmp_path, "stranger")
     theirs = host.lxd.trust(stranger.read_text(), name=HOST, projects=[host.project])
     done = host.run(**admin)
@@ -417,7 +417,7 @@ def test_foreign_entry_of_the_same_name_is_left_alone(host: Host, admin: dict[st
     assert not run_here(host, admin)["changed"]
 
 
-def test_shared_project_is_never_without_exposure(host: Host, admin: dict[str, str], lxd: Daemon) -> None:
+def test_shared_project_is_never_without_exposure(host: Host, admin: dict[str, Any], lxd: Daemon) -> None:
     lxd.api("POST", "/1.0/projects", {"name": f"{host.project}-s", "config": {"features.images": "false"}})
     try:
         done = run_here(host, admin, projects=[host.project, f"{host.project}-s"])
@@ -427,7 +427,7 @@ def test_shared_project_is_never_without_exposure(host: Host, admin: dict[str, s
         lxd.api("DELETE", f"/1.0/projects/{host.project}-s")
 
 
-def test_proof_fails_for_a_certificate_that_reads_more(lxd: Daemon, project: str, admin: dict[str, str]) -> None:
+def test_proof_fails_for_a_certificate_that_reads_more(lxd: Daemon, project: str, admin: dict[str, Any]) -> None:
     certificate, key = (Path(admin[name]).read_text() for name in ("client_cert", "client_key"))
     port = HttpsPort(Connection((lxd.url,), certificate, key, fingerprint(lxd.certificate)))
     try:
@@ -525,11 +525,11 @@ def test_s14_token_is_used_once_and_stored_nowhere(host: Host, tmp_path: Path) -
     token = token_of(host.lxd, HOST, [host.project])
     secret = json.loads(base64.b64decode(token))["secret"]
     cache = tmp_path / "facts"
-    play = {
+    play: dict[str, Any] = {
         "verbosity": 3,
         "environment": {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(cache)},
     }
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"name": "trust", "register": "done", "tenantry.lxd.lxd_tenant_cert": {
             "vmhost": HOST, "owner": "a", "trust_token": token, "projects": [host.project]}},
         {"ansible.builtin.set_fact": {"all_of_it": "{{ done }}", "cacheable": True}},
@@ -632,7 +632,7 @@ def test_used_token_says_what_to_do(host: Host) -> None:
 # S13
 
 
-def test_s13_a_clone_with_the_vault_password_works_at_once(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_s13_a_clone_with_the_vault_password_works_at_once(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("pa55phrase\n")
     vault = {"arguments": ["--vault-password-file", str(password)], "verbosity": 3}
@@ -663,7 +663,7 @@ def test_s13_a_clone_with_the_vault_password_works_at_once(host: Host, admin: di
     assert "private key isn't there" in missing["msg"]
 
 
-def test_plain_key_is_encrypted_on_request_and_stays_so(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_plain_key_is_encrypted_on_request_and_stays_so(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("pa55phrase\n")
     vault = {"arguments": ["--vault-password-file", str(password)]}
@@ -681,7 +681,7 @@ def test_plain_key_is_encrypted_on_request_and_stays_so(host: Host, admin: dict[
     assert host.run(vault_key=True, fails=True)["code"] == "invalid"
 
 
-def test_wide_key_is_tightened_with_a_warning(host: Host, admin: dict[str, str]) -> None:
+def test_wide_key_is_tightened_with_a_warning(host: Host, admin: dict[str, Any]) -> None:
     run_here(host, admin)
     (host.folder / "client.key").chmod(0o644)
     done = host.run()
@@ -694,9 +694,9 @@ def test_wide_key_is_tightened_with_a_warning(host: Host, admin: dict[str, str])
 # S16
 
 
-def test_s16_own_pair_is_put_into_the_folder_and_trusted(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_s16_own_pair_is_put_into_the_folder_and_trusted(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     certificate, key = new_client_certificate(tmp_path, "mine")
-    mine = {"certificate": str(certificate), "private_key": str(key)}
+    mine: dict[str, Any] = {"certificate": str(certificate), "private_key": str(key)}
     predicted = host.run(**admin, **mine, check=True)
     assert not host.site.registry.exists()
     done = host.run(**admin, **mine)
@@ -748,7 +748,7 @@ BAD_PAIRS = {
 }
 
 
-def test_s16_bad_pair(host: Host, admin: dict[str, str], material: dict[str, str]) -> None:
+def test_s16_bad_pair(host: Host, admin: dict[str, Any], material: dict[str, str]) -> None:
     pairs = {
         case: {**admin, "certificate": material.get(certificate, certificate), "private_key": material.get(key, key)}
         for case, (certificate, key, _said) in BAD_PAIRS.items()
@@ -784,7 +784,7 @@ BAD_OPTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-def test_bad_option(host: Host, admin: dict[str, str]) -> None:
+def test_bad_option(host: Host, admin: dict[str, Any]) -> None:
     cases = {case: {**admin, **options} for case, (options, _code, _said) in BAD_OPTIONS.items()}
     refused = host.refusals(cases, **admin)
     for case, (_options, code, said) in BAD_OPTIONS.items():
@@ -797,7 +797,7 @@ def test_bad_option(host: Host, admin: dict[str, str]) -> None:
 
 def test_connection_that_is_no_admins(host: Host, lxd: Daemon, tmp_path: Path) -> None:
     certificate, key = new_client_certificate(tmp_path, "nobody")
-    nobody = {"client_cert": str(certificate), "client_key": str(key)}
+    nobody: dict[str, Any] = {"client_cert": str(certificate), "client_key": str(key)}
     assert "client_cert" in host.run(**nobody, fails=True)["msg"]
     lxd.trust(certificate.read_text(), name="tenant-of-something", projects=[host.project])
     assert host.run(**nobody, fails=True)["code"] == "not_trusted"
@@ -807,7 +807,7 @@ def test_connection_that_is_no_admins(host: Host, lxd: Daemon, tmp_path: Path) -
 # Absent
 
 
-def test_absent_by_an_admin_twice_and_with_files(host: Host, admin: dict[str, str]) -> None:
+def test_absent_by_an_admin_twice_and_with_files(host: Host, admin: dict[str, Any]) -> None:
     run_here(host, admin)
     foreign = host.folder / "vmhost.notes"
     foreign.write_text("mine\n")
@@ -825,7 +825,7 @@ def test_absent_by_an_admin_twice_and_with_files(host: Host, admin: dict[str, st
     assert not host.run(state="absent", remove_files=True)["changed"]
 
 
-def test_absent_by_the_tenant_says_what_is_left(host: Host, admin: dict[str, str]) -> None:
+def test_absent_by_the_tenant_says_what_is_left(host: Host, admin: dict[str, Any]) -> None:
     run_here(host, admin)
     fingerprint_ = host.fingerprint
     said = host.run(state="absent", remove_files=True)
@@ -840,7 +840,7 @@ def test_absent_by_the_tenant_says_what_is_left(host: Host, admin: dict[str, str
 # Rotation
 
 
-def test_rotation_overlaps_with_an_admin(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_rotation_overlaps_with_an_admin(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     run_here(host, admin)
     old = dict(host.files)
     predicted = host.run(**admin, rotate="now", check=True)
@@ -869,7 +869,7 @@ def test_rotation_overlaps_with_an_admin(host: Host, admin: dict[str, str], tmp_
     assert not run_here(host, admin)["changed"]
 
 
-def test_rotation_retires_at_once_on_request(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_rotation_retires_at_once_on_request(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     run_here(host, admin)
     old = dict(host.files)
     run_here(host, admin, rotate="now", retire=True)
@@ -878,7 +878,7 @@ def test_rotation_retires_at_once_on_request(host: Host, admin: dict[str, str], 
     assert not host.trusted_with(old["client.crt"], old["client.key"], tmp_path)
 
 
-def test_rotation_overlaps_with_a_token(host: Host, admin: dict[str, str]) -> None:
+def test_rotation_overlaps_with_a_token(host: Host, admin: dict[str, Any]) -> None:
     run_here(host, admin)
     old = host.fingerprint
     done = host.run(rotate="now", trust_token=token_of(host.lxd, HOST, [host.project]))
@@ -888,7 +888,7 @@ def test_rotation_overlaps_with_a_token(host: Host, admin: dict[str, str]) -> No
     assert set(host.ours()) == {host.fingerprint}
 
 
-def test_rotation_by_the_tenant_alone_swaps(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_rotation_by_the_tenant_alone_swaps(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     run_here(host, admin)
     old = dict(host.files)
     predicted = host.run(rotate="now", check=True)
@@ -903,7 +903,7 @@ def test_rotation_by_the_tenant_alone_swaps(host: Host, admin: dict[str, str], t
     assert not run_here(host, {})["changed"]
 
 
-def test_rotation_of_an_expiring_certificate(host: Host, admin: dict[str, str]) -> None:
+def test_rotation_of_an_expiring_certificate(host: Host, admin: dict[str, Any]) -> None:
     run_here(host, admin, valid_for=20)
     old = host.fingerprint
     assert "expires in 19 days" in run_here(host, {})["warnings"][0]
@@ -913,10 +913,10 @@ def test_rotation_of_an_expiring_certificate(host: Host, admin: dict[str, str]) 
     assert not run_here(host, {}, rotate="expiring")["changed"]
 
 
-def test_rotation_to_a_pair_that_was_brought(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_rotation_to_a_pair_that_was_brought(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     run_here(host, admin)
     certificate, key = new_client_certificate(tmp_path, "mine")
-    mine = {"certificate": str(certificate), "private_key": str(key), "rotate": "now"}
+    mine: dict[str, Any] = {"certificate": str(certificate), "private_key": str(key), "rotate": "now"}
     # As a role does it: the admin's part trusts the public half, the controller then changes over.
     host.lxd.trust(certificate.read_text(), HOST, [host.project])
     done = host.run(**mine)
@@ -926,7 +926,7 @@ def test_rotation_to_a_pair_that_was_brought(host: Host, admin: dict[str, str], 
     assert not host.run(**mine)["changed"]
 
 
-def test_rotation_is_refused_where_a_new_key_would_be_lost(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_rotation_is_refused_where_a_new_key_would_be_lost(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     run_here(host, admin)
     keys = tmp_path / "keys"
     keys.mkdir()
@@ -941,7 +941,7 @@ def test_rotation_is_refused_where_a_new_key_would_be_lost(host: Host, admin: di
     other = Host(host.site, host.lxd, host.server, host.project, "kvm-02")
     assert "end with it" in other.run(**admin, fails=True, play=awx)["msg"]
     assert not other.folder.exists()
-    pair = {"certificate": host.files["client.crt"], "private_key": (keys / f"{HOST}.key").read_text()}
+    pair: dict[str, Any] = {"certificate": host.files["client.crt"], "private_key": (keys / f"{HOST}.key").read_text()}
     alone = host.run(vmhost=None, name=HOST, **pair, rotate="now", fails=True)
     assert alone["code"] == "invalid"
 
@@ -977,7 +977,7 @@ def cut(plan: Plan, steps: int) -> Plan:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_cut_short_after_each_step(host: Host, admin: dict[str, str], way: Way) -> None:
+def test_cut_short_after_each_step(host: Host, admin: dict[str, Any], way: Way) -> None:
     connection = admin if way.by_admin else {}
     steps, done = 0, 1
     while steps < done:
@@ -1012,7 +1012,7 @@ def test_cut_short_after_each_step(host: Host, admin: dict[str, str], way: Way) 
 class _Losing:
     """A connection whose answer to one kind of request never comes, though LXD did what it said."""
 
-    def __init__(self, port: HttpsPort, method: str) -> None:
+    def __init__(self, port: Port, method: str) -> None:
         self._port = port
         self._method = method
         self.server = port.server
@@ -1029,7 +1029,7 @@ class _Losing:
 
 
 @pytest.mark.parametrize(("method", "by_admin"), [("PATCH", False), ("POST", True)])
-def test_lost_answer_is_looked_up(host: Host, admin: dict[str, str], method: str, by_admin: bool) -> None:
+def test_lost_answer_is_looked_up(host: Host, admin: dict[str, Any], method: str, by_admin: bool) -> None:
     run_here(host, admin)
     old = host.fingerprint
     connection = admin if by_admin else {}
@@ -1048,7 +1048,7 @@ def test_lost_answer_is_looked_up(host: Host, admin: dict[str, str], method: str
     assert set(host.ours()) == {host.fingerprint} | ({old} if by_admin else set())
 
 
-def test_killed_in_the_middle_of_rotations(host: Host, admin: dict[str, str]) -> None:
+def test_killed_in_the_middle_of_rotations(host: Host, admin: dict[str, Any]) -> None:
     run_here(host, admin)
     for milliseconds in (5, 10, 20, 30, 40, 50, 60, 75, 90, 110, 130, 160):
         child = os.fork()
@@ -1070,7 +1070,7 @@ def test_killed_in_the_middle_of_rotations(host: Host, admin: dict[str, str]) ->
 # Looking
 
 
-def test_info_shows_files_and_server(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_info_shows_files_and_server(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     run_here(host, admin)
     stranger, _key = new_client_certificate(tmp_path, "stranger")
     theirs = host.lxd.trust(stranger.read_text(), name=HOST, projects=[host.project])
@@ -1097,7 +1097,7 @@ def test_info_shows_files_and_server(host: Host, admin: dict[str, str], tmp_path
 # Secrets
 
 
-def test_no_key_in_any_output(host: Host, admin: dict[str, str], tmp_path: Path) -> None:
+def test_no_key_in_any_output(host: Host, admin: dict[str, Any], tmp_path: Path) -> None:
     certificate, key = new_client_certificate(tmp_path, "mine")
     base = {"vmhost": HOST, "owner": "a", "projects": [host.project], **host.server}
     tasks: list[dict[str, Any]] = [

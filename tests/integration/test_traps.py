@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import gc
 import itertools
 import json
@@ -55,6 +56,8 @@ from tests.lxd.world import differences
 # What a test may need beyond the timeout that is its subject, on a machine that is busy.
 SLACK = 6
 NUMBERS = itertools.count()
+# Taken by LXD, and found by the operation that makes the instance.
+UNKNOWN: dict[str, Any] = {"no.such.key": "x"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,13 +89,13 @@ class Bench:
         with contextlib.closing(HttpsPort(self.connection(who, **fields))) as port:
             yield port
 
-    def empty_vm(self, port: Port, name: str = "", **config: str) -> str:
+    def empty_vm(self, port: Port, name: str = "", **config: Any) -> str:
         """The cheapest VM there is, not started."""
         name = name or f"vm-{next(NUMBERS)}"
         apply(port, self.create(name, **config), {})
         return name
 
-    def create(self, name: str, image: str = "", tries: int = 1, **config: str) -> Request:
+    def create(self, name: str, image: str = "", tries: int = 1, **config: Any) -> Request:
         source = {"type": "image", "alias": image} if image else {"type": "none"}
         usual = {"limits.memory": "160MiB", "security.secureboot": "false", "user.tenantry.owner": OWNER}
         body = {
@@ -129,6 +132,11 @@ class Bench:
 
     def instance(self, name: str) -> dict[str, Any]:
         return dict(self.lxd.api("GET", f"/1.0/instances/{name}", query={"project": self.project}))
+
+    def forgot(self, operation: str) -> bool:
+        """Whether LXD has no such operation any more."""
+        status, _body = self.lxd.admin.raw("GET", f"/1.0/operations/{operation}")
+        return status == 404
 
     def names(self) -> set[str]:
         urls = self.lxd.api("GET", "/1.0/instances", query={"project": self.project})
@@ -189,6 +197,9 @@ class Through:
         answer = self.inner.call(method, path, **rest)
         self.after(method)
         return answer
+
+    def text(self, path: Sequence[str], *, project: str) -> str:
+        return self.inner.text(path, project=project)
 
     def close(self) -> None:
         self.inner.close()
@@ -356,11 +367,10 @@ def test_trap_03_and_04_a_server_that_falls_silent_is_noticed(bench: Bench, monk
 def test_trap_05_how_a_forgotten_operation_ended_is_not_guessed(bench: Bench, port: HttpsPort) -> None:
     """LXD forgets an operation 5 s after its end, the failed one too; "not found" must mean neither."""
     good = bench.create("forgotten")
-    bad = bench.create("forgotten-too", **{"no.such.key": "x"})
+    bad = bench.create("forgotten-too", **UNKNOWN)
     answers = [port.call("POST", r.path, project=r.project, body=r.body) for r in (good, bad)]
     for answer in answers:
-        path = f"/1.0/operations/{answer.operation}"
-        until(lambda path=path: bench.lxd.admin.raw("GET", path)[0] == 404, 20, "LXD forgets")
+        until(functools.partial(bench.forgot, answer.operation), 20, "LXD forgets")
         with pytest.raises(errors.Lost):
             operations.finish(port, answer, 10, "it")
     assert "forgotten" in bench.names() and "forgotten-too" not in bench.names()
@@ -386,7 +396,7 @@ def test_trap_05_a_wait_goes_in_slices_and_has_a_deadline(
 def test_trap_06_a_create_that_fails_is_told(bench: Bench, port: HttpsPort) -> None:
     """pylxd's create(wait=False) throws the operation away: the VM never exists and nobody says why."""
     with pytest.raises(errors.OperationFailed, match=r"no\.such\.key"):
-        apply(port, bench.create("never", **{"no.such.key": "x"}), {})
+        apply(port, bench.create("never", **UNKNOWN), {})
     assert "never" not in bench.names()
 
 
@@ -689,7 +699,7 @@ def test_trap_15_a_wrong_pin_is_not_trusted_at_first_and_in_mid_run(bench: Bench
 
 
 def test_trap_17_a_failed_operation_is_an_error_though_http_says_200(bench: Bench, admin: Port) -> None:
-    request = bench.create("failing", **{"no.such.key": "x"})
+    request = bench.create("failing", **UNKNOWN)
     answer = admin.call("POST", request.path, project=request.project, body=request.body)
     assert answer.operation
     with pytest.raises(errors.OperationFailed, match=r"it: .*no\.such\.key"):
@@ -937,7 +947,14 @@ def test_fault_4_a_create_whose_answer_is_lost_is_looked_for_and_not_repeated(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, how: Loss, image: str | None
 ) -> None:
     name = f"lost-{next(NUMBERS)}"
-    vm = {"name": name, "state": "present", "memory": "160MiB", "image": image, "interfaces": [], "secure_boot": False}
+    vm: dict[str, Any] = {
+        "name": name,
+        "state": "present",
+        "memory": "160MiB",
+        "image": image,
+        "interfaces": [],
+        "secure_boot": False,
+    }
     with Relay(bench.lxd.place.port) as relay:
         call = HttpsPort.call
 
@@ -981,7 +998,12 @@ def test_fault_4_a_lost_answer_to_other_writes_is_looked_up(bench: Bench, port: 
             (bench.delete(name), "DELETE"),
         ]
         for step, method in steps:
-            lost = Through(opened, before=lambda sent, m=method: sent == m and relay.lose_next_answer(how))
+
+            def lose(sent: str, method: str = method) -> None:
+                if sent == method:
+                    relay.lose_next_answer(how)
+
+            lost = Through(opened, before=lose)
             with bench.lxd.requests() as seen:
                 apply(lost, step, {})
             assert relay.lost.is_set()

@@ -523,7 +523,7 @@ def test_a_list_with_several_bad_vms_is_put_right_in_one_go(lxd: Daemon, run: Ru
     confined_project(lxd, name, **ROOMY)
     try:
         tenant = registered(Site.made(tmp_path / "site"), lxd, name)
-        bad = [
+        bad: list[dict[str, Any]] = [
             {"name": "a", "memory": "2 gigs"},
             {"name": "good"},
             {"name": "b", "interfaces": [{}]},
@@ -539,7 +539,7 @@ def test_a_list_with_several_bad_vms_is_put_right_in_one_go(lxd: Daemon, run: Ru
             "vms: name: LXD takes no instance called 'c_c'",
         ]
         # What only the server knows comes when all of them could be right.
-        unknown = [
+        unknown: list[dict[str, Any]] = [
             {"name": "a", "image": "nothing"},
             {"name": "good"},
             {"name": "b", "profiles": ["huge"]},

@@ -53,7 +53,8 @@ def free_name() -> str:
 def wires(lxd: Daemon) -> Iterator[Wires]:
     """Made for one test, removed afterwards. One end of a veth pair does for a card: macvlan asks for no more."""
     # A subnet of IPv6's private range, by chance nobody else's.
-    found = Wires(*(free_name() for _each in range(4)), subnet=f"fd42:7e57:{secrets.token_hex(2).lstrip('0') or '1'}::")
+    subnet = f"fd42:7e57:{secrets.token_hex(2).lstrip('0') or '1'}::"
+    found = Wires(free_name(), free_name(), free_name(), free_name(), subnet)
     address = f"{found.subnet}1/64"
     of_bridge = {"ipv4.address": "none", "ipv6.address": address, "ipv6.nat": "false", "ipv6.dhcp.stateful": "true"}
     networks = [
@@ -368,7 +369,7 @@ def test_a_running_vm_is_changed_where_lxd_can_and_the_rest_waits(opened: Tenant
     opened.compose([first])
     booted(opened, "vm")
     before, plugged = pid(opened, "vm"), taps(wires.bridge)
-    wanted = {
+    wanted: dict[str, Any] = {
         **SMALL,
         "name": "vm",
         "tags": ["live"],

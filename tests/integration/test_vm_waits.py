@@ -295,8 +295,15 @@ def play(tenant: Tenant, wait_timeout: int, **more: Any) -> subprocess.Popen[str
         site._playbook([task]),
     ]
     environment = site._environment(site.root / "results.jsonl", more.get("environment", {}))
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=site.root, env=environment, text=True, **pipes)
+    return subprocess.Popen(
+        command,
+        cwd=site.root,
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def results(tenant: Tenant) -> str:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -130,7 +130,7 @@ def test_s1_the_project_is_said_and_has_no_default(host: Host) -> None:
 
 
 def test_a_proven_host_is_registered_as_said_and_then_quiet(host: Host) -> None:
-    said = {
+    said: dict[str, Any] = {
         "zone": "rack 4",
         "pool": "fast",
         "tags": ["ssd", "10g"],
@@ -179,7 +179,7 @@ def test_a_proven_host_is_registered_as_said_and_then_quiet(host: Host) -> None:
 
 def test_check_mode_predicts_and_writes_nothing(host: Host) -> None:
     world, disk = host.lxd.fingerprint_of_world(), host.disk()
-    said = {"tags": ["a"], "default_storage_pool": "default"}
+    said: dict[str, Any] = {"tags": ["a"], "default_storage_pool": "default"}
     predicted = host.register(check=True, **said)
     assert host.disk() == disk and differences(world, host.lxd.fingerprint_of_world()) == []
     real = host.register(**said)
@@ -269,7 +269,8 @@ def refusals(lxd: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             cases = [case for case in BAD if not check or case.id not in MIGHT_COME]
             tasks = []
             for case in cases:
-                merged = {key: value for key, value in {**good, **case.values[0]}.items() if value is not None}
+                said = {**good, **cast("dict[str, Any]", case.values[0])}
+                merged = {key: value for key, value in said.items() if value is not None}
                 tasks.append({"tenantry.lxd.lxd_vmhost": merged, "ignore_errors": True})
             played = host.site.play(tasks, check=check)
             assert len(played.tasks) == len(cases), played.output
@@ -318,7 +319,7 @@ def test_what_was_said_is_written_there_and_no_key_is_shown(host: Host, tmp_path
     for path in host.folder.iterdir():
         path.unlink()
     (tmp_path / "server.pem").write_text(host.lxd.certificate)
-    said = {
+    said: dict[str, Any] = {
         "server_fingerprint": None,
         "server_cert": str(tmp_path / "server.pem"),
         "client_cert": str(certificate),
@@ -472,11 +473,12 @@ def test_s19_settings_change_one_by_one_and_the_rest_is_kept(host: Host) -> None
         ("default_storage_pool", "default", "default"),
         ("default_network", host.lxd.bridge, host.lxd.bridge),
     ):
+        said: dict[str, Any] = {option: value}
         before = host.entry
-        assert host.run(check=True, **{option: value})["changed"] and host.entry == before
-        assert host.run(**{option: value})["actions"] == [f"update VM host {NAME}: {option}"]
+        assert host.run(check=True, **said)["changed"] and host.entry == before
+        assert host.run(**said)["actions"] == [f"update VM host {NAME}: {option}"]
         assert host.entry == {**before, option: stored}
-        assert not host.run(**{option: value})["changed"]
+        assert not host.run(**said)["changed"]
     assert not host.run(tags=["a", "b"])["changed"], "tags have no order"
     before = host.entry
     assert host.run(zone="", tags=[])["changed"]
@@ -554,7 +556,7 @@ def test_an_enforced_ratio_is_changed_by_the_admin_only(host: Host, tmp_path: Pa
     # With an admin's certificate, which is used and not kept.
     admin, key = new_client_certificate(tmp_path, "admin")
     host.lxd.trust(admin.read_text())
-    said = {"cpu_overcommit": 2, "zone": "new", "client_cert": str(admin), "client_key": str(key)}
+    said: dict[str, Any] = {"cpu_overcommit": 2, "zone": "new", "client_cert": str(admin), "client_key": str(key)}
     predicted = host.run(check=True, **said)
     assert limits_of(host) == before and host.disk() == disk
     real = host.run(**said)
