@@ -54,9 +54,8 @@ def fragile(site: Path) -> Iterator[Tenant]:
         take_down(root, [daemon.name])
 
 
-def compose(tenant: Tenant) -> subprocess.Popen[str]:
-    # Whoever was started before the kill is waited for in vain; nobody starts LXD again meanwhile.
-    options = {"vms": VMS, "concurrency": 4, "wait_timeout": 20}
+def compose(tenant: Tenant, wait_timeout: int = 20) -> subprocess.Popen[str]:
+    options = {"vms": VMS, "concurrency": 4, "wait_timeout": wait_timeout}
     return tenant.site.start_module("lxd_vm_compose", options, tenant.vmhost)
 
 
@@ -100,7 +99,8 @@ def test_killed_at_a_random_instant_it_ends_with_exactly_what_was_asked(
     instant = random.Random(kill)
     with fragile(tmp_path / "site") as tenant:
         before, after = requests_logged(tenant), instant.randrange(5, requests_of_a_whole_run)
-        process = compose(tenant)
+        # Whoever was started before the kill is waited for in vain; nobody starts LXD again meanwhile.
+        process = compose(tenant, wait_timeout=3)
         until(lambda: requests_logged(tenant) - before >= after or process.poll() is not None, 120, "the instant")
         # Between two requests, too. The one wait that is no condition: the instant is the subject.
         time.sleep(instant.uniform(0, 0.1))

@@ -60,14 +60,19 @@ class Host:
     def run(self, check: bool = False, fails: bool = False, **options: Any) -> dict[str, Any]:
         return self.site.run("lxd_vmhost", {"name": NAME, **options}, check=check, fails=fails)
 
+    def several(self, *tasks: dict[str, Any], check: bool = False) -> list[dict[str, Any]]:
+        """Several tasks of one play, each with its own options."""
+        played = self.site.play([{"tenantry.lxd.lxd_vmhost": {"name": NAME, **said}} for said in tasks], check=check)
+        assert played.rc == 0 and len(played.results) == len(tasks), played.output
+        return played.results
+
     def register(self, check: bool = False, fails: bool = False, **options: Any) -> dict[str, Any]:
         said = {"url": self.lxd.url, "server_fingerprint": self.pin, "project": self.project, "owner": OWNER}
         merged = {key: value for key, value in {**said, **options}.items() if value is not None}
         return self.run(check, fails, **merged)
 
     def compose(self, vms: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
-        said = {"vmhost": NAME, "defaults": {"interfaces": []}, "vms": vms}
-        return self.site.run("lxd_vm_compose", {**said, **options})
+        return self.site.call("lxd_vm_compose", {"defaults": {"interfaces": []}, "vms": vms, **options}, NAME)
 
     def disk(self) -> dict[str, tuple[str, int]]:
         """Every file of the registry: content and mode."""
@@ -464,22 +469,23 @@ def test_s4_only_the_vms_of_the_chosen_project_are_seen_and_none_is_touched(host
 
 def test_s19_settings_change_one_by_one_and_the_rest_is_kept(host: Host) -> None:
     host.register(zone="north", tags=["a"])
-    for option, value, stored in (
-        ("zone", "south", "south"),
-        ("pool", "prod", "prod"),
-        ("cpu_overcommit", "4", 4),
-        ("memory_overcommit", "0.9", 0.9),
-        ("tags", ["b", "a"], ["b", "a"]),
-        ("default_storage_pool", "default", "default"),
-        ("default_network", host.lxd.bridge, host.lxd.bridge),
-    ):
-        said: dict[str, Any] = {option: value}
-        before = host.entry
-        assert host.run(check=True, **said)["changed"] and host.entry == before
-        assert host.run(**said)["actions"] == [f"update VM host {NAME}: {option}"]
-        assert host.entry == {**before, option: stored}
-        assert not host.run(**said)["changed"]
-    assert not host.run(tags=["a", "b"])["changed"], "tags have no order"
+    settings: dict[str, tuple[Any, Any]] = {
+        "zone": ("south", "south"),
+        "pool": ("prod", "prod"),
+        "cpu_overcommit": ("4", 4),
+        "memory_overcommit": ("0.9", 0.9),
+        "tags": (["b", "a"], ["b", "a"]),
+        "default_storage_pool": ("default", "default"),
+        "default_network": (host.lxd.bridge, host.lxd.bridge),
+    }
+    one_by_one = [{option: said} for option, (said, _stored) in settings.items()]
+    before = host.entry
+    assert all(predicted["changed"] for predicted in host.several(*one_by_one, check=True)) and host.entry == before
+    done = [result["actions"] for result in host.several(*one_by_one)]
+    assert done == [[f"update VM host {NAME}: {option}"] for option in settings]
+    assert host.entry == {**before, **{option: stored for option, (_said, stored) in settings.items()}}
+    quiet = host.several(*one_by_one, {"tags": ["a", "b"]})
+    assert not any(result["changed"] for result in quiet), "or tags have an order"
     before = host.entry
     assert host.run(zone="", tags=[])["changed"]
     assert host.entry == {key: value for key, value in before.items() if key not in ("zone", "tags")}

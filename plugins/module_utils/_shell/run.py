@@ -123,6 +123,9 @@ def _own(module: AnsibleModule, result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _end(module: AnsibleModule, plan: Plan, outcome: Outcome | None, result: Mapping[str, Any]) -> None:
+    # Python looks for garbage once more when it ends, whatever was disabled; guests that have just been started leave
+    # it little of the processor for that.
+    gc.freeze()
     module.exit_json(**_shared(module, plan, outcome), **_own(module, result))
 
 
