@@ -8,13 +8,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lxd_vm_commission
-short_description: Mark an enlisted VM as commissioned
+short_description: Mark an enlisted VM as commissioned, and erase it only where that is said
 version_added: "0.1.0"
 description:
   - Writes into an enlisted VM, one that is in our project without having been composed by us, that it was commissioned,
     and when. The role C(tenantry.lxd.commission) looks into the VM first.
-  - The mark is one key of the VM's config (C(user.tenantry.commissioned)). Nothing else of the VM is changed, whether
-    it runs or not, and it doesn't become ours by that. No module deletes or changes it for its mark.
+  - The mark is one key of the VM's config (C(user.tenantry.commissioned)). Unless O(erase) is said, nothing else of the
+    VM is changed, whether it runs or not, and it doesn't become ours by that. No module deletes or changes it for its
+    mark.
   - A VM that we composed, or that carries another owner's mark, is refused; so is any VM in a project that isn't ours.
 author:
   - Tenantry contributors (@tenantry)
@@ -36,6 +37,19 @@ options:
     description: Whether a VM that carries the mark already is marked anew, with the time of this run.
     type: bool
     default: false
+  erase:
+    description:
+      - Whether the VM is made anew, with nothing on its disk, as it is marked. What was on it is lost for good. A VM
+        that carries the mark already is not erased, unless O(again) is said too.
+      - The new VM has the name, config, devices, profiles, size and MAC addresses of the old one; the addresses are
+        written in its devices from then on, and C(user.tenantry.erased) tells when that was. It is stopped, and still
+        not ours.
+      - It is made as C(<name>-erased) and takes the old one's name once that is deleted, for which the project needs
+        room for both. A run that was cut short in between is taken up by the next one with this option.
+      - Refused, with nothing deleted, are a VM that isn't stopped or is protected against deletion, one with snapshots
+        or backups, and one with disks that are volumes of their own or come from the host.
+    type: bool
+    default: false
 seealso:
   - module: tenantry.lxd.lxd_vm_info
 """
@@ -51,6 +65,12 @@ EXAMPLES = r"""
     vmhost: kvm-01
     name: legacy-db
     again: true
+
+- name: It is to begin with an empty disk; whatever is on it goes
+  tenantry.lxd.lxd_vm_commission:
+    vmhost: kvm-01
+    name: legacy-build
+    erase: true
 
 - name: Nobody has
   tenantry.lxd.lxd_vm_commission:
@@ -95,6 +115,7 @@ OPTIONS = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "again": {"type": "bool", "default": False},
+    "erase": {"type": "bool", "default": False},
 }
 
 

@@ -171,6 +171,17 @@ def test_commissioning_changes_the_mark_and_nothing_else(found: Found) -> None:
     assert found.marks()["guest"] == marks["guest"] and found.marks()["off"] != marks["off"]
     assert differences(before, found.fingerprint()) == []
 
+    # Erased is only what is said to be, and never what runs.
+    erased = {"commission_erase": True, "commission_again": True}
+    ended = found.play({"guest": erased, "off": erased})
+    assert ended.rc != 0 and "it is Running, and commission_erase asks for one that is stopped" in ended.output
+    assert findings(ended)["off"]["note"] == "erased: it begins with an empty disk", ended.output
+    after = found.fingerprint()
+    assert differences(before["guest"], after["guest"]) == [] and after["off"]["disk"] != before["off"]["disk"]
+    found.tenant.lxd.api("POST", "/1.0/instances/off", {"name": "off-erased"}, {"project": found.tenant.project})
+    resumed = found.play({"off": {"commission_erase": True}})
+    assert resumed.rc == 0 and changed(resumed) == 1 and set(found.marks()) == {"guest", "off"}, resumed.output
+
 
 def test_nobody_elses_machine_is_asked(found: Found) -> None:
     box = {"name": "box", "type": "container", "source": {"type": "none"}, "profiles": []}
@@ -235,3 +246,98 @@ def test_the_mark_comes_goes_and_is_refused(tenant: Tenant) -> None:
     tenant.lxd.api("PUT", f"/1.0/projects/{tenant.project}", found)
     tenant.change("hand", config={"user.x": None})
     assert differences(before, tenant.lxd.fingerprint_of_world()) == []
+
+
+def disk_of(tenant: Tenant, name: str) -> Path:
+    return tenant.lxd.directory / "storage-pools/default/virtual-machines" / f"{tenant.project}_{name}" / "root.img"
+
+
+def test_erasing_leaves_an_empty_disk_and_the_rest_as_it_was(tenant: Tenant) -> None:
+    project, nic = {"project": tenant.project}, {"type": "nic", "network": tenant.lxd.bridge}
+    root = {"type": "disk", "path": "/", "pool": "default", "size": "40MiB"}
+    for name in ("build", "other"):
+        body: dict[str, Any] = {
+            "name": name,
+            "type": "virtual-machine",
+            "profiles": [],
+            "description": "by hand",
+            "source": {"type": "image", "alias": "micro"},
+            "config": {**BOOTS, "user.note": "<b>{{ kept }}</b>"},
+            "devices": {"root": root, "eth0": nic},
+        }
+        tenant.lxd.api("POST", "/1.0/instances", body, project)
+    before, content = tenant.instances(), disk_of(tenant, "other").read_bytes()
+    mac = before["build"]["config"]["volatile.eth0.hwaddr"]
+    erase = {"name": "build", "erase": True}
+
+    predicted = marked(tenant, **erase, _ansible_check_mode=True)
+    assert predicted["changed"] and predicted["actions"] == ["erase VM build"]
+    assert differences(before, tenant.instances()) == []
+
+    done = marked(tenant, **erase)
+    assert done["actions"] == ["erase VM build"] and set(tenant.instances()) == {"build", "other"}
+    size = disk_of(tenant, "build").stat().st_size
+    assert disk_of(tenant, "build").read_bytes() == bytes(size) and size == len(content)
+    now = tenant.instance("build")
+    kept = {key: value for key, value in before["build"]["config"].items() if not key.startswith(("volatile", "image"))}
+    marks = {MARK: done["vm"]["commissioned"], "user.tenantry.erased": done["vm"]["commissioned"]}
+    config = {key: value for key, value in now["config"].items() if not key.startswith("volatile")}
+    assert config == {**kept, **marks}
+    assert now["devices"] == {"root": root, "eth0": {**nic, "hwaddr": mac}}
+    same = ("architecture", "description", "profiles", "ephemeral", "status", "type")
+    assert {key: now[key] for key in same} == {key: before["build"][key] for key in same}
+    assert differences(before["other"], tenant.instance("other")) == []
+    assert disk_of(tenant, "other").read_bytes() == content
+    assert not marked(tenant, **erase)["changed"], "erased twice"
+
+    # Cut short after the old one went, and before.
+    tenant.lxd.api("POST", "/1.0/instances/build", {"name": "build-erased"}, project)
+    resumed = marked(tenant, **erase)
+    assert resumed["actions"] == ["erase VM build: taken up where it was cut short"]
+    source = {"type": "copy", "source": "build"}
+    tenant.lxd.api(
+        "POST", "/1.0/instances", {"name": "build-erased", "type": "virtual-machine", "source": source}, project
+    )
+    again = marked(tenant, **erase, again=True)
+    assert again["actions"] == ["erase VM build"] and set(tenant.instances()) == {"build", "other"}
+    assert tenant.instance("build")["devices"] == now["devices"]
+
+
+def test_what_would_be_lost_unmeant_is_not_erased(tenant: Tenant) -> None:
+    project = {"project": tenant.project}
+    devices = {"root": {"type": "disk", "path": "/", "pool": "default", "size": "8MiB"}}
+    body: dict[str, Any] = {"type": "virtual-machine", "source": {"type": "none"}, "profiles": [], "devices": devices}
+    for name in ("hand", "taken-erased", "taken"):
+        tenant.lxd.api("POST", "/1.0/instances", {**body, "name": name}, project)
+    volume = {"name": "data", "content_type": "block", "config": {"size": "1MiB"}}
+    tenant.lxd.api("POST", "/1.0/storage-pools/default/volumes/custom", volume, project)
+    found = tenant.lxd.api("GET", f"/1.0/projects/{tenant.project}")
+    found["config"] |= {"restricted.snapshots": "allow", "restricted.backups": "allow"}
+    tenant.lxd.api("PUT", f"/1.0/projects/{tenant.project}", found)
+    tenant.lxd.api("POST", "/1.0/instances/hand/snapshots", {"name": "before"}, project)
+    tenant.lxd.api("POST", "/1.0/instances/hand/backups", {"name": "kept"}, project)
+    tenant.change(
+        "hand",
+        config={"security.protection.delete": "true"},
+        devices={"data": {"type": "disk", "pool": "default", "source": "data"}},
+    )
+    before = tenant.lxd.fingerprint_of_world()
+    refused = marked(tenant, name="hand", erase=True)
+    assert refused["code"] == "protected"
+    assert all(
+        word in refused["msg"] for word in ("protected", "snapshot before, backup kept", "not its own (data)")
+    ), refused
+    taken = marked(tenant, name="taken", erase=True)
+    assert taken["code"] == "conflict" and "taken-erased" in taken["msg"], taken
+    assert marked(tenant, name="nobody", erase=True)["code"] == "not_found"
+    assert marked(tenant, name="hand", erase=True, state="absent")["code"] == "invalid"
+    assert differences(before, tenant.lxd.fingerprint_of_world()) == []
+
+    # A project without room for both keeps the old one.
+    full = {**found, "config": {**found["config"], "limits.instances": "3"}}
+    tenant.lxd.api("PUT", f"/1.0/projects/{tenant.project}", full)
+    tenant.lxd.api("DELETE", "/1.0/instances/taken-erased", query=project)
+    tenant.lxd.api("POST", "/1.0/instances", {**body, "name": "third"}, project)
+    crowded = marked(tenant, name="taken", erase=True)
+    assert crowded["failed"] and "room for both" in crowded["hint"], crowded
+    assert set(tenant.instances()) == {"hand", "taken", "third"}

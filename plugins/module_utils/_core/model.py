@@ -14,6 +14,8 @@ from . import host_ports
 OWNER = "user.tenantry.owner"
 MARK = "user.tenantry."
 COMMISSIONED = "user.tenantry.commissioned"
+# When an enlisted VM was made anew with nothing on its disk.
+ERASED = "user.tenantry.erased"
 # Set while something of ours comes to be, and taken off when it is whole and may stay.
 COMPOSING = "user.tenantry.composing"
 

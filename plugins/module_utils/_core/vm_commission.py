@@ -18,12 +18,13 @@ from .vm_edits import Body, Edit, put_fields
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """One VM, and whether it is to carry the mark; `again`: a mark that is there is renewed."""
+    """One VM, and whether it is to carry the mark; `again`: one that is there is renewed; `erase`: see vm_erasure."""
 
     name: str
     owner: str
     state: str
     again: bool
+    erase: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,9 +42,10 @@ def want(params: Mapping[str, Any], owner: Optional[str]) -> Wanted:
         raise Invalid(f"name: {name!r:.80} can't be the name of a VM", "LXD takes letters, digits and hyphens")
     if not owner:
         raise Invalid("owner: it is not said, and nothing is written without it", "say owner, or name a vmhost")
-    if params["again"] and params["state"] == "absent":
-        raise Invalid("again: with state: absent there is nothing to renew", "leave one of them out")
-    return Wanted(name, owner, params["state"], bool(params["again"]))
+    for option in ("again", "erase"):
+        if params[option] and params["state"] == "absent":
+            raise Invalid(f"{option}: with state: absent nothing is commissioned", "leave one of them out")
+    return Wanted(name, owner, params["state"], bool(params["again"]), bool(params["erase"]))
 
 
 def plan(wanted: Wanted, found: Optional[Instance], place: Place, now: str) -> Plan:
@@ -52,7 +54,7 @@ def plan(wanted: Wanted, found: Optional[Instance], place: Place, now: str) -> P
         raise NotFound(
             f"{place.host}: VM {wanted.name} is not in project {place.project}", "tenantry.lxd.lxd_vm_info lists all"
         )
-    _check(wanted, found, place)
+    check(wanted, found, place)
     mark = found.config.get(COMMISSIONED)
     after = None if wanted.state == "absent" else (now if wanted.again or not mark else mark)
     if after == mark:
@@ -78,7 +80,8 @@ def after(planned: Plan, found: Instance, place: Place) -> Mapping[str, Any]:
     )
 
 
-def _check(wanted: Wanted, found: Instance, place: Place) -> None:
+def check(wanted: Wanted, found: Instance, place: Place) -> None:
+    """Refuse what is no enlisted VM, and one that nobody can tell of."""
     what = f"{place.host}: VM {wanted.name}"
     if found.lost:
         raise Unreachable(f"{what}: its cluster member doesn't answer", "run again when it is back")

@@ -94,6 +94,12 @@ class Reader:
         answer = self._one(("instances", name), project)
         return Instance.of(answer.metadata) if answer else None
 
+    def copies(self, project: str, name: str) -> list[str]:
+        """The snapshots and backups of an instance, by name; two requests."""
+        found = [(kind, self._listing(("instances", name, f"{kind}s"), project)) for kind in ("snapshot", "backup")]
+        # Of a snapshot LXD tells the name alone, of a backup the instance's before it.
+        return [f"{kind} {body['name'].rpartition('/')[2]}" for kind, bodies in found for body in bodies]
+
     def instance_state(self, project: str, name: str) -> Mapping[str, Any]:
         """What LXD and, where there is an agent, the guest say now."""
         return dict(self._port.call("GET", ("instances", name, "state"), project=project).metadata)

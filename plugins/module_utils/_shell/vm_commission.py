@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from .._access import targets
-from .._core import errors, vm_commission, vmhost
+from .._core import errors, vm_commission, vm_erasure, vmhost
 from .._core.model import Instance
 from .._core.plan import Plan
 from .._lxd.port import Port
@@ -46,8 +46,21 @@ class CommissionJob:
             )
         vmhost.check_project(self._target.name, project, self._wanted.owner)
         self._found = reader.instance(self._place.project, self._wanted.name)
-        planned = vm_commission.plan(self._wanted, self._found, self._place, self._now)
+        if vm_erasure.due(self._wanted, self._found, self._now):
+            planned = vm_erasure.plan(self._wanted, self._seen(reader), self._place, self._now)
+        else:
+            planned = vm_commission.plan(self._wanted, self._found, self._place, self._now)
         return dataclasses.replace(planned, changes=(*targets.tightened(self._target), *planned.changes))
+
+    def _seen(self, reader: Reader) -> vm_erasure.Seen:
+        """What an erasure has to know besides."""
+        project, name, found = self._place.project, self._wanted.name, self._found
+        stand_in = reader.instance(project, vm_erasure.stand_in(name))
+        if found is None:
+            self._found = stand_in
+            return vm_erasure.Seen(None, stand_in)
+        member = found.location if reader.server.clustered else ""
+        return vm_erasure.Seen(found, stand_in, tuple(reader.copies(project, name)), member)
 
     def means(self) -> Means:
         """The one port."""

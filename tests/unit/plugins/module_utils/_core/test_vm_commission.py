@@ -15,7 +15,7 @@ HERE = {"name": "vm", "type": "virtual-machine", "status": "Stopped", "config": 
 
 
 def wanted(**said: object) -> vm_commission.Wanted:
-    return vm_commission.want({"name": "vm", "state": "present", "again": False, **said}, "us")
+    return vm_commission.want({"name": "vm", "state": "present", "again": False, "erase": False, **said}, "us")
 
 
 def instance(mark: str | None = None, **said: object) -> Instance:
@@ -72,4 +72,4 @@ def test_bad_input(said: dict[str, object]) -> None:
 
 def test_without_an_owner_nothing_is_written() -> None:
     with pytest.raises(errors.Invalid, match="owner"):
-        vm_commission.want({"name": "vm", "state": "present", "again": False}, None)
+        vm_commission.want({"name": "vm", "state": "present", "again": False, "erase": False}, None)
