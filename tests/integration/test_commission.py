@@ -41,7 +41,7 @@ class Found:
         until(self._leased, 300, "the guest's address")
 
     def make(self, name: str, **config: str) -> None:
-        root = {"type": "disk", "path": "/", "pool": "default"}
+        root = {"type": "disk", "path": "/", "pool": "default", "size": "64MiB"}
         eth0 = {"type": "nic", "network": self.tenant.lxd.bridge}
         body = {
             "name": name,
