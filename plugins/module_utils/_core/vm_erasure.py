@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Optional
 
 from .errors import Conflict, NotFound, Protected
 from .model import COMMISSIONED, ERASED, Instance
 from .plan import Change, Plan, Request
 from .view import vm as shown_vm
 from .vm_commission import Place, Wanted, check
-from .vm_edits import put_fields
+from .vm_edits import Body, put_fields
 
 _SUFFIX = "-erased"
 _LONGEST = 63
@@ -70,12 +70,13 @@ def plan(wanted: Wanted, seen: Seen, place: Place, now: str) -> Plan:
     _check_free(wanted, found, seen.copies, place)
     left = (Request("DELETE", ("instances", new.name), place.project, expect=put_fields(new)),) if new else ()
     made = emptied(found, now)
+    named = {"name": stand_in(wanted.name), "ephemeral": made.ephemeral}
     create = Request(
         "POST",
         ("instances",),
         place.project,
         params={"target": seen.member} if seen.member else {},
-        body=_body(made, stand_in(wanted.name)),
+        body={**Body(made, (), {"type": "none"}).create_body(), **named},
         made=("instances", stand_in(wanted.name)),
         hint="nothing was deleted: for a moment the project needs room for both",
     )
@@ -123,11 +124,6 @@ def _planned(
 def _rename(wanted: Wanted, place: Place) -> Request:
     path = ("instances", stand_in(wanted.name))
     return Request("POST", path, place.project, body={"name": wanted.name}, made=("instances", wanted.name))
-
-
-def _body(made: Instance, name: str) -> dict[str, Any]:
-    fixed = {"name": name, "type": made.type, "architecture": made.architecture, "ephemeral": made.ephemeral}
-    return {**put_fields(made), **fixed, "source": {"type": "none"}}
 
 
 def _check_stand_in(new: Instance, place: Place) -> None:
