@@ -42,8 +42,8 @@ options:
       - Whether the VM is made anew, with nothing on its disk, as it is marked. What was on it is lost for good. A VM
         that carries the mark already is not erased, unless O(again) is said too.
       - The new VM has the name, config, devices, profiles, size and MAC addresses of the old one; the addresses are
-        written in its devices from then on, and C(user.tenantry.erased) tells when that was. It is stopped, and still
-        not ours.
+        written in its devices from then on, and C(user.tenantry.erased) tells when that was, and by which name. It is
+        stopped, and still not ours.
       - It is made as C(<name>-erased) and takes the old one's name once that is deleted, for which the project needs
         room for both. A run that was cut short in between is taken up by the next one with this option.
       - Refused, with nothing deleted, are a VM that isn't stopped or is protected against deletion, one with snapshots

@@ -280,7 +280,7 @@ def test_erasing_leaves_an_empty_disk_and_the_rest_as_it_was(tenant: Tenant) -> 
     assert disk_of(tenant, "build").read_bytes() == bytes(size) and size == len(content)
     now = tenant.instance("build")
     kept = {key: value for key, value in before["build"]["config"].items() if not key.startswith(("volatile", "image"))}
-    marks = {MARK: done["vm"]["commissioned"], "user.tenantry.erased": done["vm"]["commissioned"]}
+    marks = {MARK: done["vm"]["commissioned"], "user.tenantry.erased": f"{done['vm']['commissioned']} build"}
     config = {key: value for key, value in now["config"].items() if not key.startswith("volatile")}
     assert config == {**kept, **marks}
     assert now["devices"] == {"root": root, "eth0": {**nic, "hwaddr": mac}}

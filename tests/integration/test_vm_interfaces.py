@@ -25,6 +25,7 @@ from tests.integration.tenancy import Tenant
 from tests.lxd.admin import ApiError
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
+from tests.lxd.place import BRIDGES
 from tests.lxd.world import differences
 
 SMALL = {"image": "micro", "memory": "160MiB", "secure_boot": False}
@@ -46,7 +47,7 @@ class Wires:
 
 
 def free_name() -> str:
-    return f"tb{secrets.token_hex(4)}"
+    return f"{BRIDGES}{secrets.token_hex(4)}"
 
 
 @pytest.fixture

@@ -198,6 +198,11 @@ class Instance:
         return self.name.startswith("lxd-move-of-")
 
     @property
+    def used(self) -> bool:
+        """Whether it was ever started; LXD writes the beginning of its time for never."""
+        return bool(self.last_used_at) and not self.last_used_at.startswith(("0001-", "1970-"))
+
+    @property
     def whole(self) -> bool:
         """Whether LXD finished making it.
 
@@ -205,11 +210,8 @@ class Instance:
         carries is a template still to apply, traces of having run, or the vsock id of a first start that was begun
         (LXD 5.0.2; the template's mark goes early in that start, the traces come at its end).
         """
-        config = self.config
         traces = ("volatile.apply_template", "volatile.last_state.power", "volatile.vsock_id")
-        if self.runs or any(config.get(key) for key in traces):
-            return True
-        return bool(self.last_used_at) and not self.last_used_at.startswith(("0001-", "1970-"))
+        return self.runs or self.used or any(self.config.get(key) for key in traces)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,9 +65,7 @@ def row(
     shown = vm(instance, vmhost, project, volumes)
     shown["interfaces"] = _addressed(shown["interfaces"], instance.state)
     shown["created_at"] = instance.created_at or None
-    # LXD writes the beginning of its time for never.
-    never = not instance.last_used_at or instance.last_used_at.startswith(("0001-", "1970-"))
-    shown["last_used_at"] = None if never else instance.last_used_at
+    shown["last_used_at"] = instance.last_used_at if instance.used else None
     shown["enlisted"] = None if instance.lost or owner is None else instance.owner != owner
     return shown
 

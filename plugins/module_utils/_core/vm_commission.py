@@ -50,11 +50,7 @@ def want(params: Mapping[str, Any], owner: Optional[str]) -> Wanted:
 
 def plan(wanted: Wanted, found: Optional[Instance], place: Place, now: str) -> Plan:
     """The one write, or none; `now` is what the mark says."""
-    if found is None:
-        raise NotFound(
-            f"{place.host}: VM {wanted.name} is not in project {place.project}", "tenantry.lxd.lxd_vm_info lists all"
-        )
-    check(wanted, found, place)
+    found = check(wanted, found, place)
     mark = found.config.get(COMMISSIONED)
     after = None if wanted.state == "absent" else (now if wanted.again or not mark else mark)
     if after == mark:
@@ -80,9 +76,11 @@ def after(planned: Plan, found: Instance, place: Place) -> Mapping[str, Any]:
     )
 
 
-def check(wanted: Wanted, found: Instance, place: Place) -> None:
-    """Refuse what is no enlisted VM, and one that nobody can tell of."""
+def check(wanted: Wanted, found: Optional[Instance], place: Place) -> Instance:
+    """The VM; refused are what isn't there, what is no enlisted VM, and one that nobody can tell of."""
     what = f"{place.host}: VM {wanted.name}"
+    if found is None:
+        raise NotFound(f"{what} is not in project {place.project}", "tenantry.lxd.lxd_vm_info lists all")
     if found.lost:
         raise Unreachable(f"{what}: its cluster member doesn't answer", "run again when it is back")
     if found.moving:
@@ -93,3 +91,4 @@ def check(wanted: Wanted, found: Instance, place: Place) -> None:
         raise Invalid(f"{what}: we composed it: it is not an enlisted one", "what we compose needs no commissioning")
     if found.owner:
         raise NotOwned(f"{what}: it carries the mark of {found.owner}, and we are {wanted.owner}", "leave it to them")
+    return found

@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Optional
 
-from .errors import Conflict, NotFound, Protected
+from .errors import Conflict, Protected
 from .model import COMMISSIONED, ERASED, Instance
 from .plan import Change, Plan, Request
 from .view import vm as shown_vm
@@ -51,22 +51,19 @@ def due(wanted: Wanted, found: Optional[Instance], now: str) -> bool:
     """Whether the VM is to be erased: once, with its commissioning, or `again`; and in one run never twice."""
     if not wanted.erase:
         return False
-    return found is None or not found.config.get(COMMISSIONED) or (wanted.again and found.config.get(ERASED) != now)
+    if found is None or not found.config.get(COMMISSIONED):
+        return True
+    return wanted.again and found.config.get(ERASED) != _mark(wanted.name, now)
 
 
 def plan(wanted: Wanted, seen: Seen, place: Place, now: str) -> Plan:
     """Make the new one, delete the old one, rename the new one; or what is left of that."""
     found, new = seen.found, seen.stand_in
     if new is not None:
-        _check_stand_in(new, place)
-    if found is None:
-        if new is None:
-            raise NotFound(
-                f"{place.host}: VM {wanted.name} is not in project {place.project}",
-                "tenantry.lxd.lxd_vm_info lists all",
-            )
-        return _planned(wanted, None, new, (_rename(wanted, place),), place)
-    check(wanted, found, place)
+        _check_stand_in(wanted, new, place)
+        if found is None:
+            return _planned(wanted, None, new, (_rename(wanted, place),), place)
+    found = check(wanted, found, place)
     _check_free(wanted, found, seen.copies, place)
     left = (Request("DELETE", ("instances", new.name), place.project, expect=put_fields(new)),) if new else ()
     made = emptied(found, now)
@@ -89,7 +86,7 @@ def emptied(found: Instance, now: str) -> Instance:
 
     def kept(config: Mapping[str, str]) -> dict[str, str]:
         own = {key: value for key, value in config.items() if not key.startswith(_OF_THE_DISK)}
-        return {**own, COMMISSIONED: now, ERASED: now}
+        return {**own, COMMISSIONED: now, ERASED: _mark(found.name, now)}
 
     said: dict[str, Mapping[str, str]] = {}
     for name, device in found.expanded_devices.items():
@@ -126,8 +123,14 @@ def _rename(wanted: Wanted, place: Place) -> Request:
     return Request("POST", path, place.project, body={"name": wanted.name}, made=("instances", wanted.name))
 
 
-def _check_stand_in(new: Instance, place: Place) -> None:
-    if new.owner or not new.config.get(ERASED) or new.status != "Stopped":
+def _mark(name: str, now: str) -> str:
+    return f"{now} {name}"
+
+
+def _check_stand_in(wanted: Wanted, new: Instance, place: Place) -> None:
+    """Refuse what may be somebody's VM of that name, erased or not: a stand-in says for whom, and never ran."""
+    for_it = new.config.get(ERASED, "").rpartition(" ")[2] == wanted.name
+    if new.owner or not for_it or new.used or new.status != "Stopped":
         raise Conflict(
             f"{place.host}: VM {new.name}: it is not what an erasure left, and has the name that one needs",
             "rename it, or delete it, if it is yours",

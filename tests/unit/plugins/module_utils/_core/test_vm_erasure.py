@@ -52,7 +52,7 @@ def instance(config: dict[str, str] | None = None, **said: Any) -> Instance:
 
 
 def left(**said: Any) -> Instance:
-    return instance({ERASED: BEFORE}, name="vm-erased", **said)
+    return instance({ERASED: f"{BEFORE} vm"}, name="vm-erased", **said)
 
 
 def steps(seen: vm_erasure.Seen) -> list[tuple[str, tuple[str, ...]]]:
@@ -91,7 +91,7 @@ def test_everything_is_kept_but_what_the_disk_was_made_of() -> None:
         "description": "by hand",
         "profiles": ["default"],
         "source": {"type": "none"},
-        "config": {"limits.cpu": "2", "user.x": "y", COMMISSIONED: NOW, ERASED: NOW},
+        "config": {"limits.cpu": "2", "user.x": "y", COMMISSIONED: NOW, ERASED: f"{NOW} vm"},
         "devices": {
             "root": ROOT,
             "seed": DEVICES["seed"],
@@ -115,8 +115,8 @@ DUE = {
     "new": ({}, {}, True),
     "commissioned": ({COMMISSIONED: BEFORE}, {}, False),
     "again": ({COMMISSIONED: BEFORE}, {"again": True}, True),
-    "again, erased before": ({COMMISSIONED: BEFORE, ERASED: BEFORE}, {"again": True}, True),
-    "again, erased in this run": ({COMMISSIONED: NOW, ERASED: NOW}, {"again": True}, False),
+    "again, erased before": ({COMMISSIONED: BEFORE, ERASED: f"{BEFORE} vm"}, {"again": True}, True),
+    "again, erased in this run": ({COMMISSIONED: NOW, ERASED: f"{NOW} vm"}, {"again": True}, False),
     "not asked": ({}, {"erase": False}, False),
 }
 
@@ -148,7 +148,14 @@ VOLUME = {**DEVICES, "data": {"type": "disk", "pool": "default", "source": "vol"
         (vm_erasure.Seen(instance(type="container")), errors.Invalid, "container"),
         (vm_erasure.Seen(instance(), instance({}, name="vm-erased")), errors.Conflict, "VM vm-erased"),
         (vm_erasure.Seen(None, left(status="Running")), errors.Conflict, "VM vm-erased"),
-        (vm_erasure.Seen(None, instance({ERASED: NOW, OWNER: "us"})), errors.Conflict, "not what an erasure left"),
+        # Two VMs that were erased each for itself, and one that somebody has started since.
+        (vm_erasure.Seen(instance(), instance({ERASED: f"{NOW} vm-erased"})), errors.Conflict, "not what an erasure"),
+        (vm_erasure.Seen(instance(), left(last_used_at="2026-11-20T10:00:00Z")), errors.Conflict, "VM vm-erased"),
+        (
+            vm_erasure.Seen(None, instance({ERASED: f"{NOW} vm", OWNER: "us"})),
+            errors.Conflict,
+            "not what an erasure left",
+        ),
     ],
 )
 def test_refused(seen: vm_erasure.Seen, kind: type[errors.TenantryError], said: str) -> None:
