@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Optional
 
 from .capacity import Node
+from .cpu_limit import parse_pinned_cores
 from .model import Instance
-from .view import pinned
 from .vm import Wanted
 from .vm_cores import PINNED, Pinning, cpuset
 
@@ -52,7 +52,7 @@ def is_settled(wanted: Wanted, instance: Instance) -> bool:
     if said is None:
         return True
     limit = instance.expanded_config.get("limits.cpu") or ""
-    has = pinned(limit)
+    has = parse_pinned_cores(limit)
     if has is None:
         return False
     return instance.config.get(PINNED) == said.mark(limit) or fulfils(said, has, ())
@@ -66,7 +66,7 @@ def pinned_as(wanted: Wanted, cores: Sequence[int], instance: Optional[Instance]
     said = wanted.pinning
     if said is None:
         return _without_mark(wanted, instance)
-    has = pinned(instance.expanded_config.get("limits.cpu")) if instance else None
+    has = parse_pinned_cores(instance.expanded_config.get("limits.cpu")) if instance else None
     if instance is not None and (set(cores) == set(has or ()) or (not cores and is_settled(wanted, instance))):
         return wanted
     limit = cpuset(cores) if cores else str(said.count)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Optional
 
 from . import units
+from .cpu_limit import count_cores, parse_pinned_cores
 from .errors import Invalid
 from .model import Instance, Volume
-from .view import cores, pinned
 
 # What LXD gives a VM that says nothing: one core, 1 GiB of memory, and a disk of 10 GiB.
 _VM_MEMORY = "1GiB"
@@ -59,11 +59,11 @@ def promised_to(
     huge = memory is not None and units.is_true(config.get("limits.memory.hugepages"))
     return Promise(
         # A container without a limit may use every core.
-        cores=cores(limit) if limit or instance.is_vm else None,
+        cores=count_cores(limit) if limit or instance.is_vm else None,
         memory=memory,
         hugepages=in_pages(memory or 0, page) if huge else 0,
-        pinned=tuple(pinned(limit) or ()),
-        nodes=tuple(pinned(_as_set(config.get("limits.cpu.nodes"))) or ()),
+        pinned=tuple(parse_pinned_cores(limit) or ()),
+        nodes=tuple(parse_pinned_cores(_as_set(config.get("limits.cpu.nodes"))) or ()),
         disks=_disks(instance, volumes or {}),
     )
 

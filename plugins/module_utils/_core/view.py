@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from .cpu_limit import count_cores, parse_pinned_cores
 from .model import COMMISSIONED, MARK, Instance, Volume
 from .plan import Later
 from .vm import ANNOTATION
@@ -33,8 +34,8 @@ def vm(
         "description": instance.description,
         "architecture": instance.architecture,
         "owner": instance.owner,
-        "cores": None if instance.lost else cores(config.get("limits.cpu")),
-        "pinned_cores": pinned(config.get("limits.cpu")),
+        "cores": None if instance.lost else count_cores(config.get("limits.cpu")),
+        "pinned_cores": parse_pinned_cores(config.get("limits.cpu")),
         "memory": config.get("limits.memory"),
         "disks": _disks(instance, volumes or {}),
         "interfaces": _interfaces(instance),
@@ -84,24 +85,6 @@ def _addressed(interfaces: list[dict[str, Any]], state: Mapping[str, Any] | None
         else:
             each["addresses"] = by_mac.get(each["mac"].lower(), [])
     return interfaces
-
-
-def cores(limit: str | None) -> int | None:
-    """How many; a VM without a limit has one."""
-    if not limit:
-        return 1
-    return int(limit) if limit.isdigit() else len(pinned(limit) or ())
-
-
-def pinned(limit: str | None) -> list[int] | None:
-    """Which of the host's cores; None where it is a number of any of them."""
-    if not limit or limit.isdigit():
-        return None
-    cores: set[int] = set()
-    for part in limit.split(","):
-        first, _dash, last = part.partition("-")
-        cores.update(range(int(first), int(last or first) + 1))
-    return sorted(cores)
 
 
 def _disks(instance: Instance, volumes: Mapping[tuple[str, str], Volume]) -> list[dict[str, Any]]:

@@ -79,23 +79,6 @@ def test_a_mac_that_lxd_will_choose() -> None:
     assert nic["mac"] == KNOWN_AFTER_APPLY
 
 
-@pytest.mark.parametrize(
-    ("limit", "cores", "pinned"),
-    [
-        (None, 1, None),
-        ("", 1, None),
-        ("4", 4, None),
-        ("2-2", 1, [2]),
-        ("0-3", 4, [0, 1, 2, 3]),
-        ("7,0-1,1", 3, [0, 1, 7]),
-        # LXD 5.0.2 takes this, too.
-        ("3-2", 0, []),
-    ],
-)
-def test_cores(limit: str | None, cores: int, pinned: list[int] | None) -> None:
-    assert (view.cores(limit), view.pinned(limit)) == (cores, pinned)
-
-
 def test_addresses_that_others_reach() -> None:
     network = {
         "lo": {"addresses": [{"address": "127.0.0.1", "scope": "global"}]},
