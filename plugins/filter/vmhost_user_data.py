@@ -86,8 +86,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, user_data
+from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost import user_data
 from ansible_collections.tenantry.lxd.plugins.module_utils._pki import pem
 from ansible_collections.tenantry.lxd.plugins.plugin_utils import first_boot
 

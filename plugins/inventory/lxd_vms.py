@@ -161,14 +161,12 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import (
-    address_choice,
-    errors,
-    inventory_cache,
-    inventory_groups,
-    inventory_names,
-    vmhost_view,
-)
+from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.inventory import address_choice
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.inventory import cache as inventory_cache
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.inventory import groups as inventory_groups
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.inventory import names as inventory_names
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost import view as vmhost_view
 from ansible_collections.tenantry.lxd.plugins.module_utils._registry import file_store, rows
 
 Row = Mapping[str, Any]

@@ -187,7 +187,7 @@ hint:
 """
 
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, server_arguments
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.cluster import ClusterJob
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.cluster_member import ClusterJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
 
 OPTIONS = {

@@ -343,7 +343,7 @@ hint:
 """
 
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, server_arguments
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.preflight import PreflightJob
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.preflight import PreflightJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
 
 BRIDGE = {

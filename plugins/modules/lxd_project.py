@@ -256,7 +256,7 @@ hint:
 """
 
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.project import ProjectJob
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.project import ProjectJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
 
 OPTIONS = {

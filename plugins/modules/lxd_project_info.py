@@ -125,7 +125,8 @@ hint:
   type: str
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info, project
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import project
 
 
 def main() -> None:

@@ -120,7 +120,7 @@ hint:
 """
 
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.registry_push import RegistryPushJob
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.registry_push import RegistryPushJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
 
 OPTIONS = {

@@ -133,7 +133,8 @@ hint:
   type: str
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, report, run
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, run
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import report
 
 OPTIONS = {
     "vmhosts": {"type": "list", "elements": "str"},

@@ -156,8 +156,8 @@ hint:
 """
 
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, server_arguments
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.server import ServerJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.server import ServerJob
 
 
 def main() -> None:

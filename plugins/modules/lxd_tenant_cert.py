@@ -368,8 +368,8 @@ hint:
 """
 
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.tenant_cert import TenantCertJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.tenant_cert import TenantCertJob
 
 OPTIONS = {
     "name": {"type": "str"},

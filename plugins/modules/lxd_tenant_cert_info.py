@@ -147,7 +147,8 @@ hint:
   type: str
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info, tenant_cert_info
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import tenant_cert_info
 
 
 def main() -> None:

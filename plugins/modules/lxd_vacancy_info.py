@@ -80,7 +80,8 @@ hint:
   type: str
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info, vacancy
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import vacancy_info as vacancy
 
 
 def main() -> None:

@@ -108,8 +108,8 @@ hint:
 """
 
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.vm_commission import CommissionJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vm_commission import CommissionJob
 
 OPTIONS = {
     "name": {"type": "str", "required": True},

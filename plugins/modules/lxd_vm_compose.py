@@ -386,11 +386,11 @@ hint:
   type: str
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.waits import WAITS
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.waits import WAITS
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.vm_compose import ComposeJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vm_arguments import DEFAULTS, VM
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vm_compose import ComposeJob
 
 OPTIONS = {
     "vms": {"type": "list", "elements": "dict", "required": True, "options": VM},

@@ -168,7 +168,8 @@ vms:
       addresses: [10.0.3.17]
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info, vm_rows
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import vm_info as vm_rows
 
 OPTIONS = {
     "names": {"type": "list", "elements": "str"},

@@ -363,9 +363,9 @@ hint:
 """
 
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.vmhost import PresentJob
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.vmhost_removal import AbsentJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vmhost import PresentJob
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vmhost_removal import AbsentJob
 
 OPTIONS = {
     "name": {"type": "str", "required": True},

@@ -213,7 +213,8 @@ hint:
   type: str
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info, vmhost_reading
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, info
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers import vmhost as vmhost_reading
 
 
 def main() -> None:

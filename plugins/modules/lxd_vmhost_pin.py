@@ -125,8 +125,8 @@ hint:
 """
 
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.vmhost_pin import ExpectedJob, PinnedJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vmhost_pin import ExpectedJob, PinnedJob
 
 OPTIONS = {
     "name": {"type": "str", "required": True},

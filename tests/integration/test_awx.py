@@ -22,7 +22,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import carry_out
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.registry_push import RegistryPushJob
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.registry_push import RegistryPushJob
 
 from tests.integration.interpreters import host_pythons
 from tests.integration.playing import COLLECTIONS, Site

@@ -15,7 +15,8 @@ import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd import https
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell import project, run
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell import run
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import project
 
 from tests.integration.interpreters import host_pythons
 from tests.integration.playing import Site

@@ -26,8 +26,8 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Pla
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.https import HttpsPort
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection, Port
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import carry_out
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.tenant_cert import TenantCertJob
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.tenant_proof import prove_closed
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.tenant_cert import TenantCertJob
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.tenant_proof import prove_closed
 
 from tests.integration.interpreters import host_pythons
 from tests.integration.playing import Played, Site

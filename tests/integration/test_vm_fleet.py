@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._registry import file_store, rows
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments, run
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vm_compose import ComposeJob
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.vm_compose import ComposeJob
 from ansible_collections.tenantry.lxd.plugins.modules.lxd_vm_compose import OPTIONS
 
 from tests.integration.playing import Site

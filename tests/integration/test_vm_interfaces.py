@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Network
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm_devices import is_live
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.devices import is_live
 
 from tests.integration.tenancy import Tenant
 from tests.lxd.admin import ApiError

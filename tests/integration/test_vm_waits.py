@@ -26,7 +26,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.https import Htt
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection, Port
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.unix import UnixPort
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.progress import Progress
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vm_waits import Awaited, VmWaits
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.vm_waits import Awaited, VmWaits
 
 from tests.integration.playing import Site
 from tests.integration.tenancy import ROOMY, Tenant, confined_project, registered

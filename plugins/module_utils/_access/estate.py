@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, Union
 
-from .._core import errors, view, vmhost_view
+from .._core import errors
+from .._core.vm import view
+from .._core.vmhost import view as vmhost_view
 from .._lxd.reader import Reader
 from . import targets
 from .descriptors import make_room

@@ -10,8 +10,9 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._core import errors, expiry
+from .._core import errors
 from .._core.plan import Change, WriteFile
+from .._core.tenant_cert import expiry
 from .._lxd import https, unix
 from .._lxd.port import Connection, Port
 from .._pki import key_pair, pem

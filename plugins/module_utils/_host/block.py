@@ -13,8 +13,8 @@ import stat
 from collections.abc import Iterable, Iterator
 
 from .._core import errors
-from .._core.devices import Device, refusal
-from .._core.server_pools import WantedPool
+from .._core.server.block_devices import Device, refusal
+from .._core.server.pools import WantedPool
 from . import programs
 
 _OCTAL = re.compile(r"\\([0-7]{3})")

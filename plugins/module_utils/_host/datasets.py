@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterable
 from typing import Optional
 
-from .._core.devices import Dataset
-from .._core.server_pools import WantedPool
+from .._core.server.block_devices import Dataset
+from .._core.server.pools import WantedPool
 from . import programs
 
 # The kernel's list of the pools that it has imported, which needs no program.

@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from .._core.host_bridge_files import files
-from .._core.host_bridges import HostNetwork, Link, Wanted
+from .._core.machine.bridge_files import files
+from .._core.machine.bridges import HostNetwork, Link, Wanted
 from . import machine, programs
 
 # Something was written and not taken up yet. After a restart everything is taken up.

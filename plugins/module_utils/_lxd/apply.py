@@ -15,7 +15,7 @@ from typing import Any
 from .._core import errors
 from .._core.model import COMPOSING, Instance
 from .._core.plan import Request, filled
-from .._core.server_found import BEGUN
+from .._core.server.found import BEGUN
 from . import operations, quota
 from .port import Answer, Port
 from .reader import Reader

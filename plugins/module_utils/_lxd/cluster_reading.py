@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._core import cluster_leaving, errors
-from .._core.cluster import EVACUATED, OFFLINE, Found, Member
-from .._core.join_token import Open
+from .._core import errors
+from .._core.cluster import evacuation as cluster_leaving
+from .._core.cluster.join_token import Open
+from .._core.cluster.spec import EVACUATED, OFFLINE, Found, Member
 from .._core.model import Image, Project, Server
 from .port import Port
 from .reader import Reader

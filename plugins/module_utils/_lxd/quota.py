@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from .._core import errors
-from .._core.capacity import Limit
-from .._core.over_limits import not_later, shown
+from .._core.capacity.allocation import promised_to
+from .._core.capacity.figures import Limit
+from .._core.capacity.over_limits import not_later, shown
 from .._core.plan import Request
-from .._core.promise import promised_to
 from .port import Port
 from .reader import Reader
 

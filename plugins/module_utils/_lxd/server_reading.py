@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Mapping
 
 from .._core.model import Server
-from .._core.server_found import BEGUN, Found, FoundMember, FoundPart
+from .._core.server.found import BEGUN, Found, FoundMember, FoundPart
 from .port import Answer, Port
 from .reader import Reader
 

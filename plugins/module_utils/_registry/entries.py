@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core import errors
-from .._core.ratio import ratio
+from .._core.capacity.ratio import ratio
 
 SCHEMA = 1
 DEFAULT_PORT = 8443

@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import os
 
-from .._core import errors, first_boot
+from .._core import errors
+from .._core.vmhost import first_boot
 from . import durable, entries, git_ignore, vmhost_yaml
 from .durable import tighten
 

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
 
-from .._core.capacity import UNSAID, capacity
+from .._core.capacity.figures import UNSAID, capacity
 
 UNKNOWN = "?"
 # A bar is drawn on a field so wide, whatever its size on the screen.

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from .._core.promise import memory_of
+from .._core.capacity.allocation import memory_of
 
 # So many colours there are for VMs; the names beside the cores tell apart what colours don't.
 _HUES = 8

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._core.trust_command import trust_command
+from .._core.tenant_cert.commands import trust_command
 from . import commands
 from .amounts import most_of, number, size
 

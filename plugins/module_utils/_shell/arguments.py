@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._core import expiry, server
+from .._core.server import spec as server
+from .._core.tenant_cert import expiry
 
 # The action plugin hands over what it found on the controller as one JSON text. It is no option: a task can't say it,
 # and it is taken out before options are checked. Without it (a task that names no VM host) there is nothing.

@@ -9,7 +9,8 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._core import errors, expiry
+from .._core import errors
+from .._core.tenant_cert import expiry
 from .._pki import key_pair
 
 

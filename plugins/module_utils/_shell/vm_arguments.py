@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.vm import STATES
+from .._core.vm.spec import STATES
 
 _DISK = {
     "name": {"type": "str"},

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from .._core import errors, view
+from .._core import errors
+from .._core.placement.assign import Sited
 from .._core.plan import Plan
-from .._core.vm_host import Host
-from .._core.vm_sited import Sited
+from .._core.vm import view
+from .._core.vm.host import Host
 
 
 def vms(sited: Sequence[Sited], hosts: Mapping[str, Host], predicted: Optional[Plan]) -> list[Mapping[str, Any]]:

@@ -18,8 +18,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins import loader as plugins
 from ansible.utils.display import Display
 from ansible_collections.tenantry.lxd.plugins.module_utils._access import estate
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, view
+from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import OWNER, Instance
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import view
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins" / "inventory"
 STATIC = {"all": {"hosts": {"found": {}, "web": {"ansible_host": "192.0.2.1"}}}}

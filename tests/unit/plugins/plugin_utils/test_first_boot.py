@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, first_boot
+from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost import first_boot
 from ansible_collections.tenantry.lxd.plugins.module_utils._pki import server_names
 from ansible_collections.tenantry.lxd.plugins.plugin_utils import first_boot as program
 

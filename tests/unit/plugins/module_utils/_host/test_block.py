@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, server_pools
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.devices import refusal
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.server_pools import WantedPool
+from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server import pools as server_pools
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.block_devices import refusal
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.pools import WantedPool
 from ansible_collections.tenantry.lxd.plugins.module_utils._host import block
 
 Stand = Callable[[str, str], None]

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.devices import Dataset
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.server_pools import want
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.block_devices import Dataset
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.pools import want
 from ansible_collections.tenantry.lxd.plugins.module_utils._host import datasets, programs
 
 LISTED = """tank\t2097152\tno\tnone

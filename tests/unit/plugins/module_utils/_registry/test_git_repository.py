@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import carry_out
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.registry_push import RegistryPushJob
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.registry_push import RegistryPushJob
 
 ENTRY = "vmhosts/kvm-01/vmhost.yml"
 

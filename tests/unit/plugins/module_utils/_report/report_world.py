@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._core import view, vmhost_view
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
     OWNER,
     Instance,
@@ -21,7 +20,9 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
     Server,
     StoragePool,
 )
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost_found import Found
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import view
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost import view as vmhost_view
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.found import Found
 from ansible_collections.tenantry.lxd.plugins.module_utils._report import as_of
 from ansible_collections.tenantry.lxd.plugins.module_utils._report.pages import Pages
 from ansible_collections.tenantry.lxd.plugins.module_utils._report.site import Settings, Site, site

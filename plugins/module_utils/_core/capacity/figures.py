@@ -1,0 +1,323 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a VM host has, what of it is promised, and what is free: the one place where any of it is counted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Optional
+
+from ..errors import Invalid
+from ..model import Instance, Machine, Project, StoragePool, Volume
+from .allocation import Promise, promised_to, size_or_none
+from .storage import Space, promised_in, spaces, summed
+
+UNSAID = "1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What figures are made from: a VM host as it was read.
+
+    `project` None: nobody could see it, so nothing is known of what is ours. `pools`: over all machines, for machines
+    that carry none. `state`: `resources` of `GET /1.0/projects/<name>/state`. `ratios`: "cpu", "memory" and
+    "storage" as text.
+    """
+
+    project: Optional[Project]
+    instances: Sequence[Instance] = ()
+    volumes: Sequence[Volume] = ()
+    machines: Sequence[Machine] = ()
+    pools: Sequence[StoragePool] = ()
+    state: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    ratios: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def most_in_storage(self, total: int) -> int:
+        """How much may be promised in a storage pool of this size."""
+        return capacity(total, self.ratios.get("storage") or UNSAID)
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One resource: `most` may be promised of `total`, `ours` is. What nobody can know is None.
+
+    `others`: at least so much is used by others; it takes nothing from `free`, since it is another number a moment
+    later, and what others were promised is told to nobody but the admin: the ratio says how much of it is for us.
+    """
+
+    total: Optional[int] = None
+    most: Optional[int] = None
+    ours: Optional[int] = None
+    others: Optional[int] = None
+    limit: Optional[int] = None
+    free: Optional[int] = None
+
+    @property
+    def left(self) -> Optional[int]:
+        """What the ratio leaves, whatever the project's limit."""
+        return None if self.most is None or self.ours is None else max(0, self.most - self.ours)
+
+    @property
+    def overcommitted(self) -> Optional[int]:
+        """By how much more is promised than there is."""
+        return None if self.total is None or self.ours is None else max(0, self.ours - self.total)
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A NUMA node: its cores, and how many VMs are pinned to each; one that is pinned nowhere counts in none."""
+
+    number: int
+    cores: tuple[int, ...]
+    pins: Mapping[int, int]
+    vms: tuple[str, ...]
+
+    @property
+    def taken(self) -> int:
+        """How many of its cores have a VM pinned to them."""
+        return len(self.pins)
+
+
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """One machine. `memory.free` is for VMs without hugepages; `hugepages` are bytes, and never overcommitted.
+
+    `known`: whether the machine answered; without that its figures are None.
+    """
+
+    machine: Machine
+    known: bool
+    cores: Figure
+    memory: Figure
+    hugepages: Figure
+    ordinary: Optional[int]
+    pools: Mapping[str, Space]
+    nodes: tuple[Node, ...]
+    instances: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """One of the project's limits, which LXD holds for all its instances together."""
+
+    key: str
+    most: int
+    used: int
+
+    @property
+    def left(self) -> int:
+        """What it leaves."""
+        return max(0, self.most - self.used)
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """A VM host as a whole and each of its machines. `uncounted`: instances without limits that could be counted."""
+
+    cores: Figure
+    memory: Figure
+    hugepages: Figure
+    pools: Mapping[str, Space]
+    rooms: tuple[Room, ...]
+    limits: Mapping[str, Limit]
+    uncounted: tuple[str, ...]
+
+
+def ratio(text: str, what: str) -> Fraction:
+    """An overcommit ratio, exactly; raises Invalid for what is none, and for none or less than nothing."""
+    try:
+        exact = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise Invalid(f"{what}: {text!r:.40} is no ratio", "a number such as 1 or 1.5") from None
+    if exact <= 0:
+        raise Invalid(f"{what}: {text} leaves nothing to promise", "a number above 0, such as 1 or 1.5")
+    return exact
+
+
+def capacity(total: int, ratio_text: str) -> int:
+    """How much may be promised of `total`: exact, rounded down."""
+    return int(Fraction(ratio_text) * total)
+
+
+def figures(seen: Seen) -> Figures:
+    """Everything counted."""
+    page = max((each.resources.hugepages_size for each in seen.machines if each.resources), default=0)
+    alone = len(seen.machines) == 1
+    memories = {each.member: each.resources.memory_total for each in seen.machines if each.resources}
+    single = next(iter(memories.values()), None) if alone else None
+    promises = [
+        (each, promised_to(each, single if alone else memories.get(each.location), page)) for each in seen.instances
+    ]
+    ours = [promise for _instance, promise in promises]
+    limits = _limits(seen, ours)
+    shared = promised_in(ours, seen.volumes)
+    rooms = tuple(
+        _room(
+            machine,
+            [pair for pair in promises if alone or pair[0].location == machine.member],
+            [each for each in seen.volumes if alone or each.location == machine.member],
+            shared,
+            seen,
+        )
+        for machine in seen.machines
+    )
+    return Figures(
+        cores=_over_all(rooms, lambda room: room.cores, _sum_of(ours, "cores", seen), limits.get("cpu")),
+        memory=_over_all(rooms, lambda room: room.memory, _sum_of(ours, "memory", seen), limits.get("memory")),
+        hugepages=_over_all(rooms, lambda room: room.hugepages, _sum_of(ours, "hugepages", seen), None),
+        pools=_pools(seen, rooms, shared, limits),
+        rooms=tuple(_capped(room, limits) for room in rooms),
+        limits=limits,
+        uncounted=tuple(sorted(instance.name for instance, promise in promises if not promise.counted)),
+    )
+
+
+def limits_of(seen: Seen) -> dict[str, Limit]:
+    """The project's limits alone, by their names without the prefix, and what is used under them."""
+    return _limits(seen, [promised_to(each) for each in seen.instances])
+
+
+def _sum_of(promises: Iterable[Promise], key: str, seen: Seen) -> Optional[int]:
+    return None if seen.project is None else sum(getattr(promise, key) or 0 for promise in promises)
+
+
+def _room(
+    machine: Machine,
+    promises: Sequence[tuple[Instance, Promise]],
+    volumes: Sequence[Volume],
+    shared: Mapping[str, int],
+    seen: Seen,
+) -> Room:
+    here = [promise for _instance, promise in promises]
+    alone = len(seen.machines) == 1
+    found, blind = machine.resources, seen.project is None
+    cores, memory, huge = (_sum_of(here, key, seen) for key in ("cores", "memory", "hugepages"))
+    running = sum(promise.memory or 0 for instance, promise in promises if instance.status != "Stopped")
+    own = {
+        **promised_in(here, volumes),
+        **{pool.name: shared.get(pool.name, 0) for pool in machine.pools if pool.shared},
+    }
+    ordinary = _ordinary(machine, memory, huge, seen.ratios.get("memory"))
+    return Room(
+        machine=machine,
+        known=found is not None,
+        cores=_figure(found.threads if found else None, cores, seen.ratios.get("cpu")),
+        memory=_with_ordinary(
+            _figure(
+                found.memory_total if found else None,
+                memory,
+                seen.ratios.get("memory"),
+                max(0, found.memory_used - running) if found and not blind else None,
+            ),
+            ordinary,
+        ),
+        hugepages=_figure(found.hugepages_total if found else None, huge, UNSAID),
+        ordinary=ordinary,
+        pools=spaces(machine.pools or (seen.pools if alone else ()), None if blind else own, seen.most_in_storage),
+        nodes=tuple(_node(node, promises) for node in (found.nodes if found else ())),
+        instances=len(here),
+    )
+
+
+def _figure(total: Optional[int], ours: Optional[int], by: Optional[str], others: Optional[int] = None) -> Figure:
+    most = None if total is None else capacity(total, by or UNSAID)
+    free = None if most is None or ours is None else max(0, most - ours)
+    return Figure(total, most, ours, others, None, free)
+
+
+def _with_ordinary(figure: Figure, ordinary: Optional[int]) -> Figure:
+    return figure if ordinary is None else dataclasses.replace(figure, free=min(figure.free or 0, ordinary))
+
+
+def _ordinary(machine: Machine, memory: Optional[int], huge: Optional[int], by: Optional[str]) -> Optional[int]:
+    """Memory left for VMs without hugepages: what the host set aside as hugepages is no memory to anybody else."""
+    found = machine.resources
+    if found is None or memory is None or huge is None:
+        return None
+    return max(0, capacity(max(0, found.memory_total - found.hugepages_total), by or UNSAID) - (memory - huge))
+
+
+def _node(node: Mapping[str, Any], promises: Sequence[tuple[Instance, Promise]]) -> Node:
+    there = set(node["cores"])
+    pins: dict[int, int] = {}
+    vms = []
+    for instance, promise in promises:
+        # One that is mapped to the node runs on any of its cores.
+        its = there if node["numa_node"] in promise.nodes else there & set(promise.pinned)
+        for core in its:
+            pins[core] = pins.get(core, 0) + 1
+        if its:
+            vms.append(instance.name)
+    return Node(node["numa_node"], tuple(sorted(there)), pins, tuple(sorted(vms)))
+
+
+def _limits(seen: Seen, ours: Sequence[Promise]) -> dict[str, Limit]:
+    """The project's limits and what is used under them: as LXD counts it where it was asked, never less than we do."""
+    if seen.project is None:
+        return {}
+    disks = promised_in(ours, seen.volumes)
+    used = {
+        "cpu": sum(each.cores or 0 for each in ours),
+        "memory": sum(each.memory or 0 for each in ours),
+        "disk": sum(disks.values()),
+        "instances": len(seen.instances),
+        "virtual-machines": sum(each.is_vm for each in seen.instances),
+        **{f"disk.pool.{pool}": count for pool, count in disks.items()},
+    }
+    found = {}
+    for key, value in seen.project.config.items():
+        kind = key[len("limits.") :] if key.startswith("limits.") else ""
+        most = size_or_none(value)
+        if most is not None and (kind in used or kind.startswith("disk.pool.")):
+            usage = (seen.state.get(kind) or {}).get("Usage") or 0
+            found[kind] = Limit(key, most, max(used.get(kind, 0), usage))
+    return found
+
+
+def _over_all(
+    rooms: Sequence[Room], of: Callable[[Room], Figure], ours: Optional[int], limit: Optional[Limit]
+) -> Figure:
+    """One resource over all machines: what one has too much of is no room on another."""
+    parts = [of(room) for room in rooms]
+
+    def total(key: str) -> Optional[int]:
+        known = [getattr(part, key) for part in parts]
+        return None if not known or None in known else sum(known)
+
+    return _under(Figure(total("total"), total("most"), ours, total("others"), None, total("free")), limit)
+
+
+def _under(figure: Figure, limit: Optional[Limit]) -> Figure:
+    if limit is None:
+        return figure
+    free = None if figure.free is None else min(figure.free, limit.left)
+    return dataclasses.replace(figure, limit=limit.most, free=free)
+
+
+def _capped(room: Room, limits: Mapping[str, Limit]) -> Room:
+    """The same machine under the limits of the project, which all machines share."""
+    if not limits:
+        return room
+    pools = {name: space.capped(pool_left(limits, name)) for name, space in room.pools.items()}
+    cores, memory = _under(room.cores, limits.get("cpu")), _under(room.memory, limits.get("memory"))
+    return dataclasses.replace(room, cores=cores, memory=memory, pools=pools)
+
+
+def pool_left(limits: Mapping[str, Limit], pool: str) -> Optional[int]:
+    """What the project's limits leave of a storage pool; None where there is none."""
+    left = [limits[key].left for key in ("disk", f"disk.pool.{pool}") if key in limits]
+    return min(left) if left else None
+
+
+def _pools(seen: Seen, rooms: Sequence[Room], ours: Mapping[str, int], limits: Mapping[str, Limit]) -> dict[str, Space]:
+    names = list(dict.fromkeys([pool.name for pool in seen.pools] + [name for room in rooms for name in room.pools]))
+    whole = spaces(seen.pools, None if seen.project is None else ours, seen.most_in_storage)
+    found = {}
+    for name in names:
+        parts = [room.pools[name] for room in rooms if name in room.pools]
+        space = summed(parts) if len(parts) == len(rooms) and parts else whole.get(name) or summed(parts)
+        found[name] = space.capped(pool_left(limits, name))
+    return found

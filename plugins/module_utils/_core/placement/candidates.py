@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which VM hosts a VM may be on when its task doesn't say one, and where it is already."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Optional
+
+from .. import units
+from ..errors import Conflict, Invalid, TenantryError, Unreachable
+from ..vm.host import Host
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """What the registry says of a VM host, to choose hosts by; `name` is the registry's."""
+
+    name: str
+    zone: Optional[str] = None
+    pool: Optional[str] = None
+    tags: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class Filters:
+    """What the task says of the VM hosts it is for; None is unsaid. Every tag must be there."""
+
+    vmhosts: Optional[tuple[str, ...]] = None
+    pool: Optional[str] = None
+    zone: Optional[str] = None
+    tags: frozenset[str] = frozenset()
+
+    def against(self, host: Labels) -> str:
+        """Why a VM host of the registry is no candidate; empty where it is one."""
+        if self.vmhosts is not None and host.name not in self.vmhosts:
+            return "not in vmhosts"
+        if self.zone is not None and host.zone != self.zone:
+            return f"zone is {host.zone or 'not said'}, not {self.zone}"
+        if self.pool is not None and host.pool != self.pool:
+            return f"pool is {host.pool or 'not said'}, not {self.pool}"
+        lacking = sorted(self.tags - host.tags)
+        return f"lacks the tag {', '.join(lacking)}" if lacking else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidates:
+    """The names of the VM hosts that fit, in order, and the reasons against each other one."""
+
+    names: tuple[str, ...]
+    against: Mapping[str, str]
+
+
+def candidates(registry: Iterable[Labels], filters: Filters) -> Candidates:
+    """The VM hosts that a VM without a said one may be on; raises Invalid where none fits.
+
+    A host that the task names and the registry lacks is kept: whoever reads it says so.
+    """
+    known = {host.name: host for host in registry}
+    unknown = [name for name in filters.vmhosts or () if name not in known]
+    against = {name: filters.against(host) for name, host in known.items()}
+    names = tuple(sorted({*unknown, *(name for name, reason in against.items() if not reason)}))
+    if not names:
+        reasons = "; ".join(f"{units.a_few(those, 5)}: {reason}" for reason, those in by_reason(against).items())
+        raise Invalid(
+            f"no VM host fits what is said of them: {reasons or 'the registry is empty'}",
+            "say vmhost, or widen zone, pool, host_tags",
+        )
+    return Candidates(names, {name: reason for name, reason in against.items() if reason})
+
+
+@dataclasses.dataclass(frozen=True)
+class Whereabouts:
+    """Where a VM without a said host is: on `host`, or on none, and then it may be made on one of `free`."""
+
+    host: Optional[str] = None
+    free: tuple[str, ...] = ()
+    taken: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def locate(
+    name: str, names: Sequence[str], hosts: Mapping[str, Host], unread: Mapping[str, TenantryError], ignore: bool
+) -> Whereabouts:
+    """Find a VM among its candidates; `unread`: those that could not be read, and why.
+
+    Raises Conflict where two of them have it as ours, and Unreachable where none has it and one could not be read: it
+    might be there. `ignore`: the task takes that risk.
+    """
+    found = {each: hosts[each].instances[name] for each in names if each in hosts and name in hosts[each].instances}
+    ours = [each for each, instance in found.items() if instance.owner == hosts[each].owner or instance.lost]
+    if len(ours) > 1:
+        raise Conflict(
+            f"VM {name}: it is on {' and on '.join(ours)}",
+            "say vmhost, or give one of them another name; nothing is moved",
+        )
+    if ours:
+        return Whereabouts(host=ours[0])
+    silent = [each for each in names if each in unread]
+    if silent and not ignore:
+        raise Unreachable(
+            f"VM {name}: whether it is on {', '.join(silent)} can't be known: {unread[silent[0]].message}",
+            "run again when it answers, say vmhost, or risk a second one with ignore_unreachable_hosts: true",
+        )
+    taken = dict.fromkeys(found, "an instance of that name is there, and isn't ours")
+    return Whereabouts(free=tuple(each for each in names if each in hosts and each not in found), taken=taken)
+
+
+def check_elsewhere(name: str, said: str, names: Collection[str], hosts: Mapping[str, Host]) -> None:
+    """Raise Conflict where a VM that is said to be on one host is ours on another candidate of the task."""
+    for other in sorted(names):
+        instance = hosts[other].instances.get(name) if other in hosts and other != said else None
+        if instance is not None and instance.owner == hosts[other].owner:
+            raise Conflict(
+                f"VM {name}: said to be on {said}, and it is on {other}",
+                "say where it is, or give it another name; nothing is moved",
+            )
+
+
+def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Reasons by host turned into hosts by reason: many hosts, few reasons."""
+    turned: dict[str, list[str]] = {}
+    for name, reason in sorted(reasons.items()):
+        turned.setdefault(reason, []).append(name)
+    return turned

@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Why a machine is no candidate for a VM, whatever is free on it: said before anything is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Optional
+
+from ..errors import Conflict, Invalid, NotFound, TenantryError, Unreachable, Unsupported
+from ..units import is_true
+from ..vm.images import meant
+from .candidates import Labels
+from .demand import Ask
+from .room import Book, Place
+
+
+@dataclasses.dataclass(frozen=True)
+class Against:
+    """One reason, and the error that it is where nothing else is left."""
+
+    text: str
+    error: type[TenantryError]
+    hint: str = ""
+
+
+def against_host(ask: Ask, book: Book, several: bool) -> Optional[Against]:
+    """What speaks against a whole VM host; None: nothing. `several`: there are other VM hosts to choose from."""
+    host = book.host
+    text = ask.filters.against(Labels(host.name, host.zone, host.pool, host.tags))
+    if text:
+        return Against(text, NotFound, "widen zone, pool or host_tags")
+    if book.wrong is not None:
+        return Against(book.wrong.message.split(": ", 1)[-1], Invalid, book.wrong.hint)
+    if host.unread:
+        return None
+    if ask.target and ask.at is None and not host.server.clustered:
+        return Against("target: it is not a cluster", Invalid, "leave target out")
+    return _limited(ask, book) or (_lacking(ask, book) if several else None)
+
+
+def _limited(ask: Ask, book: Book) -> Optional[Against]:
+    """What LXD can't count under a limit of the project, it refuses."""
+    config = book.host.project.config
+    if config.get("limits.cpu") and (ask.pinned or ask.pinning):
+        return Against(
+            "pinned_cores: the project has limits.cpu, under which LXD takes no pinned cores",
+            Unsupported,
+            "say cores; or let the admin take cpu out of vmhost_enforce (enforce of lxd_vmhost) and limits.cpu off the "
+            "project: then the ratio holds only when VMs are planned",
+        )
+    if config.get("limits.memory") and ask.percent:
+        return Against(
+            "memory: the project has limits.memory, under which LXD takes no percentage",
+            Unsupported,
+            "say memory as a size, such as 2GiB",
+        )
+    return None
+
+
+def _lacking(ask: Ask, book: Book) -> Optional[Against]:
+    """What a VM refers to; where there is one VM host only, its plan says it with the device it is about."""
+    listings = book.host.listings
+    networks = {each.name for each in listings.networks if each.managed} if listings else ask.networks
+    for network in sorted(ask.networks - networks):
+        return Against(f"has no network {network}", NotFound, "say a network that the project may use")
+    if listings and ask.image and not meant(ask.image, listings.images):
+        return Against(f"has no image {ask.image}", NotFound, "say an image that is there, or one with its server")
+    pools = [each.name for each in listings.pools] if listings else book.pools
+    for pool in sorted({name or "" for name in ask.disks}):
+        if pool and pools and pool not in pools:
+            return Against(f"has no storage pool {pool}", NotFound, "say a storage pool that is there")
+        if not pool and book.default_pool is None and (pools or book.known):
+            return Against("has no default_storage_pool", Invalid, "say storage_pool, or set default_storage_pool")
+    return None
+
+
+def against_place(ask: Ask, place: Place) -> Optional[Against]:
+    """What speaks against one machine of a VM host; None: nothing."""
+    if place.room is None:
+        return None
+    for check in (_member, _machine, _cores, _pools):
+        found = check(ask, place)
+        if found is not None:
+            return found
+    return None
+
+
+def is_asked(ask: Ask, place: Place) -> bool:
+    """Whether the machine is one of those that the VM may be on at all: its own, or its target."""
+    if place.room is None:
+        return True
+    if ask.at is not None:
+        return ask.at[1] == place.member or not place.book.host.server.clustered
+    if not ask.target:
+        return True
+    if ask.target.startswith("@"):
+        return ask.target[1:] in place.room.machine.groups
+    return ask.target == place.member
+
+
+def no_target(ask: Ask, book: Book) -> Against:
+    """None of the machines of a cluster is asked."""
+    members = [place.member for place in book.places]
+    groups = sorted({group for place in book.places if place.room for group in place.room.machine.groups})
+    if ask.at is not None:
+        return Against(f"it is on {ask.at[1]}, which isn't a member", Unreachable, "run again when the member is back")
+    if (ask.target or "").startswith("@"):
+        return Against(
+            f"target: no member is in {ask.target}", NotFound, f"groups there: {', '.join(groups) or 'none'}"
+        )
+    return Against(f"target: it has no member {ask.target}", NotFound, f"members: {', '.join(members)}")
+
+
+def _member(ask: Ask, place: Place) -> Optional[Against]:
+    machine = place.room.machine if place.room else None
+    if machine is None:
+        return None
+    status = machine.status or "Online"
+    if status.lower() == "evacuated":
+        stays = ask.at is not None and place.room is not None and place.room.known
+        return None if stays else Against("is evacuated", Conflict, "restore the member, or choose another target")
+    if status.lower() != "online" or (place.room and not place.room.known):
+        said = "doesn't answer" if status.lower() == "online" else f"is {status.lower()}"
+        return Against(said, Unreachable, "run again when the member is back, or choose another target")
+    config = place.book.host.project.config
+    allowed = {name.strip() for name in (config.get("restricted.cluster.groups") or "").split(",") if name.strip()}
+    if allowed and ask.at is None and is_true(config.get("restricted")) and not allowed & machine.groups:
+        return Against("is in no cluster group of the project", NotFound, f"groups: {', '.join(sorted(allowed))}")
+    return None
+
+
+def _machine(ask: Ask, place: Place) -> Optional[Against]:
+    machine = place.room.machine if place.room else None
+    architecture = machine.architecture if machine else ""
+    known = {architecture} if architecture else set(place.book.host.server.architectures)
+    if ask.architecture and known and ask.architecture not in known:
+        return Against(f"is {', '.join(sorted(known))}, not {ask.architecture}", NotFound, "choose another VM host")
+    if ask.hugepages and place.room and not place.room.hugepages.total:
+        return Against(
+            "hugepages: it has none",
+            Unsupported,
+            "the admin sets some aside with the kernel's vm.nr_hugepages; or leave hugepages out",
+        )
+    return None
+
+
+def _cores(ask: Ask, place: Place) -> Optional[Against]:
+    nodes = {node.number: node.cores for node in place.room.nodes} if place.room else {}
+    there = sorted(core for cores in nodes.values() for core in cores)
+    missing = sorted(set(ask.pinned) - set(there))
+    if missing:
+        what = f"core{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))}"
+        return Against(f"pinned_cores: it has no {what}", Invalid, f"cores there: {_range(there)}")
+    said = ask.pinning
+    lost = sorted((set(ask.numa_nodes) | ({said.node} if said and said.node is not None else set())) - set(nodes))
+    if lost:
+        return Against(
+            f"it has no NUMA node {', '.join(map(str, lost))}", Invalid, f"NUMA nodes there: {_range(sorted(nodes))}"
+        )
+    if said is None:
+        return None
+    have = len(there) if said.node is None else len(nodes[said.node])
+    where = "" if said.node is None else f" on NUMA node {said.node}"
+    if have < said.count:
+        return Against(f"pinned_cores: {said.count} asked, it has {have}{where}", Invalid, "ask for fewer")
+    return None
+
+
+def _pools(ask: Ask, place: Place) -> Optional[Against]:
+    for pool in sorted({name or place.default_pool or "" for name in ask.disks}):
+        space = place.room.pools.get(pool) if place.room else None
+        if space is not None and space.status and space.status not in ("Created", "Pending"):
+            return Against(f"storage pool {pool} is {space.status.lower()}", Unreachable, "the admin may look at it")
+    return None
+
+
+def _range(numbers: Sequence[int]) -> str:
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{numbers[0]} to {numbers[-1]}"
+    return ", ".join(map(str, numbers)) or "none"

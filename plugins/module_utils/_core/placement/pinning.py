@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which cores of a machine a VM is pinned to: the least used ones, and the same ones again while they still fit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Optional
+
+from ..capacity.figures import Node
+from ..cpu_limit import parse_pinned_cores
+from ..model import Instance
+from ..vm.cores import PINNED, Pinning, cpuset
+from ..vm.spec import Wanted
+
+
+def choose(
+    said: Pinning, nodes: Sequence[Node], pins: Mapping[int, int], own: Collection[int] = ()
+) -> Optional[tuple[int, ...]]:
+    """The cores for a VM, by fewest VMs pinned to a core, then by those it has (`own`), then by number.
+
+    `pins`: how many other VMs are pinned to each core. Where no node is said, the one whose cores are used least; where
+    none has as many cores, they are of several. None: there are not so many, or the node doesn't exist.
+    """
+
+    def best(cores: Iterable[int]) -> tuple[int, ...]:
+        order = sorted(cores, key=lambda core: (pins.get(core, 0), core not in own, core))
+        return tuple(sorted(order[: said.count]))
+
+    asked = [node for node in nodes if said.node in (None, node.number)]
+    large = [(best(node.cores), node.number) for node in asked if len(node.cores) >= said.count]
+    if large:
+        return min(
+            large, key=lambda each: (sum(pins.get(core, 0) for core in each[0]), -len(set(each[0]) & set(own)), each[1])
+        )[0]
+    together = [core for node in asked for core in node.cores]
+    return best(together) if said.node is None and len(together) >= said.count else None
+
+
+def fulfils(said: Pinning, has: Collection[int], nodes: Sequence[Node]) -> bool:
+    """Whether a VM that is pinned to these cores has what is said already."""
+    if len(has) != said.count:
+        return False
+    return said.node is None or any(node.number == said.node and set(has) <= set(node.cores) for node in nodes)
+
+
+def is_settled(wanted: Wanted, instance: Instance) -> bool:
+    """Whether a VM needs no choice of cores: none is asked for, or its mark says that it was made for just this."""
+    said = wanted.pinning
+    if said is None:
+        return True
+    limit = instance.expanded_config.get("limits.cpu") or ""
+    has = parse_pinned_cores(limit)
+    if has is None:
+        return False
+    return instance.config.get(PINNED) == said.mark(limit) or fulfils(said, has, ())
+
+
+def pinned_as(wanted: Wanted, cores: Sequence[int], instance: Optional[Instance] = None) -> Wanted:
+    """The VM with its chosen cores and the mark of the choice; as it is where it has them.
+
+    `cores` empty: nobody could choose (check mode, of a host that isn't there yet), so their number is all there is.
+    """
+    said = wanted.pinning
+    if said is None:
+        return _without_mark(wanted, instance)
+    has = parse_pinned_cores(instance.expanded_config.get("limits.cpu")) if instance else None
+    if instance is not None and (set(cores) == set(has or ()) or (not cores and is_settled(wanted, instance))):
+        return wanted
+    limit = cpuset(cores) if cores else str(said.count)
+    return dataclasses.replace(
+        wanted, config={**wanted.config, "limits.cpu": limit, PINNED: said.mark(limit) if cores else None}
+    )
+
+
+def _without_mark(wanted: Wanted, instance: Optional[Instance]) -> Wanted:
+    """Cores that are said themselves leave nothing of an earlier choice."""
+    if instance is None or "limits.cpu" not in wanted.config or PINNED not in instance.config:
+        return wanted
+    return dataclasses.replace(wanted, config={**wanted.config, PINNED: None})

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What stands in the way of a declaration on the server that was found: everything, before the first write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import Conflict, Invalid, TenantryError, Unsupported
+from . import block_devices as devices
+from . import settings as server_settings
+from .found import Found, FoundPart
+from .parts import POOL, Part
+from .pools import FIXED_KEYS, INITIAL_SOURCE, SIZE, SOURCE, WIPES, WantedPool
+from .spec import Wanted
+
+_WHOLE = ("Created", "")
+
+
+def check(wanted: Wanted, parts: list[Part], found: Found) -> None:
+    """Raise everything that stands in the way as one error of the first one's kind."""
+    refused = [*_of_settings(wanted, found), *(error for part in parts for error in _of_part(part, found))]
+    if not refused:
+        return
+    hints = " ".join(dict.fromkeys(f"{error.hint}." for error in refused if error.hint)).rstrip(".")
+    message = " -- ".join(error.message for error in refused)
+    raise type(refused[0])(message, hints, problems=[str(error) for error in refused])
+
+
+def _of_settings(wanted: Wanted, found: Found) -> Iterator[TenantryError]:
+    said = wanted.config.get(server_settings.HTTPS_ADDRESS)
+    if found.obstacle:
+        # LXD would keep an address that it can't listen on.
+        yield Invalid(
+            f"https_address: {said}: {found.obstacle}", "write an address and a port that are free on the host"
+        )
+
+
+def _of_part(part: Part, found: Found) -> Iterator[TenantryError]:
+    strangers = sorted(set(part.wanted.members) - set(found.members))
+    if strangers and not found.unread:
+        have = f"its members are {', '.join(found.members)}" if found.members else "it isn't clustered"
+        yield Invalid(f"{part.title}: members: {', '.join(strangers)}: {have}", "write names of members")
+    there = part.found
+    if there is not None and not there.managed:
+        yield Conflict(
+            f"{part.title}: the host has an interface of that name that LXD doesn't manage",
+            "choose another name; VMs use such an interface as a parent",
+        )
+        return
+    if there is not None:
+        yield from _of_existing(part, there, found)
+    if part.kind is POOL and isinstance(part.wanted, WantedPool) and (there is None or part.begun):
+        yield from _of_new_pool(part, part.wanted, found)
+
+
+def _of_existing(part: Part, there: FoundPart, found: Found) -> Iterator[TenantryError]:
+    if there.kind != part.said:
+        yield Conflict(
+            f"{part.title}: it exists with {part.kind.field} {there.kind}, not {part.said}",
+            "choose another name; what exists is never made anew",
+        )
+        return
+    if there.status not in _WHOLE and not part.begun:
+        yield Conflict(f"{part.title}: LXD says that it is {there.status}", "put it right on the server, or delete it")
+    if part.kind is not POOL or part.begun:
+        return
+    for member in there.on or ("",):
+        where = f"{part.title} on {member}" if member else part.title
+        has = there.on[member].config if member else there.config
+        wants = part.differing(member)
+        for key in FIXED_KEYS:
+            said = wants.get(key)
+            if key in wants:
+                yield Conflict(
+                    f"{where}: it exists with {key} {has.get(key) or '(none)'}, not {said or '(none)'}",
+                    "choose another name; what exists is never made anew",
+                )
+        if SIZE in wants and not found.server.has("storage_pool_loop_resize"):
+            yield Unsupported(f"{where}: this LXD can't change the size of a pool", "leave size as it is")
+
+
+def _of_new_pool(part: Part, pool: WantedPool, found: Found) -> Iterator[TenantryError]:
+    for member in found.members or ("",):
+        if member and member != found.here:
+            yield from _of_pool_elsewhere(part, pool, member, found)
+        elif not part.made_on(member):
+            yield from _of_pool_here(part, pool, member, found)
+
+
+def _of_pool_elsewhere(part: Part, pool: WantedPool, member: str, found: Found) -> Iterator[TenantryError]:
+    """The device of another machine, at which nobody can look: LXD does, where it can wipe, and else not for zfs."""
+    device = pool.device(member)
+    if not device or part.known_on(member) or found.server.has(WIPES):
+        return
+    what = f"{part.title}: {device} on {member}"
+    if pool.driver == "zfs" and not pool.wipe:
+        yield Conflict(
+            f"{what}: this LXD takes it whatever it holds", "see there that it may go, and say wipe: true for this pool"
+        )
+    elif pool.wipe and pool.driver != "zfs":
+        yield Unsupported(f"{what}: this LXD can't wipe it", "wipe it there, and leave wipe out")
+
+
+def _of_pool_here(part: Part, pool: WantedPool, member: str, found: Found) -> Iterator[TenantryError]:
+    source = pool.on(member).get(SOURCE) or ""
+    what = f"{part.title}: {source}"
+    began = _began_with(part, member)
+    if source and began and found.resolved.get(source, source) not in {found.resolved.get(e, e) for e in began}:
+        yield Conflict(f"{what}: it was begun with {began[0]}", "say that; or delete on the server what was begun")
+        return
+    device, dataset = found.devices.get(source), found.datasets.get(source)
+    if device is not None:
+        owner = owner_of(device, found, but=pool.name)
+        refused = f"it belongs to storage pool {owner}" if owner else devices.refusal(device, pool.wipe)
+        if refused:
+            yield Conflict(f"{what}: {refused}", "name an empty disk or partition")
+    refused = devices.refusal_of_dataset(dataset) if dataset is not None else ""
+    if refused:
+        yield Conflict(f"{what}: {refused}", "name one that isn't there, which LXD makes, or that nobody uses")
+
+
+def _began_with(part: Part, member: str) -> list[str]:
+    """What the pool was to be made of when somebody began it."""
+    there = part.found
+    config = (there.on[member].config if member in there.on else there.config) if there is not None else {}
+    return [config[key] for key in (SOURCE, INITIAL_SOURCE) if config.get(key)]
+
+
+def owner_of(device: devices.Device, found: Found, but: str) -> str:
+    """The storage pool that LXD has already made of a device or of a part of it."""
+    places = {found.resolved.get(path, path) for path in (device.path, *device.parts)}
+    for name, there in found.pools.items():
+        own = there.on[found.here].config if found.here in there.on else there.config
+        used = [own[key] for key in (SOURCE, INITIAL_SOURCE) if own.get(key)]
+        if name != but and any(found.resolved.get(each, each) in places for each in used):
+            return name
+    return ""

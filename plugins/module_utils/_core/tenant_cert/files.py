@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A key pair on disk: made, brought or half put away by a run that was cut short; every step may be the last one.
+
+A pair comes in two moves: whole under the names `.next` first, which nothing relies on, then renamed, key first.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+from .. import errors
+from ..plan import Change, Later, MakeKeyPair, MoveFile, Step, WriteFile
+from .pair import CERTIFICATE, KEY, NEXT_CERTIFICATE, NEXT_KEY, OLD_CERTIFICATE, Folder, Found, Pair, Wanted, shortened
+
+NOWHERE = (
+    "say directory, or vmhost with a registry; where the registry is a checkout that ends with its job, do it where "
+    "the registry is kept; a task that goes to another machine is done on the controller (delegate_to: localhost)"
+)
+
+
+def kept(wanted: Wanted, found: Found) -> tuple[Pair, list[Change]]:
+    """The pair that is in force when the folder is in order, and what brings it there; no rotation."""
+    if found.brought is not None:
+        return _brought(wanted, found, found.brought)
+    if found.pair is not None:
+        return found.pair, []
+    if found.coming is not None and found.folder is not None:
+        return found.coming, [placed(wanted, found.folder, found.coming)]
+    folder = lasting(found)
+    if KEY in folder.files:
+        raise errors.Conflict(
+            f"{folder.file(KEY)}: there is no {CERTIFICATE} beside it",
+            "put its certificate back, or take the key away to have a new pair made",
+        )
+    new = Pair.to_be_made(wanted.key_type)
+    steps = (*_made(wanted, folder), *_renamed(folder, (NEXT_KEY, NEXT_CERTIFICATE)))
+    return new, [Change("generate", "key pair", wanted.name, steps, None, _view(folder, new))]
+
+
+def _brought(wanted: Wanted, found: Found, brought: Pair) -> tuple[Pair, list[Change]]:
+    folder, pair = found.folder, found.pair
+    if folder is None or not brought.private_key:
+        return brought, []
+    if pair is not None and pair.fingerprint != brought.fingerprint:
+        raise errors.Conflict(
+            f"certificate: {folder.file(CERTIFICATE)} is another one ({shortened(pair.fingerprint)})",
+            "rotate: now puts yours in its place, on the server too",
+        )
+    if pair is not None and pair.private_key:
+        return pair, []
+    if found.coming is not None and found.coming.fingerprint == brought.fingerprint:
+        return brought, [placed(wanted, folder, brought)]
+    steps = (*_written(wanted, folder, brought), *_renamed(folder, (NEXT_KEY, NEXT_CERTIFICATE)))
+    return brought, [Change("write", "key pair", wanted.name, steps, None, _view(folder, brought))]
+
+
+def lasting(found: Found) -> Folder:
+    """The folder for a new key, or Invalid: a key that dies with the job leaves a trust entry that nobody can use."""
+    if found.folder is None:
+        raise errors.Invalid("directory: there is none to keep the key pair in", NOWHERE)
+    if found.folder.ephemeral and not found.folder.said:
+        raise errors.Invalid("directory: this job's keys come from outside, and a new one would end with it", NOWHERE)
+    return found.folder
+
+
+def put_down(wanted: Wanted, folder: Folder, new: Pair) -> Change:
+    """The next pair on durable storage, before any server hears of it."""
+    if isinstance(new.pem, Later):
+        return Change("generate", "next key pair", wanted.name, _made(wanted, folder), None, _view(folder, new))
+    return Change("write", "next key pair", wanted.name, _written(wanted, folder, new), None, _view(folder, new))
+
+
+def placed(wanted: Wanted, folder: Folder, new: Pair, former: Pair | None = None, put: bool = False) -> Change:
+    """The next pair takes the place of the present one, whose public half is kept where its entry stays for a while.
+
+    `put`: both files were put down by this very plan; else those that are still there are moved.
+    """
+    names = (NEXT_KEY, NEXT_CERTIFICATE)
+    there = names if put else tuple(name for name in names if name in folder.files)
+    keep: tuple[Step, ...] = ()
+    if former is not None:
+        keep = (WriteFile(folder.file(OLD_CERTIFICATE), str(former.pem)),)
+    before = {"fingerprint": former.fingerprint} if former else None
+    return Change("place", "key pair", wanted.name, (*keep, *_renamed(folder, there)), before, _view(folder, new))
+
+
+def secured(wanted: Wanted, found: Found, pair: Pair) -> list[Change]:
+    """A plain key that is meant to be vaulted, or that others may read: git and copies don't keep modes."""
+    folder = found.folder
+    if folder is None or folder.vaulted or KEY not in folder.files or pair.key_source != "file":
+        return []
+    path = folder.file(KEY)
+    if wanted.vault_key:
+        step = WriteFile(path, pair.private_key, 0o600, vaulted=True)
+        return [Change("encrypt", "private key", path, (step,), {"vaulted": False}, {"vaulted": True})]
+    if folder.wide:
+        step = WriteFile(path, pair.private_key, 0o600)
+        return [Change("tighten", "private key", path, (step,), {"mode": "wider"}, {"mode": "0600"})]
+    return []
+
+
+def _made(wanted: Wanted, folder: Folder) -> tuple[Step, ...]:
+    if not wanted.common_name:
+        raise errors.Invalid("owner: it isn't said, and the certificate's subject names it", "say owner or common_name")
+    make = MakeKeyPair("pair", wanted.common_name, wanted.key_type, wanted.valid_for)
+    return (make, *_written(wanted, folder, Pair.to_be_made(wanted.key_type)))
+
+
+def _written(wanted: Wanted, folder: Folder, new: Pair) -> tuple[Step, ...]:
+    return (
+        WriteFile(folder.file(NEXT_KEY), new.private_key, 0o600, vaulted=wanted.vault_key),
+        WriteFile(folder.file(NEXT_CERTIFICATE), new.pem),
+    )
+
+
+def _renamed(folder: Folder, names: tuple[str, ...]) -> tuple[Step, ...]:
+    to = {NEXT_KEY: KEY, NEXT_CERTIFICATE: CERTIFICATE}
+    return tuple(MoveFile(folder.file(name), folder.file(to[name])) for name in names)
+
+
+def _view(folder: Folder, pair: Pair) -> dict[str, Any]:
+    view: dict[str, Union[str, Later, None]] = {
+        "fingerprint": pair.fingerprint,
+        "key_type": pair.key_type,
+        "certificate": folder.file(CERTIFICATE),
+        "private_key": folder.file(KEY),
+    }
+    return view

@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A tenant certificate: from what is wanted and what was found to what changes on disk and in the trust store."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from .. import errors
+from ..model import TrustEntry
+from ..plan import Change, Plan, RemoveFile
+from . import expiry, rotation, trust
+from . import files as pair_files
+from .commands import revoke_command
+from .pair import FILES, KEY, Found, Pair, Wanted, certificate_view, shortened
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """The plan, and how things stand once it is carried out.
+
+    `pair`: in force then. `entry`: what the server then says of it, None while it is not trusted. `turn`: the rotation
+    that takes place. `orphans`: entries of the trust store that nobody in this run may or should remove. `coming`: the
+    next pair, put down for a rotation.
+    """
+
+    plan: Plan
+    pair: Optional[Pair] = None
+    entry: Optional[Mapping[str, Any]] = None
+    turn: Optional[rotation.Turn] = None
+    orphans: tuple[TrustEntry, ...] = ()
+    coming: Optional[Pair] = None
+
+
+def plan(wanted: Wanted, found: Found) -> Decision:
+    """What to do for the state that is wanted."""
+    decide = {"generated": _generated, "trusted": _trusted, "absent": _absent}[wanted.state]
+    return decide(wanted, found)
+
+
+def _generated(wanted: Wanted, found: Found) -> Decision:
+    if found.folder is None:
+        raise errors.Invalid("directory: there is none to keep the key pair in", pair_files.NOWHERE)
+    pair, changes = pair_files.kept(wanted, found)
+    if not pair.private_key and found.coming is not None:
+        # A rotation was cut short between its two renames: the next key is in place, its certificate follows.
+        pair, changes = found.coming, [pair_files.placed(wanted, found.folder, found.coming)]
+    if not pair.private_key:
+        raise errors.Conflict(
+            f"{found.folder.path}: its certificate has no private key beside it",
+            f"put {KEY} back, give it by LXD_CLIENT_KEY_DIR, or take the certificate away",
+        )
+    coming, down = (None, ()) if changes else rotation.put_down(wanted, found, pair)
+    if coming is None:
+        _refuse_bad_times(found, pair)
+    changes += [*down, *pair_files.secured(wanted, found, pair)]
+    if wanted.retire and found.former is not None:
+        changes.append(rotation.forgotten(found.folder))
+    return Decision(Plan(tuple(changes), warnings=_warnings(wanted, found, pair)), pair, coming=coming)
+
+
+def _trusted(wanted: Wanted, found: Found) -> Decision:
+    turn = rotation.resumed(wanted, found)
+    if turn is None and found.pair is not None and found.unverified == ():
+        turn = rotation.begun(wanted, found)
+    if turn is not None:
+        pair, changes, entry = turn.new, list(turn.changes), turn.entry
+    else:
+        pair, changes = pair_files.kept(wanted, found)
+        _refuse_bad_times(found, pair)
+        changes += pair_files.secured(wanted, found, pair)
+        added, entry = trust.given(wanted, found, pair)
+        changes += added
+    changes += _retired(found, pair, turn)
+    strangers = trust.strangers(wanted, found, pair)
+    warnings = (*_warnings(wanted, found, pair), *(trust.stranger_warning(found, entry) for entry in strangers))
+    if turn is None:
+        warnings += rotation.unfinished(wanted, found)
+    unverified = (*found.unverified, *trust.missing_projects(wanted, found), *(turn.missing if turn else ()))
+    if entry is None and not unverified:
+        if changes:
+            changes.append(trust.demanded(wanted, pair))
+        else:
+            unverified = (_not_trusted(wanted, found, pair),)
+    return Decision(Plan(tuple(changes), warnings=warnings, unverified=unverified), pair, entry, turn, strangers)
+
+
+def _not_trusted(wanted: Wanted, found: Found, pair: Pair) -> errors.TenantryError:
+    view = certificate_view(wanted, pair, None, found, proved=False)
+    return trust.refusal(wanted, found, str(pair.pem), certificate=view)
+
+
+def _retired(found: Found, pair: Pair, turn: Optional[rotation.Turn]) -> list[Change]:
+    """The entry that an earlier overlapping rotation left; every controller has had a run to change over."""
+    former = found.former
+    if turn is not None or former is None or found.folder is None or former.fingerprint == pair.fingerprint:
+        return []
+    return rotation.retired(found, former, found.folder)
+
+
+def _refuse_bad_times(found: Found, pair: Pair) -> None:
+    """An expired pair is of no use to anybody but a rotation, which was planned before."""
+    days = pair.days_left(found.now)
+    what = f"certificate {shortened(pair.fingerprint)}"
+    if days is not None and days < 0:
+        raise errors.Invalid(
+            f"{what}: it expired on {pair.not_after:%Y-%m-%d}",
+            "make another: rotate: now with an admin's connection or a trust token; or take its files away first",
+        )
+    if days is not None and pair.not_before is not None and pair.not_before > found.now:  # type: ignore[operator]
+        raise errors.Invalid(
+            f"{what}: it is not valid before {pair.not_before:%Y-%m-%d %H:%M} UTC",
+            "wait until then, or set this machine's clock right",
+        )
+
+
+def _warnings(wanted: Wanted, found: Found, pair: Pair) -> tuple[str, ...]:
+    wide: tuple[str, ...] = ()
+    if found.folder is not None and found.folder.wide:
+        wide = (f"{found.folder.file(KEY)}: others could read this private key; it has mode 0600 from now on",)
+    return (*wide, *_expiry(wanted, found, pair))
+
+
+def _expiry(wanted: Wanted, found: Found, pair: Pair) -> tuple[str, ...]:
+    if not isinstance(pair.not_after, datetime.datetime):
+        return ()
+    said = expiry.warning(wanted.name, pair.not_after, found.now, wanted.warn_within)
+    return (said,) if said else ()
+
+
+def _absent(wanted: Wanted, found: Found) -> Decision:
+    ours = [pair for pair in (found.coming, found.former, found.brought, found.pair) if pair is not None]
+    entries = {entry.fingerprint: entry for entry in map(found.entry, ours) if entry is not None}
+    changes: list[Change] = []
+    orphans: tuple[TrustEntry, ...] = ()
+    warnings: tuple[str, ...] = ()
+    if found.may_change_trust:
+        # The pair in force is the last: where it is its own admin, nothing can be done after it.
+        changes += [trust.revoked(found, entry) for entry in entries.values()]
+    else:
+        orphans = tuple(entries.values())
+        warnings = tuple(
+            f"certificate {wanted.name}: the server still trusts {shortened(entry.fingerprint)}, and only an admin may "
+            f"end that: {revoke_command(entry.fingerprint)}"
+            for entry in orphans
+        )
+    # Where the files are gone, our own entry can't be told from anybody else's of that name.
+    others = trust.strangers(wanted, found, None)
+    orphans += others
+    warnings += tuple(trust.stranger_warning(found, entry) for entry in others)
+    if wanted.remove_files:
+        changes += _files_gone(wanted, found)
+    unasked = () if found.server or not ours else (_UNASKED.format(name=wanted.name),)
+    pair = found.pair or found.brought
+    return Decision(Plan(tuple(changes), warnings=warnings + unasked), pair, None, None, orphans)
+
+
+_UNASKED = "certificate {name}: the server could not be asked whether it still trusts it: say url and a key"
+
+
+def _files_gone(wanted: Wanted, found: Found) -> list[Change]:
+    folder = found.folder
+    if folder is None:
+        return []
+    there = [name for name in FILES if name in folder.files]
+    if not there:
+        return []
+    steps = tuple(RemoveFile(folder.file(name)) for name in there)
+    return [Change("remove", "key pair", wanted.name, steps, {"files": sorted(there)}, None, ", ".join(sorted(there)))]

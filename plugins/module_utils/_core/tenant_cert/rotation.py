@@ -1,0 +1,238 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rotation: another pair takes the present one's place, side by side for a while or in one step, and none is lost.
+
+Overlapping wants somebody who may add a trust entry. Alone, a tenant may only swap: LXD lets the holder of a restricted
+certificate replace that certificate and nothing else, and refuses the old one from that moment on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from .. import errors
+from ..plan import Change, RemoveFile, Request
+from . import files as pair_files
+from . import trust
+from .commands import revoke_command
+from .pair import OLD_CERTIFICATE, Folder, Found, Pair, Wanted, shortened
+
+OVERLAP = "overlap"
+SWAP = "swap"
+
+
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """One rotation: which way and why, from which pair to which, by what changes, and the new one's entry then.
+
+    `missing`: what an earlier task of the same play would have done before it.
+    """
+
+    way: str
+    because: str
+    old: Pair
+    new: Pair
+    changes: tuple[Change, ...]
+    entry: Optional[Mapping[str, Any]]
+    missing: tuple[errors.TenantryError, ...] = ()
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """The result `rotation`."""
+        return {
+            "way": self.way,
+            "because": self.because,
+            "old_fingerprint": self.old.fingerprint,
+            "new_fingerprint": self.new.fingerprint,
+        }
+
+
+def due(wanted: Wanted, found: Found, pair: Pair) -> str:
+    """Why the pair has to be replaced; empty when it hasn't."""
+    if wanted.rotate == "now":
+        # A pair that was brought to replace the folder's has done so.
+        done = found.folder is not None and found.brought is not None
+        return "" if done and found.brought and found.brought.fingerprint == pair.fingerprint else "rotate: now"
+    days = pair.days_left(found.now)
+    if wanted.rotate == "expiring" and days is not None and days < wanted.renew_within:
+        return f"the certificate has {days} days left"
+    return ""
+
+
+def resumed(wanted: Wanted, found: Found) -> Optional[Turn]:
+    """The rest of a rotation that was cut short after the server had learned of the new certificate."""
+    old, new, folder = found.pair, found.coming, found.folder
+    if old is None or new is None or folder is None or new.fingerprint not in found.trusted:
+        return None
+    overlap = old.fingerprint in found.trusted
+    place = pair_files.placed(wanted, folder, new, old if overlap else None)
+    changes, entry = trust.given(wanted, found, new)
+    proof = [] if changes else [trust.proved(wanted, new)]
+    because = "an earlier run was cut short after the server had the new certificate"
+    return Turn(OVERLAP if overlap else SWAP, because, old, new, (*changes, place, *proof), entry)
+
+
+def begun(wanted: Wanted, found: Found) -> Optional[Turn]:
+    """A rotation that is due, in the way that is open to this run; None where it isn't due or nobody may."""
+    old = found.pair
+    reason = due(wanted, found, old) if old is not None else ""
+    if old is None or not reason:
+        return None
+    folder = _folder(wanted, found, old)
+    new, down = following(wanted, found, folder)
+    adds = found.may_change_trust or found.joins_by
+    if wanted.rotate_way == SWAP and adds:
+        raise errors.Invalid(
+            "rotate_way: a swap is what the tenant does alone", "leave out client_cert and the trust token"
+        )
+    if adds or new.fingerprint in found.trusted:
+        return _overlapping(wanted, found, folder, Turn(OVERLAP, f"{reason}; {_who(found)}", old, new, down, None))
+    if wanted.rotate_way == OVERLAP:
+        return _awaited(wanted, found, folder, Turn(OVERLAP, f"{reason}; {_BESIDE}", old, new, down, None))
+    if old.fingerprint in found.trusted:
+        because = f"{reason}; nobody but the tenant itself is here, and it may only replace its certificate"
+        return _swap(wanted, found, folder, Turn(SWAP, because, old, new, down, None))
+    return None
+
+
+_BESIDE = "the admin's part trusts the new certificate beside the old one"
+
+
+def _who(found: Found) -> str:
+    if found.may_change_trust:
+        return "an admin's connection adds the new certificate beside the old one"
+    if found.joins_by:
+        return f"the trust {found.joins_by} adds the new certificate beside the old one"
+    return "the server trusts the new certificate already"
+
+
+def _folder(wanted: Wanted, found: Found, old: Pair) -> Folder:
+    folder = pair_files.lasting(found)
+    if old.key_source in ("environment", "option") and not folder.said:
+        raise errors.Invalid(
+            f"rotate: the private key came from {_SOURCES[old.key_source]}, and a new one would end with this job",
+            "say directory, a place that lasts, or rotate where the registry is kept and update the credential",
+        )
+    if folder.vaulted and not wanted.vault_key:
+        raise errors.Invalid(
+            "rotate: the private key is vaulted, and the new one would be plain", "say vault_key: true"
+        )
+    return folder
+
+
+_SOURCES = {"environment": "the environment", "option": "an option"}
+
+
+def following(wanted: Wanted, found: Found, folder: Folder) -> tuple[Pair, tuple[Change, ...]]:
+    """The pair to change to: brought, put down by an earlier run, or new; and what puts it down."""
+    brought, coming = found.brought, found.coming
+    if brought is not None:
+        if not brought.private_key:
+            raise errors.Invalid("rotate: the new certificate came without its key", "say private_key too")
+        if coming is None or coming.fingerprint != brought.fingerprint:
+            return brought, (pair_files.put_down(wanted, folder, brought),)
+        return brought, ()
+    if coming is not None and serves(wanted, found, coming):
+        return coming, ()
+    new = Pair.to_be_made(wanted.key_type)
+    return new, (pair_files.put_down(wanted, folder, new),)
+
+
+def put_down(wanted: Wanted, found: Found, pair: Pair) -> tuple[Optional[Pair], tuple[Change, ...]]:
+    """The next pair on disk before any server hears of it: what is due, or what a run that was cut short left there."""
+    coming = found.coming
+    under_way = coming is not None and coming.fingerprint != pair.fingerprint and serves(wanted, found, coming)
+    if wanted.rotate == "never" or not (under_way or due(wanted, found, pair)):
+        return None, ()
+    return following(wanted, found, _folder(wanted, found, pair))
+
+
+def serves(wanted: Wanted, found: Found, coming: Pair) -> bool:
+    """Whether a pair that was put down is still worth being trusted."""
+    days = coming.days_left(found.now)
+    started = isinstance(coming.not_before, datetime.datetime) and coming.not_before <= found.now
+    return bool(coming.private_key) and started and days is not None and days >= wanted.renew_within
+
+
+def _overlapping(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Turn:
+    changes, entry = trust.given(wanted, found, turn.new)
+    if not changes:
+        changes = [trust.proved(wanted, turn.new)]
+    known = turn.old.fingerprint in found.trusted or found.entry(turn.old) is not None
+    place = pair_files.placed(wanted, folder, turn.new, turn.old if known else None, put=bool(turn.changes))
+    before = found.former if found.former and found.former.fingerprint != turn.old.fingerprint else None
+    earlier = retired(found, before, folder, keep_file=True) if before else []
+    last = retired(found, turn.old, folder) if wanted.retire and known else []
+    return dataclasses.replace(turn, changes=(*turn.changes, *changes, *earlier, place, *last), entry=entry)
+
+
+def _awaited(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Turn:
+    """What is left to do once the admin's part, a task of its own, has had the new certificate trusted."""
+    if turn.changes:
+        missing: errors.TenantryError = errors.NotFound(
+            f"certificate {wanted.name}: the next pair isn't there yet", "state: generated with rotate puts it down"
+        )
+    else:
+        missing = trust.refusal(wanted, found, str(turn.new.pem))
+    place = pair_files.placed(wanted, folder, turn.new, turn.old, put=True)
+    view = {"name": wanted.name, "restricted": wanted.restricted, "projects": sorted(wanted.projects or ())}
+    changes = (place, trust.proved(wanted, turn.new))
+    return dataclasses.replace(turn, changes=changes, entry=view, missing=(missing,))
+
+
+def _swap(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Turn:
+    entry = found.entry(turn.old)
+    if entry is None:
+        raise errors.Conflict(
+            f"rotate: the server shows no entry for {shortened(turn.old.fingerprint)} to replace", "ask its admin"
+        )
+    # An entry that isn't as wanted is refused here, before anything is replaced.
+    trust.given(wanted, found, turn.old)
+    patch = Request("PATCH", ("certificates", entry.fingerprint), body={"certificate": turn.new.pem}, etag=entry.etag)
+    before, after = ({"fingerprint": pair.fingerprint} for pair in (turn.old, turn.new))
+    swap = Change("replace", "certificate of trust entry", entry.name, (patch,), before, after, host=trust.OWN)
+    place = pair_files.placed(wanted, folder, turn.new, put=bool(turn.changes))
+    changes = (*turn.changes, swap, place, trust.proved(wanted, turn.new))
+    return dataclasses.replace(turn, changes=changes, entry=trust.as_is(entry))
+
+
+def retired(found: Found, former: Pair, folder: Folder, keep_file: bool = False) -> list[Change]:
+    """The old certificate's end, where this run may bring it about; else its file stays, to remember it by."""
+    entry = found.entry(former)
+    changes: list[Change] = []
+    if entry is not None:
+        if not found.may_change_trust:
+            return []
+        changes.append(trust.revoked(found, entry))
+    elif not found.sees_all_trust:
+        return []
+    if not keep_file:
+        changes.append(forgotten(folder))
+    return changes
+
+
+def forgotten(folder: Folder) -> Change:
+    """The file that remembers the old certificate goes."""
+    path = folder.file(OLD_CERTIFICATE)
+    return Change("remove", "old certificate", path, (RemoveFile(path),), {"file": "there"}, None)
+
+
+def unfinished(wanted: Wanted, found: Found) -> tuple[str, ...]:
+    """What an earlier rotation left that this run may not, or was not asked to, bring to an end."""
+    said: list[str] = []
+    former, coming, pair = found.former, found.coming, found.pair
+    if former and not found.may_change_trust and (found.entry(former) or not found.sees_all_trust):
+        said.append(
+            f"certificate {wanted.name}: the one before, {shortened(former.fingerprint)}, may still be trusted; "
+            f"a run with an admin's connection ends that, or: {revoke_command(str(former.fingerprint))}"
+        )
+    if coming and pair and coming.fingerprint not in found.trusted and found.server:
+        said.append(
+            f"certificate {wanted.name}: a rotation was cut short before the server knew of the new certificate "
+            f"{shortened(coming.fingerprint)}; rotate: now goes on with it"
+        )
+    return tuple(said)

@@ -1,0 +1,213 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The server's side of a tenant certificate: its entry in the trust store, added, mended, removed and proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from .. import errors
+from ..model import TrustEntry
+from ..plan import Change, Later, Prove, Request, Step
+from .commands import revoke_command, trust_command
+from .pair import Found, Pair, Wanted, differences, shortened
+
+# Whose connection carries a request: the one that the task says, or the tenant's own.
+AUTHORITY = "authority"
+OWN = "own"
+
+View = Optional[Mapping[str, Any]]
+
+
+def given(wanted: Wanted, found: Found, pair: Pair) -> tuple[list[Change], View]:
+    """What makes the server trust this pair as wanted, and its entry then; nothing and None where nobody here may."""
+    _check(wanted, found)
+    entry = found.entry(pair)
+    if entry is None:
+        if pair.fingerprint in found.trusted:
+            raise errors.Conflict(
+                f"certificate {wanted.name}: the server trusts it without an entry in its trust store",
+                "an authority of its own (core.trust_ca_certificates) can't be told apart from an admin's: turn it off",
+            )
+        return _added(wanted, found, pair)
+    wrong = differs(wanted, found, entry)
+    if not wrong:
+        return [], as_is(entry)
+    if not found.may_change_trust:
+        raise errors.Conflict(f"certificate {wanted.name}: {_otherwise(wrong)}", _ADMIN)
+    return [_mended(wanted, found, entry, wrong), proved(wanted, pair)], _as_wanted(wanted, entry)
+
+
+_ADMIN = (
+    "only an admin may change that: run this with url: unix: on the host, or with an admin's client_cert and "
+    "client_key; by hand it is `lxc config trust edit <fingerprint>`"
+)
+
+
+def differs(wanted: Wanted, found: Found, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:
+    """Where the entry is not as wanted; a name that nobody said is nobody's concern but the admin's."""
+    wrong = differences(wanted, entry)
+    if not found.admin and not wanted.name_said:
+        wrong.pop("name", None)
+    return wrong
+
+
+def _otherwise(wrong: Mapping[str, tuple[Any, Any]]) -> str:
+    said = [f"{field} {_word(is_now)}, and {_word(wish)} is wanted" for field, (is_now, wish) in sorted(wrong.items())]
+    return f"the server trusts it with {'; '.join(said)}"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(value) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _check(wanted: Wanted, found: Found) -> None:
+    server = found.server
+    if wanted.restricted and server is not None and not server.has("certificate_project"):
+        raise errors.Unsupported(
+            "certificate: this server doesn't know restricted certificates (certificate_project), and would make its "
+            "holder an administrator",
+            "LXD 5.0 or newer, or Incus, is needed",
+        )
+    choosing = found.may_change_trust or found.joins_by == "password"
+    if choosing and wanted.restricted and wanted.projects is None:
+        raise errors.Invalid(
+            "projects: not said, and restricted is true",
+            "name the projects that the certificate is for; there is no default",
+        )
+
+
+def _added(wanted: Wanted, found: Found, pair: Pair) -> tuple[list[Change], View]:
+    projects: Any = Later("projects") if wanted.projects is None else sorted(wanted.projects)
+    view = {"name": wanted.name, "restricted": wanted.restricted, "projects": projects}
+    steps: tuple[Step, ...]
+    body = {"type": "client", "name": wanted.name}
+    asked = {"restricted": wanted.restricted, "projects": sorted(wanted.projects or ()), "certificate": pair.der}
+    if found.may_change_trust:
+        steps, host = (_post({**body, **asked}, _NO_PROJECT),), AUTHORITY if found.admin else OWN
+    elif found.joins_by == "password":
+        steps, host = (_connect(pair), _post({**body, **asked, "password": found.secret}, _WRONG_WORD)), OWN
+    elif found.joins_by == "token":
+        # Name, projects and restriction are the token's own: LXD takes none of ours beside it.
+        steps, host = (_connect(pair), _post({**body, **_token(found)}, _USED_UP)), OWN
+    else:
+        return [], None
+    after = {"fingerprint": pair.fingerprint, **view}
+    add = Change("add", "trust entry", wanted.name, steps, None, after, _where(wanted), host=host)
+    return [add, proved(wanted, pair)], view
+
+
+_NO_PROJECT = "the projects have to be there: make them with tenantry.lxd.lxd_project"
+_WRONG_WORD = "is it the server's core.trust_password? LXD from 6.2 on has none: use trust_token"
+_USED_UP = (
+    "a token is good for one use, and gone when LXD restarts or when it was tried in vain: "
+    "have another made (lxc config trust add --name … --restricted --projects …)"
+)
+
+
+def _post(body: Mapping[str, Any], hint: str) -> Request:
+    return Request("POST", ("certificates",), body=body, hint=hint)
+
+
+def _connect(pair: Pair) -> Prove:
+    return Prove("connect", {"certificate": pair.pem, "private_key": pair.private_key})
+
+
+def _token(found: Found) -> dict[str, str]:
+    if found.server is not None and found.server.has("explicit_trust_token"):
+        return {"trust_token": found.secret}
+    # Older LXD reads it as a password and ignores what it doesn't know; Incus knows the token's field only.
+    return {"password": found.secret, "trust_token": found.secret}
+
+
+def _where(wanted: Wanted) -> str:
+    if not wanted.restricted:
+        return "not restricted: an administrator of the whole server"
+    return f"restricted to {', '.join(sorted(wanted.projects))}" if wanted.projects is not None else "restricted"
+
+
+def _mended(wanted: Wanted, found: Found, entry: TrustEntry, wrong: Mapping[str, tuple[Any, Any]]) -> Change:
+    after = _as_wanted(wanted, entry)
+    body = {"type": entry.type, "certificate": entry.pem, **after}
+    step = Request("PUT", ("certificates", entry.fingerprint), body=body, etag=entry.etag, hint=_NO_PROJECT)
+    host = AUTHORITY if found.admin else OWN
+    detail = ", ".join(sorted(wrong))
+    return Change("change", "trust entry", wanted.name, (step,), as_is(entry), after, detail, host=host)
+
+
+def _as_wanted(wanted: Wanted, entry: TrustEntry) -> dict[str, Any]:
+    projects = entry.projects if wanted.projects is None else wanted.projects
+    return {"name": wanted.name, "restricted": wanted.restricted, "projects": sorted(projects)}
+
+
+def as_is(entry: TrustEntry) -> dict[str, Any]:
+    """An entry as people see it."""
+    return {"name": entry.name, "restricted": entry.restricted, "projects": sorted(entry.projects)}
+
+
+def revoked(found: Found, entry: TrustEntry) -> Change:
+    """The server trusts it no longer."""
+    step = Request("DELETE", ("certificates", entry.fingerprint), etag=entry.etag)
+    name, host = f"{entry.name} {shortened(entry.fingerprint)}", AUTHORITY if found.admin else OWN
+    return Change("remove", "trust entry", name, (step,), as_is(entry), None, host=host)
+
+
+def proved(wanted: Wanted, pair: Pair) -> Change:
+    """What the server now says is read again; with the private key, what it refuses is shown too."""
+    about = {"certificate": pair.pem, "private_key": pair.private_key}
+    if not wanted.prove or not pair.private_key:
+        return Change("verify", "trust entry", wanted.name, (Prove("entry", about),))
+    steps = (Prove("entry", about), Prove("closed", about))
+    return Change("prove", "tenant certificate", wanted.name, steps)
+
+
+def demanded(wanted: Wanted, pair: Pair) -> Change:
+    """Nobody here can have it trusted: once the pair is on disk, the run ends with what a person has to do."""
+    about = {"certificate": pair.pem, "private_key": pair.private_key}
+    return Change("await trust in", "tenant certificate", wanted.name, (Prove("trusted", about),))
+
+
+def refusal(wanted: Wanted, found: Found, pem: str, **details: Any) -> errors.NotTrusted:
+    """Not trusted, and what a person may paste to change that."""
+    return errors.NotTrusted(
+        f"certificate {wanted.name}: the server doesn't trust it yet",
+        "run the line in trust_command on the server and this task again; or give it trust_token, trust_password, or "
+        "an admin's client_cert and client_key; or run it on the host with url: unix: and the public half",
+        trust_command=command(wanted, found, pem),
+        **details,
+    )
+
+
+def command(wanted: Wanted, found: Found, pem: str) -> str:
+    """What has the certificate trusted by a person's hand."""
+    flavour = found.server.flavour if found.server else "lxd"
+    return trust_command(pem, wanted.name, wanted.restricted, wanted.projects or (), flavour)
+
+
+def missing_projects(wanted: Wanted, found: Found) -> Sequence[errors.TenantryError]:
+    """Projects that aren't there: LXD would refuse them, and an earlier task of the play may make them."""
+    if found.projects is None or wanted.state != "trusted":
+        return ()
+    lacking = sorted((wanted.projects or frozenset()) - found.projects)
+    return tuple(errors.NotFound(f"project {name}: it is not on the server", _NO_PROJECT) for name in lacking)
+
+
+def strangers(wanted: Wanted, found: Found, pair: Optional[Pair]) -> tuple[TrustEntry, ...]:
+    """Entries of our name with another certificate: not ours to touch."""
+    known = (pair, found.pair, found.coming, found.former, found.brought)
+    ours = {each.fingerprint for each in known if each is not None} | found.used
+    entries = [entry for entry in found.trust.values() if entry.name == wanted.name and entry.type == "client"]
+    return tuple(sorted((e for e in entries if e.fingerprint not in ours), key=lambda entry: entry.fingerprint))
+
+
+def stranger_warning(found: Found, entry: TrustEntry) -> str:
+    """How to end the trust in a certificate whose key nobody has any more."""
+    flavour = found.server.flavour if found.server else "lxd"
+    return (
+        f"the trust store holds another certificate named {entry.name}, {shortened(entry.fingerprint)}, left alone; "
+        f"if its key is lost: {revoke_command(entry.fingerprint, flavour)}"
+    )

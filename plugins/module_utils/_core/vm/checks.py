@@ -1,0 +1,206 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a new or changed VM refers to, looked up before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ..errors import Conflict, Invalid, NotFound, TenantryError, Unsupported
+from ..model import Image as HeldImage
+from ..model import Instance, Network
+from ..project import restrictions as vm_confinement
+from ..project.config import bridged
+from . import nics as vm_nics
+from . import static_addresses as vm_addresses
+from .host import Host
+from .images import meant
+from .spec import Image, Wanted
+
+Devices = Mapping[str, Mapping[str, str]]
+
+
+def check(wanted: Wanted, config: Mapping[str, str], devices: Devices, host: Host, planned: Devices) -> None:
+    """Raise NotFound, Invalid, Conflict or Unsupported for the first thing that LXD hasn't, or the project forbids.
+
+    `config` and `devices`: what is new or changed; `planned`: all devices of the VM as it will be.
+    """
+    _check_extensions(wanted, host)
+    vm_confinement.check(config, devices, host.project.config)
+    listings = host.listings
+    networks = {network.name: network for network in listings.networks} if listings else {}
+    _check_interfaces(wanted.name, devices, host, networks, planned)
+    if listings is None:
+        return
+    pools = {pool.name for pool in listings.pools}
+    for name, device in devices.items():
+        if device.get("type") == "disk" and device.get("pool"):
+            _must_be(device["pool"], pools, f"disk {name}: storage pool", "")
+    for profile in wanted.profiles or ():
+        _must_be(profile, listings.profiles, "profiles:", "")
+
+
+def _check_interfaces(vm: str, devices: Devices, host: Host, networks: Mapping[str, Network], planned: Devices) -> None:
+    brought = vm_nics.nics(devices)
+    for name, device in brought.items():
+        if host.listings is not None:
+            _check_wire(name, device, host, networks)
+        vm_nics.check_keys(name, device, networks)
+        network = networks.get(vm_nics.wire(device))
+        if network and network.managed and vm_nics.kind(device, networks) == "bridged":
+            vm_addresses.check(name, device, network, host.addresses.get(network.name))
+        elif network and device.get("nictype") == "bridged":
+            vm_nics.check_unmanaged(name, device)
+    vm_nics.check_together(vm_nics.nics(planned), sorted(brought), networks)
+    there = host.instances.get(vm)
+    if there and there.whole:
+        vm_nics.check_moves(brought, vm_nics.nics(there.expanded_devices), networks)
+    unique = {name: device for name, device in brought.items() if any(device.get(key) for key in vm_nics.UNIQUE)}
+    others = {each.name: _with_macs(each) for each in host.instances.values() if each.name != vm} if unique else {}
+    for name, device in unique.items():
+        vm_nics.check_in_use(name, device, others)
+
+
+def forbidden(wanted: Wanted, hosts: Mapping[str, Host]) -> dict[str, TenantryError]:
+    """The hosts whose project forbids what is said of a VM that isn't there yet: more room wouldn't help it."""
+    found: dict[str, TenantryError] = {}
+    config = vm_nics.said(wanted.config)
+    said = {
+        **{disk.name: disk.device(disk.pool or "any") for disk in wanted.disks or () if not disk.absent},
+        **{nic.name: nic.device() for nic in wanted.interfaces or () if not nic.absent},
+        **{name: device for name, device in wanted.devices.items() if device is not None},
+    }
+    devices = {name: vm_nics.said(device) for name, device in said.items()}
+    for name, host in hosts.items():
+        if wanted.state == "absent" or wanted.name in host.instances:
+            continue
+        try:
+            vm_confinement.check(config, devices, host.project.config)
+            if wanted.target and host.server.clustered:
+                vm_confinement.check_target(wanted.target, host.project.config)
+        except TenantryError as error:
+            found[name] = type(error)(f"VM {wanted.name} on {name}: {error.message}", error.hint)
+    return found
+
+
+def said_twice(host: str, wanted: Iterable[Wanted]) -> list[TenantryError]:
+    """The VMs of a task to which it gives a MAC or an address that it gives to an earlier one on the same network."""
+    first: dict[tuple[str, ...], str] = {}
+    refused: list[TenantryError] = []
+    for vm in wanted:
+        if vm.state == "absent":
+            continue
+        named = {nic.name: nic.device() for nic in vm.interfaces or () if not nic.absent}
+        said = {name: vm_nics.said(device) for name, device in {**vm.devices, **named}.items() if device}
+        for name, device in vm_nics.nics(said).items():
+            for key in vm_nics.UNIQUE:
+                value = device.get(key, "none").lower()
+                place = (vm_nics.wire(device), device.get("vlan", ""), key, value)
+                if value != "none" and first.setdefault(place, vm.name) != vm.name:
+                    what = f"VM {vm.name} on {host}: interface {name}: {vm_nics.OPTIONS[key]} {value}"
+                    refused.append(Conflict(f"{what} is said for VM {first[place]} too", "give each VM its own"))
+    return refused
+
+
+def _with_macs(instance: Instance) -> list[Mapping[str, str]]:
+    """A VM's interfaces with the MACs that LXD chose where none was said."""
+    return [
+        {"hwaddr": instance.config.get(f"volatile.{name}.hwaddr", ""), **device}
+        for name, device in vm_nics.nics(instance.expanded_devices).items()
+    ]
+
+
+def _check_wire(name: str, device: Mapping[str, str], host: Host, networks: Mapping[str, Network]) -> None:
+    if device.get("network"):
+        # The host's own interfaces are listed too; they are a parent, and no network of LXD's.
+        managed = {each for each, network in networks.items() if network.managed}
+        if device["network"] not in managed:
+            raise _no_network(name, device["network"], managed, host)
+    elif device.get("parent"):
+        _check_parent(name, device, host, networks)
+
+
+def _no_network(name: str, network: str, there: Iterable[str], host: Host) -> TenantryError:
+    hint = f"there: {', '.join(sorted(there)) or 'none'}"
+    if network in bridged(host.project.config):
+        hint = f"the project reaches it as a bridge: say parent: {network} with type: bridged instead of network"
+    elif vm_confinement.access(host.project.config):
+        more = vm_confinement.with_access(network, host.project.config)
+        hint += f"; the admin may let the project use another with restricted.networks.access: {more}"
+    return NotFound(f"interface {name}: network {network!r} is not there or isn't one this project may use", hint)
+
+
+# What a parent must be, as LXD lists it: a bridge to be plugged into, or a card of its own on the PCI bus.
+_PARENTS = {"bridged": ("bridge",), "sriov": ("physical",), "physical": ("physical",)}
+
+
+def _check_parent(name: str, device: Mapping[str, str], host: Host, networks: Mapping[str, Network]) -> None:
+    parent, kind = device["parent"], device.get("nictype", "")
+    if host.server.clustered:
+        # The listing is of the member that answers, and the VM may come to be on another.
+        return
+    if parent in bridged(host.project.config) and parent not in networks:
+        # A project with networks of its own is shown none of the host's.
+        return
+    fit = _PARENTS.get(kind)
+    usable = sorted(each for each, network in networks.items() if network.type in (fit or (network.type,)))
+    there = f"for {kind} there: {', '.join(usable) or 'none'}"
+    if parent not in networks:
+        raise NotFound(f"interface {name}: parent {parent!r} is not on the host", there)
+    if fit and networks[parent].type not in fit:
+        raise Invalid(
+            f"interface {name}: {kind} wants a {'bridge' if kind == 'bridged' else 'network card'} for a parent, "
+            f"and {parent} is {networks[parent].type if networks[parent].type != 'unknown' else 'none'}",
+            there,
+        )
+    functions = [each.resources.virtual_functions for each in host.machines if each.resources]
+    if kind == "sriov" and functions and not any(each.get(parent, 1) for each in functions):
+        raise Invalid(f"interface {name}: {parent} has no virtual functions", "take another parent, or macvlan")
+
+
+def _must_be(name: str, known: Iterable[str], what: str, else_: str) -> None:
+    if name not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise NotFound(f"{what} {name!r} is not there{' ' + else_ if else_ else ''}", f"there: {there}")
+
+
+def _check_extensions(wanted: Wanted, host: Host) -> None:
+    if "limits.cpu.nodes" in wanted.config and not host.unread and not host.server.has("numa_cpu_placement"):
+        raise Unsupported(
+            f"numa_nodes: LXD {host.server.version} can't place a VM on NUMA nodes",
+            "it needs the API extension numa_cpu_placement (LXD 5.0.3); pinned_cores works on this one",
+        )
+    if wanted.target and not host.server.clustered and not host.unread:
+        raise Invalid(f"target: {host.name} is not a cluster", "leave target out")
+    if wanted.target and wanted.name not in host.instances:
+        vm_confinement.check_target(wanted.target, host.project.config)
+
+
+def image_source(image: Image | None, host: Host) -> dict[str, str]:
+    """Where LXD takes the first disk's content from, as its API says it; local images by their whole fingerprint."""
+    if image is None:
+        return {"type": "none"}
+    if not image.is_local:
+        return {
+            "type": "image",
+            "mode": "pull",
+            "server": image.server or "",
+            "protocol": image.protocol or "simplestreams",
+            "alias": image.name,
+        }
+    if host.unread:
+        return {"type": "image", "alias": image.name}
+    held = _held(image.name, host.listings.images if host.listings else ())
+    if held.type != "virtual-machine":
+        raise Invalid(f"image: {image.name} is for containers", "VMs need an image of type virtual-machine")
+    return {"type": "image", "fingerprint": held.fingerprint}
+
+
+def _held(name: str, images: tuple[HeldImage, ...]) -> HeldImage:
+    found = meant(name, images)
+    if len(found) == 1:
+        return found[0]
+    there = ", ".join(sorted(alias for image in images for alias in image.aliases)) or "none"
+    what = "is not there" if not found else "fits several images"
+    raise NotFound(f"image: {name!r} {what}", f"aliases there: {there}; or say server, protocol and alias")

@@ -1,0 +1,282 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The bodies that LXD gets for a VM, and which of their differences a running one takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Optional
+
+from ..errors import Invalid
+from ..model import OWNER, Instance, Server
+from ..plan import KNOWN_AFTER_APPLY
+from ..project.config import bridged
+from ..units import same, shown_size, size
+from . import checks as vm_checks
+from . import devices as vm_devices
+from . import nics as vm_nics
+from .edits import Body, Edit, Inherited
+from .host import Host
+from .spec import Wanted
+
+Devices = Mapping[str, Mapping[str, str]]
+
+# LXD 5.0 takes these on a running VM; of the rest it refuses some and takes others only for the next start.
+_LIVE_CONFIG = re.compile(r"(user|cloud-init|snapshots)\..*|boot\.(?!mode$).*|cluster\.evacuate|security\.devlxd")
+
+# LXD's own defaults, written down: a project with limits refuses a VM that doesn't say.
+_DEFAULTS = {"limits.cpu": "1", "limits.memory": "1GiB"}
+
+
+def new(wanted: Wanted, host: Host) -> Body:
+    """A VM that isn't there yet; everything it refers to is looked up here."""
+    profiles = wanted.profiles or ()
+    inherited = Inherited.of(profiles, host)
+    config = {key: value for key, value in _said_config(wanted, host.server).items() if value}
+    for key, value in _DEFAULTS.items():
+        if key not in inherited.config:
+            config.setdefault(key, value)
+    config[OWNER] = host.owner
+    devices = _new_devices(wanted, host, inherited.devices)
+    _check_root({**inherited.devices, **devices}, "devices")
+    vm_checks.check(wanted, {**inherited.config, **config}, devices, host, {**inherited.devices, **devices})
+    source = vm_checks.image_source(wanted.image, host)
+    instance = Instance(
+        name=wanted.name,
+        type="virtual-machine",
+        status="Stopped",
+        location=wanted.target or "none",
+        description=wanted.description or "",
+        architecture=wanted.architecture or "",
+        config=config,
+        devices=devices,
+        expanded_config={**inherited.config, **config},
+        expanded_devices={**inherited.devices, **devices},
+        profiles=tuple(profiles),
+        last_used_at="",
+    )
+    return Body(instance, (), source)
+
+
+def _said_config(wanted: Wanted, server: Server) -> dict[str, str | None]:
+    config = {**wanted.config, **wanted.annotations}
+    if wanted.secure_boot is not None:
+        if server.has("instance_boot_mode"):
+            config["boot.mode"] = "uefi-secureboot" if wanted.secure_boot else "uefi-nosecureboot"
+        else:
+            config["security.secureboot"] = "true" if wanted.secure_boot else "false"
+    return config
+
+
+def _new_devices(wanted: Wanted, host: Host, inherited: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    disks, interfaces = wanted.disks, wanted.interfaces
+    if not disks and not any(device.get("path") == "/" for device in inherited.values()):
+        disks = vm_devices.disks(wanted.name, [{}])
+    if interfaces is None and not any(device.get("type") == "nic" for device in inherited.values()):
+        interfaces = vm_devices.interfaces([_default_interface(host)])
+    roots = [name for name, device in inherited.items() if device.get("path") == "/"]
+    said: dict[str, Mapping[str, str | None]] = {
+        # A VM has one root disk: what is said of it goes over a profile's, whatever that one is called.
+        **{
+            roots[0] if disk.root and roots else disk.name: disk.device(pool_of(disk, host))
+            for disk in disks or ()
+            if not disk.absent
+        },
+        **{nic.name: nic.device() for nic in interfaces or () if not nic.absent},
+        **{name: device for name, device in wanted.devices.items() if device is not None},
+    }
+    devices = {name: vm_devices.changed_device(None, device) for name, device in said.items()}
+    boot = wanted.boot or (None if wanted.image else "network")
+    for name, device in _boot_order(boot, {**inherited, **devices}).items():
+        devices[name] = vm_devices.changed_device(device, {})
+    return devices
+
+
+def _default_interface(host: Host) -> dict[str, str]:
+    if host.unread and not host.default_network:
+        return {"network": KNOWN_AFTER_APPLY}
+    if not host.default_network:
+        raise Invalid(
+            "interfaces: not said, and the VM host has no default_network",
+            "say interfaces (an empty list for none), or default_network with tenantry.lxd.lxd_vmhost",
+        )
+    if host.default_network in bridged(host.project.config):
+        return {"parent": host.default_network, "type": "bridged"}
+    return {"network": host.default_network}
+
+
+def pool_of(disk: vm_devices.Disk, host: Host) -> str:
+    """The storage pool of a new disk: the said one, the VM host's default, or the only one there is."""
+    pools = [pool.name for pool in host.listings.pools] if host.listings else []
+    pool = disk.pool or host.default_storage_pool or (pools[0] if len(pools) == 1 else None)
+    if pool is None and host.unread:
+        return KNOWN_AFTER_APPLY
+    if pool is None:
+        raise Invalid(
+            f"disk {disk.name}: no storage pool is said, and the VM host has no default_storage_pool",
+            f"say storage_pool; there: {', '.join(sorted(pools)) or 'none'}",
+        )
+    return pool
+
+
+def _priority(device: Mapping[str, str]) -> int:
+    # LXD gives the root disk a 1 of its own.
+    return int(device.get("boot.priority") or (1 if device.get("path") == "/" else 0))
+
+
+def _boot_order(boot: str | None, devices: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+    """The devices whose boot.priority must change for the said order; empty where it holds already."""
+    nics = {name: device for name, device in devices.items() if device.get("type") == "nic"}
+    root = {name: device for name, device in devices.items() if device.get("path") == "/"}
+    if boot is None or not nics or not root:
+        return {}
+    best_nic = max(sorted(nics), key=lambda name: (_priority(nics[name]), name == min(nics)))
+    first, second = (nics[best_nic], root) if boot == "network" else (next(iter(root.values())), nics)
+    highest = max(_priority(device) for device in second.values())
+    if _priority(first) > highest:
+        return {}
+    name = best_nic if boot == "network" else next(iter(root))
+    return {name: {**first, "boot.priority": str(highest + 9)}}
+
+
+def changed(wanted: Wanted, instance: Instance, host: Host) -> Body:
+    """What differs between a VM and what was said of it."""
+    inherited, then = None, instance
+    if wanted.profiles not in (None, instance.profiles) and host.listings is not None:
+        inherited = Inherited.of(wanted.profiles or (), host)
+        then = inherited.under(instance)
+    edits = [*_config_edits(wanted, instance, then, host.server), *_device_edits(wanted, instance, then, host)]
+    if wanted.description is not None and wanted.description != instance.description:
+        edits.append(Edit("description", "description", wanted.description, True))
+    if wanted.profiles is not None and wanted.profiles != instance.profiles:
+        edits.append(Edit("profiles", "profiles", wanted.profiles, False))
+    body = Body(instance, tuple(edits), inherited=inherited)
+    if edits:
+        _check_root(body.instance.expanded_devices, "profiles" if inherited else "devices")
+        # Only what changes is looked up: what a VM has had all along may have been allowed by somebody else.
+        brought = {edit.key: edit.value for edit in edits if edit.where == "devices" and edit.value}
+        keys = {edit.key: edit.value for edit in edits if edit.where == "config" and edit.value}
+        vm_checks.check(wanted, keys, brought, host, body.instance.expanded_devices)
+    return body
+
+
+def _check_root(devices: Mapping[str, Mapping[str, str]], option: str) -> None:
+    """LXD 5.0 takes the root disk off a VM that doesn't run when it is told to."""
+    roots = sorted(name for name, device in devices.items() if device.get("path") == "/")
+    if len(roots) != 1:
+        number = f"two root disks, {' and '.join(roots)}" if roots else "no root disk"
+        raise Invalid(f"{option}: the VM would have {number}", "say the root disk in disks, as the first")
+
+
+def _config_edits(wanted: Wanted, instance: Instance, then: Instance, server: Server) -> list[Edit]:
+    """Edits of `then`, which has the said profiles; whether they are live is for the instance as it runs to say."""
+    edits = []
+    for key, value in sorted(_said_config(wanted, server).items()):
+        if value is None:
+            if key in instance.config:
+                edits.append(Edit("config", key, None, _is_live(key, instance, None)))
+        elif not same(key, then.expanded_config.get(key), value):
+            edits.append(Edit("config", key, value, _is_live(key, instance, value)))
+    return edits
+
+
+def _is_live(key: str, instance: Instance, value: str | None) -> bool:
+    if key == "limits.cpu":
+        before = instance.expanded_config.get(key) or "1"
+        # A guest takes another core; giving one back is refused by most.
+        return before.isdigit() and str(value).isdigit() and int(str(value)) >= int(before)
+    return _LIVE_CONFIG.fullmatch(key) is not None
+
+
+def _device_edits(wanted: Wanted, instance: Instance, then: Instance, host: Host) -> list[Edit]:
+    found, runs_with = then.expanded_devices, instance.expanded_devices
+    after: dict[str, Optional[Mapping[str, str]]] = {}
+    for disk in wanted.disks or ():
+        name, device = _disk(disk, found, runs_with, host)
+        after[name] = device
+    for nic in wanted.interfaces or ():
+        vm_devices.check_kind(nic.name, found.get(nic.name), "interface")
+        after[nic.name] = None if nic.absent else _merged(found.get(nic.name), nic.said, nic.device())
+    for name, said in wanted.devices.items():
+        after[name] = None if said is None else _merged(found.get(name), said, said)
+    for name, device in after.items():
+        if device is None and name in found and name not in instance.devices:
+            raise Invalid(f"device {name} comes with a profile", "it can't be taken from the VM alone; change profiles")
+    planned = {name: device for name, device in {**found, **after}.items() if device is not None}
+    after.update(_boot_order(wanted.boot, planned))
+    changes = {
+        name: device
+        for name, device in sorted(after.items())
+        if device != found.get(name) and (device is not None or name in instance.devices)
+    }
+    waiting = _waiting(changes, runs_with, host)
+    return [Edit("devices", name, device, name not in waiting) for name, device in changes.items()]
+
+
+def _waiting(changes: Mapping[str, Optional[Mapping[str, str]]], runs_with: Devices, host: Host) -> set[str]:
+    """The changes of devices that a running VM doesn't take."""
+    networks = {network.name: network for network in host.listings.networks} if host.listings else {}
+    nics = vm_nics.nics(runs_with)
+    waiting = set()
+    for name, device in changes.items():
+        # A root disk that a profile gave and that comes from the VM itself now: LXD never has two.
+        new_root = name not in runs_with and device is not None and device.get("path") == "/"
+        if new_root or not vm_devices.is_live(runs_with.get(name), device, networks):
+            waiting.add(name)
+    for name in sorted(changes):
+        device = changes[name]
+        if name not in runs_with and device is not None and device.get("type") == "nic":
+            if vm_nics.is_plugged(name, nics, changes):
+                nics[name] = device
+            else:
+                waiting.add(name)
+    return waiting
+
+
+def _merged(
+    found: Mapping[str, str] | None, said: Mapping[str, str | None], device: Mapping[str, str | None]
+) -> Mapping[str, str]:
+    if found is None:
+        return vm_devices.changed_device(None, device)
+    return found if vm_devices.same_device(found, said) else vm_devices.changed_device(found, said)
+
+
+def _disk(
+    disk: vm_devices.Disk, found: Devices, runs_with: Devices, host: Host
+) -> tuple[str, Mapping[str, str] | None]:
+    if not disk.root:
+        there = found.get(disk.name)
+        vm_devices.check_kind(disk.name, there, "disk")
+        attached = there is not None and there.get("source") == disk.volume
+        _check_pool(disk, there if attached else None)
+        if disk.absent:
+            return disk.name, None
+        if not attached:
+            place = disk.device(pool_of(disk, host))
+            return disk.name, vm_devices.changed_device(there, {**place, "path": None})
+        return disk.name, _merged(there, disk.config, {})
+    # Profiles that change may take the root device away, and the disk stays.
+    name, there = next(((name, each) for name, each in found.items() if each.get("path") == "/"), (disk.name, None))
+    old = there or next((each for each in runs_with.values() if each.get("path") == "/"), {})
+    _check_pool(disk, old)
+    said = dict(disk.config)
+    if disk.size is not None:
+        check_growth(disk.name, old.get("size"), disk.size)
+        said["size"] = shown_size(disk.size)
+    return name, _merged(there, said, disk.device(old.get("pool") or pool_of(disk, host)))
+
+
+def _check_pool(disk: vm_devices.Disk, there: Mapping[str, str] | None) -> None:
+    if disk.pool and there and there.get("pool") != disk.pool:
+        raise Invalid(
+            f"disk {disk.name} is in storage pool {there.get('pool')}, not {disk.pool}",
+            "a disk isn't moved by this module; say the pool it is in",
+        )
+
+
+def check_growth(name: str, found: str | None, wanted: int) -> None:
+    """A disk only grows: LXD refuses to shrink a block volume, and a filesystem would lose its end."""
+    if found and size(found, f"disk {name}") > wanted:
+        raise Invalid(f"disk {name} has {found}, more than the {shown_size(wanted)} said", "a disk is never shrunk")

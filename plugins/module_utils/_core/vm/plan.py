@@ -1,0 +1,250 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From wanted and found to the plan of one VM: made, mended, powered, or gone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ..capacity.allocation import promised_to
+from ..errors import Conflict, NotOwned, Protected, TenantryError, Unreachable
+from ..model import Instance
+from ..plan import Change, Request
+from . import desired as vm_bodies
+from . import edits as vm_edits
+from . import volumes as vm_volumes
+from .host import Host
+from .spec import ANNOTATION, LXD_PROTECTED, Wanted
+from .view import vm as shown_vm
+from .view import with_new_texts
+
+_UP = ("Running", "Ready")
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """What the task allows: restarts for what needs them, seconds for a guest to stop, and whether to force it."""
+
+    allow_restart: bool = False
+    stop_timeout: int = 60
+    force_stop: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """One VM's changes in order, and the keys that wait for a restart."""
+
+    changes: tuple[Change, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+def plan(wanted: Wanted, host: Host, policy: Policy) -> Planned:
+    """The plan of one VM on one host; raises an error that names the VM, before anything is written."""
+    try:
+        instance = host.instances.get(wanted.name)
+        if instance is not None:
+            _must_be_ours(instance, host)
+        if wanted.state == "absent":
+            return Planned(_gone(wanted.name, instance, host))
+        if instance is None:
+            return Planned(_made(wanted, host, policy))
+        if not instance.whole:
+            # A create that was cut short: never started, and nothing in it that anybody could miss.
+            return Planned((*_removed(instance, host, "half made by an interrupted run"), *_made(wanted, host, policy)))
+        return _mended(wanted, instance, host, policy)
+    except TenantryError as error:
+        raise type(error)(f"VM {wanted.name} on {host.name}: {error.message}", error.hint) from None
+
+
+def _must_be_ours(instance: Instance, host: Host) -> None:
+    if instance.lost:
+        raise Unreachable(f"its member {instance.location} doesn't answer", "run again when the member is back")
+    if instance.moving:
+        raise Conflict("it is the copy of a VM that LXD moves to another member just now", "run again when it is there")
+    if not instance.is_vm:
+        raise Conflict("a container has that name", "choose another name")
+    if instance.owner == host.owner:
+        return
+    if instance.owner:
+        raise NotOwned(f"it belongs to {instance.owner}", "choose another name")
+    raise NotOwned(
+        "it was not composed by us",
+        f"choose another name, or hand it over: lxc config set {instance.name} user.tenantry.owner={host.owner} "
+        f"--project {host.project.name}",
+    )
+
+
+def _path(name: str) -> tuple[str, str]:
+    return ("instances", name)
+
+
+def _change(verb: str, host: Host, name: str, **rest: Any) -> Change:
+    return Change(verb, "VM", name, group=f"{host.name}/{name}", host=host.name, **rest)
+
+
+def _gone(name: str, instance: Instance | None, host: Host) -> tuple[Change, ...]:
+    if instance is not None and instance.protected:
+        raise Protected("it is protected against deletion", "set protected: false first, and mean it")
+    volumes = vm_volumes.removed_with(name, host)
+    return (*(_removed(instance, host) if instance else ()), *volumes)
+
+
+def _removed(instance: Instance, host: Host, detail: str = "") -> tuple[Change, ...]:
+    steps = [Request("DELETE", _path(instance.name), host.project.name, hint=_delete_hint(instance, host))]
+    if instance.status != "Stopped":
+        # Its disks go with it: asking the guest first would save nothing.
+        steps.insert(0, _state(instance.name, host, "stop", Policy(force_stop=True)))
+    before = shown_vm(instance, host.name, host.project.name, host.volumes)
+    return (_change("delete", host, instance.name, steps=tuple(steps), before=before, detail=detail),)
+
+
+def _delete_hint(instance: Instance, host: Host) -> str:
+    return f"the admin of {host.name} may look at it: lxc info {instance.name} --project {host.project.name}"
+
+
+def _state(name: str, host: Host, action: str, policy: Policy) -> Request:
+    body: dict[str, Any] = {"action": action, "timeout": -1, "force": False}
+    goal: tuple[str, ...] = _UP
+    deadline, hint = 120, _start_hint(name, host)
+    if action == "stop":
+        body.update(timeout=policy.stop_timeout, force=policy.force_stop)
+        goal, deadline = ("Stopped",), policy.stop_timeout + 60
+        hint = "the guest didn't shut down; give it a longer stop_timeout, or say force_stop: true"
+    return Request(
+        "PUT", (*_path(name), "state"), host.project.name, body=body, goal=goal, deadline=deadline, hint=hint
+    )
+
+
+def _start_hint(name: str, host: Host) -> str:
+    # A QEMU that LXD had started when it was killed outlives it, unknown to LXD, and holds the VM's mounts (5.0.2).
+    return (
+        f"the admin of {host.name} sees why: lxc info --show-log {name} --project {host.project.name}; "
+        "LXD runs one VM of a name on a bridge, whichever projects they are in; after a crash of LXD a QEMU process of "
+        "this VM may be left on the host, to be ended there"
+    )
+
+
+def _made(wanted: Wanted, host: Host, policy: Policy) -> tuple[Change, ...]:
+    wanted = _with_released(wanted, {})
+    new = vm_bodies.new(wanted, host)
+    volumes = vm_volumes.made(wanted, host, attached=frozenset())
+    create = Request(
+        "POST",
+        ("instances",),
+        host.project.name,
+        params={"target": wanted.target} if wanted.target else {},
+        body=_unlocked(new.create_body()),
+        made=_path(wanted.name),
+        deadline=900,
+        tries=3 if wanted.image else 1,
+        takes=_takes(host, new.instance),
+        undone_with=vm_volumes.undoing(volumes),
+    )
+    steps = (create, *_locked(new.instance, host))
+    as_made = shown_vm(new.instance, host.name, host.project.name, vm_volumes.as_planned(wanted, host))
+    changes = [*volumes, _change("create", host, wanted.name, steps=steps, after=as_made)]
+    changes += vm_volumes.dropped(wanted, {}, host)
+    if wanted.state in ("started", "restarted"):
+        changes.append(_power("start", wanted.name, host, policy, as_made))
+    return tuple(changes)
+
+
+def _takes(host: Host, instance: Instance, before: Instance | None = None) -> dict[str, int]:
+    """What of the project's limits, where it has them, it takes, or takes more than before."""
+    then, now = promised_to(instance), promised_to(before) if before else None
+    cpu = (then.cores or 0) - ((now.cores or 0) if now else 0)
+    memory = (then.memory or 0) - ((now.memory or 0) if now else 0)
+    limits = host.project.config
+    return {
+        kind: count for kind, count in (("cpu", cpu), ("memory", memory)) if count > 0 and limits.get(f"limits.{kind}")
+    }
+
+
+def _unlocked(body: dict[str, Any]) -> dict[str, Any]:
+    """A create without LXD's lock: one that is cut short could never be removed again."""
+    return {**body, "config": {key: value for key, value in body["config"].items() if key != LXD_PROTECTED}}
+
+
+def _locked(made: Instance, host: Host) -> tuple[Request, ...]:
+    lock = {key: value for key, value in made.config.items() if key == LXD_PROTECTED}
+    return (Request("PATCH", _path(made.name), host.project.name, body={"config": lock}),) if lock else ()
+
+
+def _power(verb: str, name: str, host: Host, policy: Policy, view: Mapping[str, Any]) -> Change:
+    steps = tuple(_state(name, host, action, policy) for action in _ACTIONS[verb])
+    after = {**view, "status": "Stopped" if verb == "stop" else "Running"}
+    return _change(verb, host, name, steps=steps, before=dict(view), after=after)
+
+
+_ACTIONS = {"start": ("start",), "stop": ("stop",), "restart": ("stop", "start"), "resume": ("unfreeze",)}
+
+
+def _mended(wanted: Wanted, instance: Instance, host: Host, policy: Policy) -> Planned:
+    full = vm_bodies.changed(_with_released(wanted, instance.config), instance, host)
+    up = instance.status != "Stopped"
+    volumes = vm_volumes.mended(wanted, instance, host)
+    stops = wanted.state in ("stopped", "released") or (wanted.state == "restarted" and up)
+    waits = full.offline_keys + tuple(key for volume in volumes for key in volume.offline_keys) if up else ()
+    restart = up and bool(waits) and (policy.allow_restart or stops)
+    now = full if not waits or restart else full.live_part()
+    changes: list[Change] = []
+    status = instance
+    if up and (restart or stops):
+        changes.append(
+            _power("stop", wanted.name, host, policy, shown_vm(instance, host.name, host.project.name, host.volumes))
+        )
+        status = dataclasses.replace(instance, status="Stopped")
+    changes += vm_volumes.before(volumes, live_only=bool(waits) and not restart)
+    changes += _update(now, status, wanted, host)
+    changes += vm_volumes.after(volumes, live_only=bool(waits) and not restart)
+    final = dataclasses.replace(now.instance, status=status.status)
+    changes += _powered(wanted, final, restart, host, policy)
+    return Planned(_joined(changes), waits if waits and not restart else ())
+
+
+def _joined(changes: list[Change]) -> tuple[Change, ...]:
+    """Stop and start with nothing between them are one restart, to a reader."""
+    if [change.verb for change in changes] == ["stop", "start"]:
+        stop, start = changes
+        return (dataclasses.replace(stop, verb="restart", steps=stop.steps + start.steps, after=start.after),)
+    return tuple(changes)
+
+
+def _with_released(wanted: Wanted, config: Mapping[str, str]) -> Wanted:
+    """Annotations go when a VM is released, those said in the same breath too."""
+    if wanted.state != "released":
+        return wanted
+    gone: dict[str, str | None] = {key: None for key in config if key.startswith(ANNOTATION)}
+    return dataclasses.replace(wanted, annotations=gone)
+
+
+def _update(body: vm_edits.Body, now: Instance, wanted: Wanted, host: Host) -> list[Change]:
+    if not body.keys:
+        return []
+    request = Request(
+        "PUT",
+        _path(wanted.name),
+        host.project.name,
+        body=body.put_body(),
+        expect=vm_edits.put_fields(now),
+        takes=_takes(host, body.instance, now),
+    )
+    volumes = {**host.volumes, **vm_volumes.as_planned(wanted, host)}
+    before = shown_vm(now, host.name, host.project.name, host.volumes)
+    after = shown_vm(dataclasses.replace(body.instance, status=now.status), host.name, host.project.name, volumes)
+    after = with_new_texts(after, body.keys)
+    detail = ", ".join(body.keys)
+    return [_change("update", host, wanted.name, steps=(request,), before=before, after=after, detail=detail)]
+
+
+def _powered(wanted: Wanted, instance: Instance, restart: bool, host: Host, policy: Policy) -> list[Change]:
+    view = shown_vm(instance, host.name, host.project.name, host.volumes)
+    up = instance.status in _UP
+    if wanted.state in ("started", "restarted") or (restart and wanted.state == "present"):
+        if instance.status == "Frozen":
+            return [_power("resume", wanted.name, host, policy, view)]
+        return [] if up else [_power("start", wanted.name, host, policy, view)]
+    return []

@@ -1,0 +1,193 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A VM host's registration: what the task says over what the registry has, proven against the server, and the plan."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from ..errors import Invalid, NotFound, NotOwned, TenantryError, Unsupported
+from ..model import Project, Server
+from ..plan import Change, Plan
+from ..project.config import access, bridged
+from . import overcommit as vmhost_limits
+from .found import Found
+from .overcommit import Ratios
+
+# Without these nothing of the collection works as it promises; every LXD since 5.0.0 has them.
+NEEDED = ("virtual-machines", "projects", "certificate_project", "custom_block_volumes", "cloud_init")
+
+_TEXTS = ("zone", "pool", "default_storage_pool", "default_network")
+_RATIOS = {f"{kind}_overcommit": kind for kind in vmhost_limits.KINDS}
+_SAID = ("project", "owner", "tags", *_TEXTS, *_RATIOS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """One VM host as said, over its entry. `before`: the entry's data, None where there is none yet.
+
+    `said`: the keys of the entry that the task itself says. `writes`: this run is where the registry is, so it writes
+    files; on another machine it only does what the admin there may do in LXD.
+    """
+
+    name: str
+    before: Optional[Mapping[str, Any]]
+    after: Mapping[str, Any]
+    said: frozenset[str]
+    enforce: frozenset[str] = frozenset()
+    writes: bool = True
+
+    @property
+    def ratios(self) -> Ratios:
+        """What is said of overcommit, and what was before."""
+        return Ratios(
+            said={kind: self.after[key] for key, kind in _RATIOS.items() if key in self.said and self.after.get(key)},
+            before={kind: self.before[key] for key, kind in _RATIOS.items() if self.before and key in self.before},
+            enforce=self.enforce,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """The plan, what waits for the admin, and the project as it will be."""
+
+    plan: Plan
+    pending: Sequence[Mapping[str, Any]] = ()
+    project: Optional[Project] = None
+
+
+def merged(
+    name: str, before: Optional[Mapping[str, Any]], params: Mapping[str, Any], urls: Sequence[str]
+) -> dict[str, Any]:
+    """The entry's data with what the task says; unsaid is kept, empty is taken out. `urls`: said, and https ones."""
+    data = dict(before or {"name": name})
+    if urls:
+        data.pop("url", None)
+        data["urls"] = list(urls)
+    for key in _SAID:
+        value = params.get(key)
+        if value is None:
+            continue
+        if key in ("project", "owner") and not value:
+            raise Invalid(f"{name}: {key}: it is empty", f"say {key}; there is no default")
+        data.pop(key, None)
+        if value not in ("", []):
+            data[key] = value
+    for key in ("project", "owner"):
+        if key not in data:
+            raise Invalid(
+                f"{name}: {key}: it is not said, and the registry has no entry for this host yet",
+                f"say {key}; there is no default",
+            )
+    return data
+
+
+def said_keys(params: Mapping[str, Any]) -> frozenset[str]:
+    """The keys of the entry that the task says."""
+    return frozenset(key for key in _SAID if params.get(key) is not None)
+
+
+def same_entry(before: Optional[Mapping[str, Any]], after: Mapping[str, Any]) -> bool:
+    """Whether two entries mean the same: tags have no order."""
+    return before is not None and _plain(before) == _plain(after)
+
+
+def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {**data, "tags": sorted(data.get("tags") or ())}
+
+
+def check_server(host: str, server: Server) -> None:
+    """Raise Unsupported for a server that can't be a VM host."""
+    missing = [name for name in NEEDED if not server.has(name)]
+    if missing:
+        raise Unsupported(
+            f"{host}: {server.flavour.upper()} {server.version} lacks the API extension {missing[0]}",
+            "LXD 5.0 or newer, or Incus, is needed",
+        )
+    if "qemu" not in server.drivers:
+        raise Unsupported(
+            f"{host}: it can't run virtual machines (its drivers: {', '.join(server.drivers) or 'none'})",
+            "is there /dev/kvm and vhost_vsock on the host? `lxc info | grep driver` must name qemu",
+        )
+
+
+def check_project(host: str, project: Project, owner: str) -> None:
+    """Raise NotOwned for a project that doesn't carry the owner's mark."""
+    if project.owner == owner:
+        return
+    whose = f"belongs to {project.owner}" if project.owner else "carries no owner's mark"
+    raise NotOwned(
+        f"{host}: project {project.name} {whose}, and we are {owner}; it can't be tracked",
+        "choose a project of our own, or let the admin hand it over with lxd_project adopt: true",
+    )
+
+
+def check_places(wanted: Wanted, found: Found) -> None:
+    """Raise NotFound for a default that is said and that VMs of the project could not use."""
+    if found.project is None:
+        return
+    pool, network = wanted.after.get("default_storage_pool"), wanted.after.get("default_network")
+    if "default_storage_pool" in wanted.said and pool:
+        allowed = _listed(found.project.config.get("restricted.storage-pools.access"))
+        pools = [each.name for each in found.pools if allowed is None or each.name in allowed]
+        _must_be(
+            f"{wanted.name}: default_storage_pool: project {found.project.name} has no storage pool {pool}", pool, pools
+        )
+    if "default_network" in wanted.said and network:
+        own = found.project.has_own("networks")
+        reach = None if own else access(found.project.config)
+        networks = [each.name for each in found.networks if each.managed and (reach is None or each.name in reach)]
+        networks += bridged(found.project.config)
+        _must_be(
+            f"{wanted.name}: default_network: project {found.project.name} reaches no network {network}",
+            network,
+            networks,
+        )
+
+
+def _listed(value: Optional[str]) -> Optional[list[str]]:
+    return [name.strip() for name in value.split(",")] if value else None
+
+
+def _must_be(message: str, name: str, there: Sequence[str]) -> None:
+    if name not in there:
+        raise NotFound(message, f"there: {', '.join(sorted(there)) or 'none'}", there=sorted(there))
+
+
+def not_there(host: str, name: str, refused: Optional[TenantryError] = None) -> TenantryError:
+    """The tracked project can't be read: for a restricted certificate LXD doesn't tell missing from forbidden."""
+    if refused is None:
+        return NotFound(f"{host}: project {name} is not there", "make it with tenantry.lxd.lxd_project")
+    return type(refused)(
+        f"{host}: project {name}: it is not there, or the tenant certificate isn't trusted for it",
+        "make it with tenantry.lxd.lxd_project, and trust the certificate for it with tenantry.lxd.lxd_tenant_cert",
+    )
+
+
+def plan(wanted: Wanted, found: Found, files: Sequence[Change]) -> Decision:
+    """What should change, LXD first and the entry last; everything that can be refused is refused before.
+
+    `files`: what the registry should have of it, in an order that is safe to stop anywhere.
+    """
+    if found.project is not None:
+        check_project(wanted.name, found.project, wanted.after["owner"])
+        check_places(wanted, found)
+    keys = vmhost_limits.differences(wanted.name, wanted.ratios, found)
+    vmhost_limits.check_room(wanted.name, wanted.ratios, found, keys)
+    pending = () if found.admin else vmhost_limits.pending(keys, wanted.ratios)
+    if pending:
+        return Decision(Plan(warnings=(_waits(wanted, pending),)), pending, found.project)
+    changes = vmhost_limits.change(found, keys, wanted.name) if found.admin else []
+    project = vmhost_limits.with_keys(found.project, keys) if found.project and changes else found.project
+    return Decision(Plan((*changes, *(files if wanted.writes else ()))), (), project)
+
+
+def _waits(wanted: Wanted, pending: Sequence[Mapping[str, Any]]) -> str:
+    what = ", ".join(f"{each['limit']} {each['in_force']} -> {each['wanted']}" for each in pending)
+    return (
+        f"{wanted.name}: nothing is changed: LXD enforces this ratio in project {wanted.after['project']}, which only "
+        f"its admin may change ({what}); run it with url: unix: on the host with become, or with an admin's certificate"
+    )

@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a VM host has, as people and programs are shown it: the figures of capacity, and what they can't count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Optional
+
+from ..capacity import figures as capacity
+from ..capacity.figures import Figure, Figures, Node, Room, Seen
+from ..capacity.storage import Space
+from .found import Found
+
+
+def counted(found: Found, ratios: Optional[Mapping[str, str]] = None) -> Figures:
+    """The figures of a VM host as it was found; `ratios` by "cpu", "memory" and "storage", each 1 where unsaid."""
+    return capacity.figures(
+        Seen(
+            project=found.project,
+            instances=found.instances,
+            volumes=tuple(found.volumes.values()),
+            machines=found.machines,
+            pools=found.pools,
+            state=found.state,
+            ratios=ratios or {},
+        )
+    )
+
+
+def resources(found: Found, ratios: Mapping[str, str]) -> dict[str, Any]:
+    """Everything that the VM host has, by kind, for people and programs; without a project there is nothing of ours."""
+    seen = counted(found, ratios)
+    return {
+        "cores": _shown(seen.cores, ratios["cpu"]),
+        "memory": {
+            **_shown(seen.memory, ratios["memory"]),
+            "used": _over(found, lambda each: each.memory_used),
+            "hugepages": {**_pages(seen.hugepages), "size": _over(found, lambda each: each.hugepages_size, max)},
+        },
+        "uncounted": list(seen.uncounted) if found.project else [],
+        "storage_pools": [_pool(space, ratios["storage"]) for space in seen.pools.values()],
+        "networks": [_network(network.name, network.type, network.managed, found) for network in found.networks],
+        "numa_nodes": [row for room in seen.rooms for row in _nodes(room)],
+        "members": [_member(room, ratios) for room in seen.rooms] if found.server.clustered else [],
+    }
+
+
+def _over(found: Found, of: Callable[[Any], int], combine: Callable[[Iterable[int]], int] = sum) -> Optional[int]:
+    known = [machine.resources for machine in found.machines]
+    return None if not known or None in known else combine([of(each) for each in known])
+
+
+def _shown(figure: Figure, ratio: str) -> dict[str, Any]:
+    return {
+        "total": figure.total,
+        "overcommit": ratio,
+        "limit": figure.limit,
+        "ours": figure.ours,
+        "others": figure.others,
+        "free": figure.free,
+        "overcommitted": figure.overcommitted,
+    }
+
+
+def _pages(figure: Figure) -> dict[str, Any]:
+    return {"total": figure.total, "ours": figure.ours, "free": figure.free}
+
+
+def _pool(space: Space, ratio: str) -> dict[str, Any]:
+    known = space.ours is not None and space.total is not None
+    return {
+        "name": space.name,
+        "driver": space.driver,
+        "status": space.status,
+        "total": space.total,
+        "used": space.used,
+        "overcommit": ratio,
+        "ours": space.ours,
+        "others": space.others,
+        "free": space.free,
+        "overcommitted": max(0, (space.ours or 0) - (space.total or 0)) if known else None,
+        "same_filesystem": list(space.beside),
+    }
+
+
+def _network(name: str, kind: str, managed: bool, found: Found) -> dict[str, Any]:
+    devices = [device for instance in found.instances for device in instance.expanded_devices.values()]
+    ours = sum(
+        device.get("type") == "nic" and name in (device.get("network"), device.get("parent")) for device in devices
+    )
+    return {
+        "name": name,
+        "type": kind,
+        "managed": managed,
+        "ours": ours if found.project else None,
+        "others": None,
+    }
+
+
+def _member(room: Room, ratios: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "member": room.machine.member,
+        "status": room.machine.status,
+        "cores": _shown(room.cores, ratios["cpu"]),
+        "memory": {**_shown(room.memory, ratios["memory"]), "hugepages": _pages(room.hugepages)},
+        "storage_pools": [_pool(space, ratios["storage"]) for space in room.pools.values()],
+    }
+
+
+def _nodes(room: Room) -> list[dict[str, Any]]:
+    read = room.machine.resources.nodes if room.machine.resources else ()
+    return [_node(room.machine.member, node, each) for node, each in zip(room.nodes, read)]
+
+
+def _node(member: str, node: Node, read: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "member": member,
+        "numa_node": node.number,
+        "vms": list(node.vms),
+        "cores": {
+            "total": len(node.cores),
+            "list": list(node.cores),
+            "ours": node.taken,
+            "others": None,
+            "free": len(node.cores) - node.taken,
+        },
+        "memory": {"total": read["memory"], "used": read["memory_used"]},
+        "hugepages": read["hugepages"],
+        "interfaces": read["interfaces"],
+    }

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How a VM host looks to people: its entry, and what its server says of itself, the project and the machines."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from ..capacity.figures import UNSAID
+from ..model import Project, Server
+from ..project.exposure import exposure
+from ..vm import view
+from .found import Found
+from .overcommit import in_force
+from .resources import resources
+
+_KEYS = ("project", "owner", "zone", "pool", "default_storage_pool", "default_network")
+
+
+def entry(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry with every key, the unsaid ones null and a ratio's default in its place."""
+    urls = list(data.get("urls") or ([data["url"]] if data.get("url") else []))
+    return {
+        "name": name,
+        "url": urls[0] if urls else None,
+        "urls": urls,
+        **{key: data.get(key) for key in _KEYS},
+        "tags": list(data.get("tags") or ()),
+        "cpu_overcommit": data.get("cpu_overcommit") or UNSAID,
+        "memory_overcommit": data.get("memory_overcommit") or UNSAID,
+        "storage_overcommit": data.get("storage_overcommit") or UNSAID,
+    }
+
+
+def whole(
+    name: str,
+    data: Mapping[str, Any],
+    found: Found,
+    certificate: Optional[Mapping[str, Any]],
+    project: Optional[Project] = None,
+) -> dict[str, Any]:
+    """Everything of one VM host; `project` is the tracked one as it will be, where that differs."""
+    found = dataclasses.replace(found, project=project or found.project)
+    shown = entry(name, data)
+    read = bool(found.server.version)
+    return {
+        **shown,
+        "server": server(found.server, found.members) if read else None,
+        "resources": resources(found, in_force(found.project.config, data)) if found.project else None,
+        "vms": _vms(name, found, data.get("owner")),
+        "certificate": certificate,
+        "exposure": told(found),
+    }
+
+
+def told(found: Found) -> list[str]:
+    """What the holder of the host's certificate could do beyond the project; nothing where nobody could look."""
+    if found.project is None:
+        return []
+    return list(exposure(found.project, found.server, certificate_restricted=found.restricted is not False))
+
+
+def server(found: Server, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The server, and the members where it is a cluster."""
+    return {
+        "name": found.name,
+        "version": found.version,
+        "flavour": found.flavour,
+        # LXD tells them in any order.
+        "drivers": sorted(found.drivers),
+        # Only an admin is told.
+        "https_address": found.config.get("core.https_address") or None,
+        "certificate": found.certificate or None,
+        "clustered": found.clustered,
+        "members": [
+            {"name": member.get("server_name"), "status": member.get("status"), "url": member.get("url")}
+            for member in sorted(members, key=lambda each: str(each.get("server_name")))
+        ],
+    }
+
+
+def _vms(name: str, found: Found, owner: Optional[str]) -> Optional[list[dict[str, Any]]]:
+    project = found.project
+    if project is None:
+        return None
+    # What is on a member that doesn't answer is listed without its type: better one container too many than a VM lost.
+    vms = [instance for instance in found.instances if (instance.is_vm or instance.lost) and not instance.moving]
+    ordered = sorted(vms, key=lambda each: each.name)
+    return [view.row(each, name, project.name, owner, found.volumes) for each in ordered]

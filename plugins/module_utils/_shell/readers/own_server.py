@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The server of the machine that a module runs on, which an earlier task of the same play may only just install."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ..._access import targets
+from ..._core import errors
+from ..._core.model import Server
+from ..._lxd.port import Port
+from ..carry_out import Means
+
+# What a server is taken for as long as nobody could ask it.
+UNREAD = Server.of({})
+
+
+class OwnServer:
+    """What the jobs on it share: one port, opened when it is first wanted, and what couldn't be looked at."""
+
+    def __init__(self, params: Mapping[str, Any], why: str) -> None:
+        self._target = targets.target({**params, "url": params.get("url") or ["unix:"]})
+        if not self._target.local:
+            raise errors.Invalid(why, "say url: unix: and become: true, on the host")
+        self._missing: list[errors.TenantryError] = []
+        self._opened: Optional[Port] = None
+
+    @property
+    def _port(self) -> Port:
+        if self._opened is None:
+            self._opened = targets.trusted(self._target)
+        return self._opened
+
+    def means(self) -> Means:
+        """The one port."""
+        return Means(ports={self._target.name: self._opened} if self._opened else {})
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._opened:
+            self._opened.close()

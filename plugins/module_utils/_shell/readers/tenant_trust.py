@@ -1,0 +1,270 @@
+# SPDX-FileCopyrightText: 2026 Tenantry contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A look at what a tenant certificate is on disk and in one server's trust store, through whoever this run may be."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
+
+from ..._access import targets
+from ..._access.requirements import need_cryptography
+from ..._core import errors
+from ..._core.model import Project, TrustEntry
+from ..._core.tenant_cert.pair import Found, Known, Pair, Wanted, is_yet_to_come
+from ..._core.tenant_cert.trust import AUTHORITY, OWN
+from ..._lxd.port import Port
+from ..._lxd.reader import Reader
+from ..._pki import key_pair, pem
+from ..._pki.trust_token import TrustToken
+from .tenant_files import Keys, Read, described
+
+_NOT_YET = (
+    "certificate: there is none yet",
+    "have it made on the controller (state: generated), and give certificate: the pem of that task's result",
+)
+_NO_KEY = (
+    "give the run its vault password, LXD_CLIENT_KEY_DIR or private_key; or let an admin's connection do this, which "
+    "needs the public half only"
+)
+
+
+class World:
+    """Disk and server as they are at one moment, and the connections to ask again."""
+
+    def __init__(self, params: Mapping[str, Any], wanted: Wanted, token: Optional[TrustToken]) -> None:
+        self._params = params
+        self._wanted = wanted
+        self._token = token
+        self.keys = Keys({**(params.get("_kept") or {}), "lasting": params.get("lasting")}, params.get("_vault"))
+        self.row: Mapping[str, Any] = row_of(params)
+        self.target: Optional[targets.Target] = None
+        self.ports: dict[str, Port] = {}
+        self.projects: dict[str, Project] = {}
+
+    def look(self) -> Found:
+        """Everything that the core decides on."""
+        self.close()
+        self.projects = {}
+        found = self._disk(datetime.datetime.now(datetime.timezone.utc))
+        found = dataclasses.replace(found, used=frozenset(self._params.get("_known") or ()))
+        return found if self._wanted.state == "generated" else self._server(found)
+
+    def with_etags(self, found: Found, fingerprints: Iterable[str]) -> Found:
+        """The same, with these entries read one by one: listings carry no ETags."""
+        reader = Reader(self.ports.get(AUTHORITY) or self.ports[OWN])
+        trust = dict(found.trust)
+        for fingerprint in fingerprints:
+            entry = reader.trust_entry(fingerprint)
+            trust.pop(fingerprint, None)
+            if entry is not None:
+                trust[fingerprint] = entry
+        return dataclasses.replace(found, trust=trust)
+
+    def own(self, certificate: str = "", private_key: str = "") -> Port:
+        """A new connection as the holder of this pair, or as nobody; the one before is given back."""
+        if self.target is None:
+            raise errors.Unreachable("server: no address is said", "say url, or register the host")
+        connection = dataclasses.replace(
+            self.target.connection,
+            certificate=certificate if private_key else "",
+            private_key=private_key,
+        )
+        port = targets.connect(dataclasses.replace(self.target, connection=connection))
+        before = self.ports.pop(OWN, None)
+        if before is not None:
+            before.close()
+        self.ports[OWN] = port
+        return port
+
+    def close(self) -> None:
+        """Give connections back."""
+        for port in self.ports.values():
+            port.close()
+        self.ports = {}
+
+    # On disk
+
+    def _disk(self, now: datetime.datetime) -> Found:
+        said = self._params.get("certificate") or ""
+        if is_yet_to_come(said):
+            return self._nothing_yet(now)
+        if self._wanted.state != "absent" and not self._by_socket:
+            need_cryptography()
+        key = self._params.get("private_key") or ""
+        brought: Optional[Pair]
+        if said:
+            brought = key_pair_checked(said, key, now) if key else described(said)
+            if not key:
+                # A public half that is said is the subject; what is in a folder is not touched.
+                return Found(now, pair=brought)
+        else:
+            brought = self._subject_of_connection()
+        read = self.keys.read() if self.keys.path or not self._by_socket else self._of_row()
+        pair = read.pair if read.folder is not None else brought
+        if pair is None and self._by_socket and read.folder is None and self._wanted.state == "trusted":
+            return self._nothing_yet(now)
+        return Found(now, folder=read.folder, pair=pair, coming=read.coming, former=read.former, brought=brought)
+
+    def _nothing_yet(self, now: datetime.datetime) -> Found:
+        coming = dataclasses.replace(Pair.to_be_made(self._wanted.key_type), private_key="")
+        return Found(now, pair=coming, unverified=(errors.NotFound(*_NOT_YET),))
+
+    def _of_row(self) -> Read:
+        """What a rotation left in the registry, for the admin on the host: the public halves, no folder."""
+        fields = ("next_certificate", "old_certificate")
+        coming, former = (described(self.row[field]) if self.row.get(field) else None for field in fields)
+        return Read(coming=coming, former=former)
+
+    def _subject_of_connection(self) -> Optional[Pair]:
+        """Without a folder and without a certificate said, it is the one that the task connects with."""
+        if self.keys.path:
+            return None
+        if self._by_socket:
+            return described(self.row["certificate"]) if self.row.get("certificate") else None
+        certificate, key = self._params.get("client_cert"), self._params.get("client_key")
+        return described(certificate, key or "", "option") if certificate else None
+
+    # On the server
+
+    @property
+    def _by_socket(self) -> bool:
+        return by_socket(self._params)
+
+    def _server(self, found: Found) -> Found:
+        target = self._reachable()
+        if target is None:
+            return self._unasked(found)
+        self.target = target
+        if target.local:
+            try:
+                self.ports[AUTHORITY] = targets.connect(target)
+            except errors.Unreachable as missing:
+                return dataclasses.replace(found, admin=True, unverified=(*found.unverified, missing))
+        elif self._has_other_connection(found):
+            self._open_authority(target)
+        if AUTHORITY in self.ports:
+            return self._as_admin(found)
+        return self._as_tenant(found)
+
+    def _reachable(self) -> Optional[targets.Target]:
+        params = dict(self._params)
+        if not params.get("url") and not self.row.get("entry"):
+            if self._token is None:
+                return None
+            params["url"] = [f"https://{address}" for address in self._token.addresses]
+        pin = self._token.fingerprint if self._token else ""
+        target = targets.target(params, pin)
+        if self._token and not target.local and target.connection.pin != self._token.fingerprint:
+            raise errors.NotTrusted(
+                f"trust_token: it is for the server with certificate {self._token.fingerprint}, and pinned is "
+                f"{target.connection.pin}",
+                "have a token made on the server that url names",
+            )
+        return target
+
+    def _unasked(self, found: Found) -> Found:
+        if self._wanted.state == "absent":
+            return found
+        name = self._params.get("vmhost")
+        missing: errors.TenantryError = errors.Invalid("url: neither url nor a registered vmhost is said", "say url")
+        if name:
+            missing = errors.NotFound(
+                f"vmhost {name}: not in the registry {self._params.get('registry')}",
+                "say url with server_fingerprint or trust_token: lxd_vmhost registers the host once it is trusted",
+            )
+        admin = bool(self._params.get("client_cert"))
+        return dataclasses.replace(found, admin=admin, unverified=(*found.unverified, missing))
+
+    def _has_other_connection(self, found: Found) -> bool:
+        said = self._params.get("client_cert")
+        pairs = (found.pair, found.brought, found.coming)
+        return said is not None and pem.fingerprint(said) not in {
+            pair.fingerprint for pair in pairs if pair is not None
+        }
+
+    def _open_authority(self, target: targets.Target) -> None:
+        port = targets.connect(target)
+        if not port.server.trusted:
+            port.close()
+            raise errors.NotTrusted(
+                "client_cert: the server doesn't trust the certificate that this task connects with",
+                "say an admin's pair, or none to connect as the tenant",
+            )
+        entry = Reader(port).trust_entry(pem.fingerprint(target.connection.certificate))
+        if entry is not None and entry.restricted:
+            port.close()
+        else:
+            self.ports[AUTHORITY] = port
+
+    def _as_admin(self, found: Found) -> Found:
+        port = self.ports[AUTHORITY]
+        reader = Reader(port)
+        trust = _by_fingerprint(reader.trust_entries())
+        self.projects = {project.name: project for project in reader.projects()}
+        return dataclasses.replace(
+            found,
+            server=port.server,
+            admin=True,
+            trust=trust,
+            trusted=frozenset(trust),
+            projects=frozenset(self.projects),
+            sees_all_trust=True,
+        )
+
+    def _as_tenant(self, found: Found) -> Found:
+        joins_by = "token" if self._token else "password" if self._params.get("trust_password") else ""
+        trusted = self._try_pairs(found)
+        port = self.ports.get(OWN)
+        if port is None:
+            return found
+        trust = _by_fingerprint(Reader(port).trust_entries()) if trusted else {}
+        return dataclasses.replace(
+            found,
+            server=port.server,
+            joins_by=joins_by,
+            secret=self._params.get("trust_token") or self._params.get("trust_password") or "",
+            trust=trust,
+            trusted=trusted,
+            # Since it knows identities of its own, LXD shows a tenant no entry but its own.
+            sees_all_trust=bool(trusted) and not port.server.has("access_management"),
+        )
+
+    def _try_pairs(self, found: Found) -> frozenset[Known]:
+        """Which of our pairs the server knows; the connection that stays open is one that it does."""
+        candidates = {pair.fingerprint: pair for pair in (found.pair, found.brought, found.coming) if pair}
+        usable = [pair for pair in candidates.values() if pair.private_key]
+        if candidates and not usable:
+            if self._wanted.state == "absent":
+                return frozenset()
+            raise errors.NotFound(f"certificate {self._wanted.name}: its private key isn't there", _NO_KEY)
+        trusted = [pair for pair in usable if self.own(str(pair.pem), str(pair.private_key)).server.trusted]
+        if not usable:
+            self.own()
+        elif trusted and trusted[0] is not usable[-1]:
+            self.own(str(trusted[0].pem), str(trusted[0].private_key))
+        return frozenset(pair.fingerprint for pair in trusted)
+
+
+def row_of(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The registry's row of the VM host that the task names."""
+    rows = params.get("_connections") or []
+    return rows[0] if rows and params.get("vmhost") else {}
+
+
+def by_socket(params: Mapping[str, Any]) -> bool:
+    """Whether the task goes to the daemon of the machine it runs on."""
+    return any(url.startswith("unix:") for url in params.get("url") or ())
+
+
+def key_pair_checked(certificate: str, private_key: str, now: datetime.datetime) -> Pair:
+    """A pair that somebody brought, judged as it is now."""
+    checked = key_pair.check(certificate, private_key, now)
+    return described(checked.certificate.pem, checked.private_key, "option")
+
+
+def _by_fingerprint(entries: Iterable[TrustEntry]) -> dict[str, TrustEntry]:
+    return {entry.fingerprint: entry for entry in entries}
