@@ -205,7 +205,7 @@ OPTIONS = {
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    run(arguments.module(server_arguments.CONNECTION, OPTIONS), ClusterJob)
+    run(arguments.create_module(server_arguments.CONNECTION, OPTIONS), ClusterJob)
 
 
 if __name__ == "__main__":

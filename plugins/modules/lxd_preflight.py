@@ -371,7 +371,7 @@ OPTIONS = {
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    run(arguments.module(server_arguments.CONNECTION, server_arguments.OPTIONS, OPTIONS), PreflightJob)
+    run(arguments.create_module(server_arguments.CONNECTION, server_arguments.OPTIONS, OPTIONS), PreflightJob)
 
 
 if __name__ == "__main__":

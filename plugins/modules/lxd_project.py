@@ -282,7 +282,7 @@ CONNECTION = {option: spec for option, spec in arguments.CONNECTION.items() if o
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    run(arguments.module(CONNECTION, OPTIONS), ProjectJob)
+    run(arguments.create_module(CONNECTION, OPTIONS), ProjectJob)
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import pr
 
 def main() -> None:
     """Declare the options and hand over to the reader of all info modules."""
-    info.look(arguments.module(arguments.CONNECTION, arguments.INFO), "projects", project.look)
+    info.run_info(arguments.create_module(arguments.CONNECTION, arguments.INFO), "projects", project.look)
 
 
 if __name__ == "__main__":

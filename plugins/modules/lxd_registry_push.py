@@ -136,7 +136,7 @@ OPTIONS = {
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    run(arguments.module(OPTIONS), RegistryPushJob)
+    run(arguments.create_module(OPTIONS), RegistryPushJob)
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ OPTIONS = {
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    run.run(arguments.module(arguments.CONNECTION, OPTIONS), report.Job)
+    run.run(arguments.create_module(arguments.CONNECTION, OPTIONS), report.Job)
 
 
 if __name__ == "__main__":

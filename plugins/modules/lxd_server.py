@@ -162,7 +162,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    run(arguments.module(server_arguments.CONNECTION, server_arguments.OPTIONS), ServerJob)
+    run(arguments.create_module(server_arguments.CONNECTION, server_arguments.OPTIONS), ServerJob)
 
 
 if __name__ == "__main__":

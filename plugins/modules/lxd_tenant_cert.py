@@ -401,7 +401,7 @@ def main() -> None:
         "mutually_exclusive": [("trust_token", "trust_password")],
         "required_by": {"private_key": ["certificate"]},
     }
-    run(arguments.module(arguments.CONNECTION, OPTIONS, **constraints), TenantCertJob)
+    run(arguments.create_module(arguments.CONNECTION, OPTIONS, **constraints), TenantCertJob)
 
 
 if __name__ == "__main__":

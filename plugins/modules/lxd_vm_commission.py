@@ -121,7 +121,7 @@ OPTIONS = {
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    run(arguments.module(arguments.CONNECTION, OPTIONS), CommissionJob)
+    run(arguments.create_module(arguments.CONNECTION, OPTIONS), CommissionJob)
 
 
 if __name__ == "__main__":

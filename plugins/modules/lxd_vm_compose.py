@@ -415,7 +415,7 @@ OPTIONS = {
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    run(arguments.module(arguments.CONNECTION, OPTIONS), ComposeJob)
+    run(arguments.create_module(arguments.CONNECTION, OPTIONS), ComposeJob)
 
 
 if __name__ == "__main__":

@@ -179,8 +179,8 @@ OPTIONS = {
 
 def main() -> None:
     """Declare the options and read."""
-    module = arguments.module(arguments.CONNECTION, arguments.INFO, OPTIONS)
-    info.look(module, "vms", vm_rows.of(module.params["names"], module.params["addresses"]))
+    module = arguments.create_module(arguments.CONNECTION, arguments.INFO, OPTIONS)
+    info.run_info(module, "vms", vm_rows.of(module.params["names"], module.params["addresses"]))
 
 
 if __name__ == "__main__":

@@ -387,7 +387,7 @@ JOBS = {"present": PresentJob, "absent": AbsentJob}
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    module = arguments.module(arguments.CONNECTION, OPTIONS)
+    module = arguments.create_module(arguments.CONNECTION, OPTIONS)
     run(module, JOBS[module.params["state"]])
 
 

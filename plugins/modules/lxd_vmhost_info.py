@@ -219,8 +219,8 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers import
 
 def main() -> None:
     """Declare the options and hand over to the reader of all info modules."""
-    module = arguments.module(arguments.CONNECTION, arguments.INFO)
-    info.look(module, "vmhosts", vmhost_reading.look, vmhost_reading.on_disk)
+    module = arguments.create_module(arguments.CONNECTION, arguments.INFO)
+    info.run_info(module, "vmhosts", vmhost_reading.look, vmhost_reading.on_disk)
 
 
 if __name__ == "__main__":

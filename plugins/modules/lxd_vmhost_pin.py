@@ -140,7 +140,7 @@ JOBS = {"expected": ExpectedJob, "pinned": PinnedJob}
 
 def main() -> None:
     """Declare the options and hand over to the runner."""
-    module = arguments.module(arguments.CONNECTION, OPTIONS)
+    module = arguments.create_module(arguments.CONNECTION, OPTIONS)
     run(module, JOBS[module.params["state"]])
 
 

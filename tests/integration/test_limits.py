@@ -229,7 +229,7 @@ def test_what_another_run_of_ours_made_by_that_name_stays(held: Held, monkeypatc
             held.make("late")
             held.lower()
             theirs.append(held.instance("late")["config"]["volatile.uuid"])
-            raise errors.Lost("the answer to a POST was lost", "run again")
+            raise errors.AnswerLost("the answer to a POST was lost", "run again")
 
     meddle(monkeypatch, faster)
     result = held.compose(bare("late", cores=1))

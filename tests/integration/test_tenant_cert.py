@@ -1021,7 +1021,7 @@ class _Losing:
     def call(self, method: str, path: Any, **rest: Any) -> Any:
         answer = self._port.call(method, path, **rest)
         if method == self._method:
-            raise errors.Lost("the answer was lost", "run again")
+            raise errors.AnswerLost("the answer was lost", "run again")
         return answer
 
     def close(self) -> None:

@@ -331,7 +331,7 @@ def test_trap_03_a_silent_server_is_unreachable_within_the_timeout(bench: Bench,
     transport: Any = UnixPort if kind == "unix" else HttpsPort
     with hole(kind, bench, tmp_path) as connection, at_most(1), pytest.raises(errors.Unreachable) as caught:
         transport(connection)
-    assert caught.value.code == "unreachable" and not isinstance(caught.value, errors.Lost)
+    assert caught.value.code == "unreachable" and not isinstance(caught.value, errors.AnswerLost)
     assert connection.urls[0].removeprefix("unix:") in caught.value.message
 
 
@@ -349,12 +349,12 @@ def test_trap_03_and_04_a_server_that_falls_silent_is_noticed(bench: Bench, monk
     monkeypatch.setattr(operations, "_SLACK", 0.5)
     with Relay(bench.lxd.place.port) as relay, bench.https(urls=(relay.url,), timeout=1) as opened:
         relay.go_silent()
-        for method, kind in (("GET", errors.Unreachable), ("POST", errors.Lost), ("DELETE", errors.Lost)):
+        for method, kind in (("GET", errors.Unreachable), ("POST", errors.AnswerLost), ("DELETE", errors.AnswerLost)):
             with at_most(1), pytest.raises(errors.Unreachable) as caught:
                 opened.call(method, ("instances", "a"), project=bench.project, body={})
             assert caught.value.__class__ is kind
         with at_most(2), pytest.raises(errors.Unreachable):
-            operations.finish(opened, Answer(None, None, str(uuid.uuid4())), 60, "it")
+            operations.wait_for_operation(opened, Answer(None, None, str(uuid.uuid4())), 60, "it")
         # A write that is lost isn't repeated while nobody can look.
         with at_most(3), pytest.raises(errors.Unreachable):
             apply(opened, bench.create("nobody"), {})
@@ -371,8 +371,8 @@ def test_trap_05_how_a_forgotten_operation_ended_is_not_guessed(bench: Bench, po
     answers = [port.call("POST", r.path, project=r.project, body=r.body) for r in (good, bad)]
     for answer in answers:
         until(functools.partial(bench.forgot, answer.operation), 20, "LXD forgets")
-        with pytest.raises(errors.Lost):
-            operations.finish(port, answer, 10, "it")
+        with pytest.raises(errors.AnswerLost):
+            operations.wait_for_operation(port, answer, 10, "it")
     assert "forgotten" in bench.names() and "forgotten-too" not in bench.names()
 
 
@@ -382,14 +382,14 @@ def test_trap_05_a_wait_goes_in_slices_and_has_a_deadline(
     monkeypatch.setattr(operations, "_SLICE", 1)
     request = bench.state(running, "stop", timeout=30)
     answer = port.call("PUT", request.path, project=request.project, body=request.body)
-    with bench.lxd.requests() as seen, at_most(2), pytest.raises(errors.Deadline) as caught:
-        operations.finish(port, answer, 2.5, "stop")
+    with bench.lxd.requests() as seen, at_most(2), pytest.raises(errors.TimedOut) as caught:
+        operations.wait_for_operation(port, answer, 2.5, "stop")
     assert caught.value.code == "timeout" and answer.operation in caught.value.hint
     assert [request.url for request in seen] == [f"/1.0/operations/{answer.operation}/wait?timeout=1"] * len(seen)
     assert 2 <= len(seen) <= 3
     # It still went on, as the error says. A forced stop ends both.
     apply(port, bench.state(running, "stop", force=True), {})
-    assert operations.finish(port, answer, 10, "stop")["status"] == "Success"
+    assert operations.wait_for_operation(port, answer, 10, "stop")["status"] == "Success"
     apply(port, bench.state(running, "start"), {})
 
 
@@ -703,7 +703,7 @@ def test_trap_17_a_failed_operation_is_an_error_though_http_says_200(bench: Benc
     answer = admin.call("POST", request.path, project=request.project, body=request.body)
     assert answer.operation
     with pytest.raises(errors.OperationFailed, match=r"it: .*no\.such\.key"):
-        operations.finish(admin, answer, 20, "it")
+        operations.wait_for_operation(admin, answer, 20, "it")
 
 
 # pylxd's ways
@@ -980,7 +980,7 @@ def test_fault_4_a_lost_create_asks_for_a_new_plan(bench: Bench, how: Loss) -> N
     name = f"lost-{next(NUMBERS)}"
     with Relay(bench.lxd.place.port) as relay, bench.https(urls=(relay.url,), timeout=2) as opened:
         relay.lose_next_answer(how)
-        with pytest.raises(errors.Unanswered, match="POST"):
+        with pytest.raises(errors.OutcomeUnknown, match="POST"):
             apply(opened, bench.create(name, image="micro", tries=3), {})
         # Whoever plans again sees all of it: the operation behind the lost answer has ended.
         found = Reader(opened).instance(bench.project, name)
@@ -1115,18 +1115,18 @@ def test_fault_1_a_daemon_killed_in_mid_wait_is_unreachable_then_lost(
     stop = bench.state(running, "stop", timeout=40)
     with bench.https() as opened, ThreadPoolExecutor(1) as worker:
         answer = opened.call("PUT", stop.path, project=stop.project, body=stop.body)
-        waiting = worker.submit(operations.finish, opened, answer, 40, "stop")
+        waiting = worker.submit(operations.wait_for_operation, opened, answer, 40, "stop")
         bench.lxd.kill()
         try:
             with pytest.raises(errors.Unreachable) as caught:
                 waiting.result(20)
-            assert not isinstance(caught.value, errors.Lost)
+            assert not isinstance(caught.value, errors.AnswerLost)
             with pytest.raises(errors.Unreachable):
                 apply(opened, bench.create("while-down"), {})
         finally:
             bench.lxd.start()
-        with pytest.raises(errors.Lost):
-            operations.finish(opened, answer, 20, "stop")
+        with pytest.raises(errors.AnswerLost):
+            operations.wait_for_operation(opened, answer, 20, "stop")
     assert bench.instance(running)["status"] == "Running" and "while-down" not in bench.names()
 
 

@@ -521,7 +521,9 @@ def test_what_we_call_live_is_what_lxd_changes_in_place(
     lxd: Daemon, wires: Wires, running: Callable[[str, dict[str, str] | None], str]
 ) -> None:
     path = running.path  # type: ignore[attr-defined]
-    networks = {each["name"]: Network.of(each) for each in lxd.api("GET", "/1.0/networks", query={"recursion": 1})}
+    networks = {
+        each["name"]: Network.from_api(each) for each in lxd.api("GET", "/1.0/networks", query={"recursion": 1})
+    }
     words = {"NETWORK": wires.network, "NET": lxd.place.subnet}
     process = lxd.api("GET", f"{path}/state")["pid"]
     wrong = []

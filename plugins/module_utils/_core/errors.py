@@ -78,7 +78,7 @@ class Stale(Conflict):
     """It changed between our reading and our writing (HTTP 412): read and plan again."""
 
 
-class Unanswered(Stale):
+class OutcomeUnknown(Stale):
     """It was sent, its answer was lost, and whether it was done is for a new plan to see."""
 
 
@@ -88,7 +88,7 @@ class NoRoom(TenantryError):
     code = "no_room"
 
 
-class TakenBack(NoRoom):
+class RolledBack(NoRoom):
     """It was made, there was no room after all, and it was undone: `gone` is what went, `left` what couldn't."""
 
     def __init__(
@@ -110,11 +110,11 @@ class Unsupported(TenantryError):
     code = "unsupported"
 
 
-class Deadline(TenantryError):
+class TimedOut(TenantryError):
     """It didn't happen in the time allowed; it may still."""
 
     code = "timeout"
 
 
-class Lost(Unreachable):
+class AnswerLost(Unreachable):
     """A write was sent and its answer never came: it may have been done, so look before anything else."""

@@ -18,7 +18,7 @@ def is_never(said: str) -> bool:
     return not said or said.startswith("0001-")
 
 
-def second(said: str) -> Optional[datetime.datetime]:
+def parse_time(said: str) -> Optional[datetime.datetime]:
     """The time in UTC without its decimals; None for what is no time."""
     match = _TIME.fullmatch(said)
     if match is None:
@@ -30,12 +30,12 @@ def second(said: str) -> Optional[datetime.datetime]:
         return None
 
 
-def nanoseconds(said: str) -> int:
+def parse_nanoseconds(said: str) -> int:
     """Nanoseconds since 1970; 0 for what is no time.
 
     Go leaves zeros at a fraction's end out, so that as texts two times would not compare.
     """
-    match, whole = _TIME.fullmatch(said), second(said)
+    match, whole = _TIME.fullmatch(said), parse_time(said)
     if match is None or whole is None:
         return 0
     return int(whole.timestamp()) * 10**9 + int((match["fraction"] or "")[:9].ljust(9, "0"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def of_node(network: Mapping[str, Any], node: int) -> list[dict[str, Any]]:
+def read_node_ports(network: Mapping[str, Any], node: int) -> list[dict[str, Any]]:
     """The ports whose card belongs to a NUMA node; a link's speed in Mbit/s."""
     return [
         {
@@ -24,7 +24,7 @@ def of_node(network: Mapping[str, Any], node: int) -> list[dict[str, Any]]:
     ]
 
 
-def virtual_functions(network: Mapping[str, Any]) -> dict[str, int]:
+def count_virtual_functions(network: Mapping[str, Any]) -> dict[str, int]:
     """How many each port can give (SR-IOV), by its name; 0 for none."""
     return {port["id"]: _functions(card) for card, port in _ports(network)}
 

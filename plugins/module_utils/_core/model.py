@@ -49,7 +49,7 @@ class Server:
     config: Mapping[str, Any]
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Server:
+    def from_api(cls, body: Mapping[str, Any]) -> Server:
         """From LXD's JSON; an untrusted client is told little more than the extensions."""
         environment = _map(body, "environment")
         return cls(
@@ -82,7 +82,7 @@ class Project:
     etag: str | None = None
 
     @classmethod
-    def of(cls, body: Mapping[str, Any], etag: str | None = None) -> Project:
+    def from_api(cls, body: Mapping[str, Any], etag: str | None = None) -> Project:
         """From LXD's JSON."""
         return cls(body["name"], body.get("description") or "", _map(body, "config"), _tuple(body, "used_by"), etag)
 
@@ -109,7 +109,7 @@ class TrustEntry:
     etag: str | None = None
 
     @classmethod
-    def of(cls, body: Mapping[str, Any], etag: str | None = None) -> TrustEntry:
+    def from_api(cls, body: Mapping[str, Any], etag: str | None = None) -> TrustEntry:
         """From LXD's JSON; the order of `projects` is not stable there, so it is a set here."""
         return cls(
             body["fingerprint"],
@@ -143,7 +143,7 @@ class Instance:
     state: Mapping[str, Any] | None = None
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Instance:
+    def from_api(cls, body: Mapping[str, Any]) -> Instance:
         """From LXD's JSON."""
         return cls(
             name=body["name"],
@@ -227,7 +227,7 @@ class Volume:
     location: str
 
     @classmethod
-    def of(cls, pool: str, body: Mapping[str, Any]) -> Volume:
+    def from_api(cls, pool: str, body: Mapping[str, Any]) -> Volume:
         """From LXD's JSON."""
         return cls(
             pool,
@@ -255,7 +255,7 @@ class Network:
     config: Mapping[str, str]
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Network:
+    def from_api(cls, body: Mapping[str, Any]) -> Network:
         """From LXD's JSON."""
         return cls(body["name"], body.get("type") or "", bool(body.get("managed")), _map(body, "config"))
 
@@ -271,7 +271,7 @@ class StoragePool:
     used: int | None = None
 
     @classmethod
-    def of(cls, body: Mapping[str, Any], resources: Mapping[str, Any] | None = None) -> StoragePool:
+    def from_api(cls, body: Mapping[str, Any], resources: Mapping[str, Any] | None = None) -> StoragePool:
         """From LXD's JSON, with `GET /1.0/storage-pools/<name>/resources` where it was asked for (bytes)."""
         space = _map(resources or {}, "space")
         return cls(
@@ -296,7 +296,7 @@ class Image:
     properties: Mapping[str, str]
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Image:
+    def from_api(cls, body: Mapping[str, Any]) -> Image:
         """From LXD's JSON."""
         aliases: Sequence[Mapping[str, Any]] = body.get("aliases") or ()
         return cls(
@@ -325,7 +325,7 @@ class Resources:
     virtual_functions: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Resources:
+    def from_api(cls, body: Mapping[str, Any]) -> Resources:
         """From LXD's JSON; threads are what LXD calls cores where it counts them (`limits.cpu`)."""
         cpu, memory = _map(body, "cpu"), _map(body, "memory")
         cpus: dict[int, list[int]] = {}
@@ -341,7 +341,7 @@ class Resources:
                 "memory": memories.get(number, {}).get("total", 0),
                 "memory_used": memories.get(number, {}).get("used", 0),
                 "hugepages": memories.get(number, {}).get("hugepages_total", 0),
-                "interfaces": host_ports.of_node(_map(body, "network"), number),
+                "interfaces": host_ports.read_node_ports(_map(body, "network"), number),
             }
             for number in sorted(set(cpus) | set(memories))
         )
@@ -352,7 +352,7 @@ class Resources:
             hugepages_total=int(memory.get("hugepages_total") or 0),
             hugepages_size=int(memory.get("hugepages_size") or 0),
             nodes=nodes,
-            virtual_functions=host_ports.virtual_functions(_map(body, "network")),
+            virtual_functions=host_ports.count_virtual_functions(_map(body, "network")),
         )
 
 

@@ -91,7 +91,7 @@ class WipeDevice:
 
 
 @dataclasses.dataclass(frozen=True)
-class MakeKeyPair:
+class GenerateKeyPair:
     """A key pair to generate; leaves `<leaves>.certificate`, `.key`, `.der` (base64), `.fingerprint` behind."""
 
     leaves: str
@@ -117,7 +117,7 @@ class Publish:
     tip: str
 
 
-Step = Union[Request, WriteFile, MoveFile, RemoveFile, WipeDevice, MakeKeyPair, Prove, Publish]
+Step = Union[Request, WriteFile, MoveFile, RemoveFile, WipeDevice, GenerateKeyPair, Prove, Publish]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,10 +167,10 @@ class Plan:
 
     def diff(self) -> dict[str, Any]:
         """Before and after of everything that changes, for `--diff`."""
-        return diff_of(self.changes)
+        return build_diff(self.changes)
 
 
-def diff_of(changes: tuple[Change, ...]) -> dict[str, Any]:
+def build_diff(changes: tuple[Change, ...]) -> dict[str, Any]:
     """The changes as one before and one after, keyed by kind and name; a thing changed twice shows its first and last.
 
     Values that come later show as such.

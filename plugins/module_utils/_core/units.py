@@ -22,9 +22,9 @@ _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 
 
-def size(value: object, what: str) -> int:
+def parse_size(value: object, what: str) -> int:
     """Bytes of an LXD size ("2GiB", "500MB", 2147483648); `what` names the option in the error."""
-    found = _size_or_none(value)
+    found = parse_size_or_none(value)
     if found is None:
         raise Invalid(
             f"{what}: {value!r} is not a size",
@@ -33,7 +33,8 @@ def size(value: object, what: str) -> int:
     return found
 
 
-def _size_or_none(value: object) -> int | None:
+def parse_size_or_none(value: object) -> int | None:
+    """Bytes of an LXD size; None for what is no size."""
     if isinstance(value, bool):
         return None
     match = _SIZE.fullmatch(str(value).strip())
@@ -43,7 +44,7 @@ def _size_or_none(value: object) -> int | None:
     return count if count <= _LARGEST else None
 
 
-def shown_size(count: int) -> str:
+def format_size(count: int) -> str:
     """The shortest exact spelling: 2147483648 becomes 2GiB, 1000 stays 1000B."""
     for unit in ("EiB", "PiB", "TiB", "GiB", "MiB", "KiB"):
         if count and count % _FACTORS[unit] == 0:
@@ -51,7 +52,7 @@ def shown_size(count: int) -> str:
     return f"{count}B"
 
 
-def text(value: object, what: str) -> str | None:
+def to_text(value: object, what: str) -> str | None:
     """A value as LXD stores it: always a string; null stays null and means "remove"."""
     if value is None or isinstance(value, str):
         return value
@@ -62,9 +63,9 @@ def text(value: object, what: str) -> str | None:
     raise Invalid(f"{what}: {type(value).__name__} where LXD takes a string", "quote it, or write it as YAML text")
 
 
-def texts(values: Mapping[str, object], what: str) -> dict[str, str | None]:
-    """`text` for a whole map."""
-    return {str(key): text(value, f"{what}.{key}") for key, value in values.items()}
+def to_texts(values: Mapping[str, object], what: str) -> dict[str, str | None]:
+    """`to_text` for a whole map."""
+    return {str(key): to_text(value, f"{what}.{key}") for key, value in values.items()}
 
 
 def is_true(value: str | None) -> bool:
@@ -72,7 +73,7 @@ def is_true(value: str | None) -> bool:
     return value is not None and value.lower() in _TRUE
 
 
-def same(key: str, one: str | None, other: str | None) -> bool:
+def is_same_value(key: str, one: str | None, other: str | None) -> bool:
     """Whether two values of a key mean the same to LXD: true = yes, 2GiB = 2147483648; `user.*` is text."""
     if one == other:
         return True
@@ -83,11 +84,11 @@ def same(key: str, one: str | None, other: str | None) -> bool:
         return not one and not other
     if {one.lower(), other.lower()} <= _TRUE or {one.lower(), other.lower()} <= _FALSE:
         return True
-    sizes = _size_or_none(one), _size_or_none(other)
+    sizes = parse_size_or_none(one), parse_size_or_none(other)
     return sizes[0] is not None and sizes[0] == sizes[1]
 
 
-def a_few(names: Sequence[str], most: int = 8) -> str:
+def shorten(names: Sequence[str], most: int = 8) -> str:
     """A list that stays in one line."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

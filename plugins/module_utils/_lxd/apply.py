@@ -86,7 +86,7 @@ def _stays(port: Port, create: Request) -> None:
         _send(port, Request("PATCH", create.made, create.project, body={"config": {COMPOSING: ""}}))
 
 
-def _taken_back(port: Port, create: Request, beyond: errors.NoRoom) -> errors.TakenBack:
+def _taken_back(port: Port, create: Request, beyond: errors.NoRoom) -> errors.RolledBack:
     """Delete what was made, and say what became of that."""
     own = f"VM {create.made[-1]}"
     why = _deleted(port, Request("DELETE", create.made, create.project))
@@ -94,12 +94,12 @@ def _taken_back(port: Port, create: Request, beyond: errors.NoRoom) -> errors.Ta
         # What else was made for it is attached to it.
         told = f"{beyond.message}; {own} could not be taken back: {why.message}"
         hint = f"delete {own}, or have the admin raise the limit"
-        return errors.TakenBack(told, hint, (), (own, *create.undone_with), **beyond.details)
+        return errors.RolledBack(told, hint, (), (own, *create.undone_with), **beyond.details)
     failures = {name: _deleted(port, request) for name, request in create.undone_with.items()}
     left = {name: failure.message for name, failure in failures.items() if failure is not None}
     gone = [own, *(name for name in failures if name not in left)]
     told = "".join(f"; {name} is left, to be deleted: {message}" for name, message in left.items())
-    return errors.TakenBack(
+    return errors.RolledBack(
         f"{beyond.message}; taken back: {', '.join(gone)}{told}", beyond.hint, gone, tuple(left), **beyond.details
     )
 
@@ -181,9 +181,9 @@ def _send(port: Port, request: Request) -> None:
     except errors.Conflict as taken:
         # Somebody was faster: whether that is what we wanted is for a new plan to say.
         raise errors.Stale(taken.message, taken.hint) from None
-    except errors.Lost as lost:
+    except errors.AnswerLost as lost:
         if not _done_all_the_same(port, request):
-            raise errors.Unanswered(lost.message, lost.hint) from None
+            raise errors.OutcomeUnknown(lost.message, lost.hint) from None
 
 
 def _done_all_the_same(port: Port, request: Request) -> bool:
@@ -202,7 +202,7 @@ def _done_all_the_same(port: Port, request: Request) -> bool:
 
 def _finish(port: Port, request: Request, answer: Answer, what: str) -> None:
     if not request.lasting:
-        operations.finish(port, answer, request.deadline, what)
+        operations.wait_for_operation(port, answer, request.deadline, what)
 
 
 def _settle(port: Port, request: Request) -> None:
@@ -225,7 +225,7 @@ def _settle(port: Port, request: Request) -> None:
             port.call("GET", ("operations", busy[0], "wait"), params=params, timeout=15)
         except errors.NotFound:
             continue
-    raise errors.Deadline(f"{name}: LXD still works on it after {request.deadline} s", "run again later")
+    raise errors.TimedOut(f"{name}: LXD still works on it after {request.deadline} s", "run again later")
 
 
 def _resources(operation: Mapping[str, Any]) -> list[list[str]]:
@@ -273,7 +273,7 @@ def _settled_status(port: Port, request: Request) -> str:
     end = time.monotonic() + _SETTLES
     while True:
         found = port.call("GET", request.path[:-1], project=request.project).metadata
-        status = Instance.of(found).status
+        status = Instance.from_api(found).status
         if status in _STAYS or time.monotonic() > end:
             return status
         time.sleep(_LOOK)

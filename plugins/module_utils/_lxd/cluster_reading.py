@@ -22,7 +22,7 @@ _RECURSIVE = {"recursion": "1"}
 def read(port: Port) -> Found:
     """The server and its cluster, without what is on any member."""
     answer = port.call("GET", ("cluster",))
-    server = Server.of(port.call("GET", ()).metadata)
+    server = Server.from_api(port.call("GET", ()).metadata)
     if not answer.metadata.get("enabled"):
         return Found(server, etag=answer.etag)
     listed = port.call("GET", ("cluster", "members"), params=_RECURSIVE).metadata or ()

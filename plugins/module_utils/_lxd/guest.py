@@ -34,7 +34,7 @@ def run(port: Port, project: str, name: str, command: Sequence[str], deadline: f
         "wait-for-websocket": False,
     }
     answer = port.call("POST", ("instances", name, "exec"), project=project, body=body)
-    ended = operations.finish(port, answer, deadline, name).get("metadata") or {}
+    ended = operations.wait_for_operation(port, answer, deadline, name).get("metadata") or {}
     recorded = {number: _path(url) for number, url in (ended.get("output") or {}).items()}
     try:
         output = port.text(recorded["1"], project=project) if "1" in recorded else ""

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from .._core import errors
 from .._core.model import Server
-from . import refusals
-from .port import Answer, Connection, answer_of, is_lxds, quoted
+from . import http_errors
+from .port import Answer, Connection, is_lxd_envelope, open_envelope, quoted
 
 PYLXD_IMPORT_ERROR: ImportError | None = None
 try:
@@ -84,7 +84,7 @@ class HttpsPort:
             error = _no_connection(self.connection.pin, url, cause, "GET", limits[1])
             raise _Silent(error) if _timed_out(cause) else error from None
         self._url, self._client = url, client
-        return Server.of(client.host_info)
+        return Server.from_api(client.host_info)
 
     @property
     def _patience(self) -> float:
@@ -124,7 +124,7 @@ class HttpsPort:
                 if _never_left(cause) and self._moved_from(url):
                     continue
                 raise self._failure(url, cause, method, limit) from cause
-            return answer_of(response.json(), response.headers.get("ETag"))
+            return open_envelope(response.json(), response.headers.get("ETag"))
 
     def _failure(self, url: str, cause: BaseException, method: str, limit: float) -> errors.TenantryError:
         if isinstance(cause, requests.exceptions.ConnectTimeout):
@@ -160,7 +160,7 @@ class HttpsPort:
         except (OSError, ValueError) as cause:
             raise _no_connection(self.connection.pin, url, cause, "GET", limit) from None
         if not response.ok:
-            raise refusals.refusal(response.status_code, response.json().get("error"), url, path)
+            raise http_errors.error_for_status(response.status_code, response.json().get("error"), url, path)
         return bytes(response.content).decode("utf-8", "replace")
 
     def close(self) -> None:
@@ -215,8 +215,8 @@ def _demand_lxds(response: Any, **_options: Any) -> None:
         payload = response.json()
     except requests.exceptions.JSONDecodeError:
         payload = None
-    if response.is_redirect or not is_lxds(payload):
-        raise refusals.stranger(response.url.partition("/1.0")[0])
+    if response.is_redirect or not is_lxd_envelope(payload):
+        raise http_errors.not_lxd_error(response.url.partition("/1.0")[0])
     # pylxd decodes every answer again, and so would we: of a long listing that is most of the work.
     response.json = lambda **_options: payload
 
@@ -300,7 +300,7 @@ def _no_connection(pin: str, url: str, cause: BaseException, method: str, timeou
                 "if the server was reinstalled or renewed its certificate, pin the new one; else somebody is between",
                 fingerprint=seen,
             )
-    return refusals.silence(url, _reason(inner or cause), method, timeout)
+    return http_errors.no_answer_error(url, _reason(inner or cause), method, timeout)
 
 
 def _timed_out(cause: BaseException) -> bool:
@@ -331,4 +331,4 @@ def _reason(cause: BaseException) -> BaseException:
 
 
 def _refusal(cause: Any, url: str, path: Sequence[str]) -> errors.TenantryError:
-    return refusals.refusal(cause.response.status_code, cause.response.json().get("error"), url, path)
+    return http_errors.error_for_status(cause.response.status_code, cause.response.json().get("error"), url, path)

@@ -19,7 +19,7 @@ _RUNNING = range(100, 200)
 _SUCCESS = 200
 
 
-def finish(port: Port, answer: Answer, deadline: float, what: str) -> Mapping[str, Any]:
+def wait_for_operation(port: Port, answer: Answer, deadline: float, what: str) -> Mapping[str, Any]:
     """Wait until an operation ended well and return it; an answer without one is already done.
 
     Raises OperationFailed with LXD's words, Deadline after `deadline` seconds, and Lost where the server forgot the
@@ -31,7 +31,7 @@ def finish(port: Port, answer: Answer, deadline: float, what: str) -> Mapping[st
     while True:
         left = end - time.monotonic()
         if left <= 0:
-            raise errors.Deadline(
+            raise errors.TimedOut(
                 f"{what}: not done after {deadline:g} s, and still going on in LXD",
                 f"look with: lxc operation show {answer.operation}",
             )
@@ -44,7 +44,7 @@ def finish(port: Port, answer: Answer, deadline: float, what: str) -> Mapping[st
                 timeout=piece + _SLACK,
             ).metadata
         except errors.NotFound:
-            raise errors.Lost(f"{what}: LXD forgot how it ended", "run again: what was done is kept") from None
+            raise errors.AnswerLost(f"{what}: LXD forgot how it ended", "run again: what was done is kept") from None
         if found["status_code"] in _RUNNING:
             continue
         if found["status_code"] != _SUCCESS:

@@ -70,13 +70,13 @@ def quoted(path: Sequence[str]) -> list[str]:
     return ["%2E" * len(part) if part in (".", "..") else quote(part, safe="") or "%00" for part in path]
 
 
-def is_lxds(payload: Any) -> bool:
+def is_lxd_envelope(payload: Any) -> bool:
     """Whether a decoded answer is LXD's envelope: it says its type, and holds what belongs to it."""
     holds = {"sync": "metadata", "async": "operation", "error": "error"}
     return isinstance(payload, Mapping) and holds.get(str(payload.get("type"))) in payload
 
 
-def answer_of(payload: Mapping[str, Any], etag: str | None) -> Answer:
+def open_envelope(payload: Mapping[str, Any], etag: str | None) -> Answer:
     """LXD's envelope, opened: newer servers answer with an operation where older ones did the work at once."""
     operation = ""
     if payload.get("type") == "async":

@@ -52,11 +52,11 @@ class Reader:
     def project(self, name: str) -> Project | None:
         """The project, or None; to a restricted certificate a project of somebody else is NotTrusted."""
         answer = self._one(("projects", name))
-        return Project.of(answer.metadata, answer.etag) if answer else None
+        return Project.from_api(answer.metadata, answer.etag) if answer else None
 
     def projects(self) -> list[Project]:
         """All projects that this connection may see."""
-        return [Project.of(body) for body in self._listing(("projects",))]
+        return [Project.from_api(body) for body in self._listing(("projects",))]
 
     def project_state(self, name: str) -> Mapping[str, Any]:
         """Limits and usage of a project as LXD counts them."""
@@ -74,11 +74,11 @@ class Reader:
     def trust_entry(self, fingerprint: str) -> TrustEntry | None:
         """One entry of the trust store, or None; a restricted certificate sees its own on every version."""
         answer = self._one(("certificates", fingerprint))
-        return TrustEntry.of(answer.metadata, answer.etag) if answer else None
+        return TrustEntry.from_api(answer.metadata, answer.etag) if answer else None
 
     def trust_entries(self) -> list[TrustEntry]:
         """The whole trust store, as far as this connection may see it."""
-        return [TrustEntry.of(body) for body in self._listing(("certificates",))]
+        return [TrustEntry.from_api(body) for body in self._listing(("certificates",))]
 
     def instances(self, project: str, state: bool = False) -> list[Instance]:
         """All instances of the project; with `state` LXD asks every guest, which costs it twenty times as much.
@@ -87,12 +87,12 @@ class Reader:
         """
         chosen = ";fields=state.network" if self.server.has("instances_state_selective_recursion") else ""
         depth = {"recursion": f"2{chosen}"} if state else {}
-        return [Instance.of(body) for body in self._listing(("instances",), project, **depth)]
+        return [Instance.from_api(body) for body in self._listing(("instances",), project, **depth)]
 
     def instance(self, project: str, name: str) -> Instance | None:
         """One instance, or None."""
         answer = self._one(("instances", name), project)
-        return Instance.of(answer.metadata) if answer else None
+        return Instance.from_api(answer.metadata) if answer else None
 
     def copies(self, project: str, name: str) -> list[str]:
         """The snapshots and backups of an instance, by name; two requests."""
@@ -107,7 +107,7 @@ class Reader:
     def volumes(self, project: str, pool: str) -> list[Volume]:
         """The custom volumes of one pool that belong to the project."""
         found = self._listing(("storage-pools", pool, "volumes", "custom"), project)
-        return [Volume.of(pool, body) for body in found]
+        return [Volume.from_api(pool, body) for body in found]
 
     def buckets(self, project: str, pool: str) -> list[str]:
         """The names of the object storage buckets of one pool; none on a server that has no such thing."""
@@ -117,7 +117,7 @@ class Reader:
 
     def networks(self, project: str) -> list[Network]:
         """The networks that the project may use, unmanaged host interfaces included."""
-        return [Network.of(body) for body in self._listing(("networks",), project)]
+        return [Network.from_api(body) for body in self._listing(("networks",), project)]
 
     def network_addresses(self, project: str, name: str) -> tuple[str, ...]:
         """The addresses of a network's own bridge, as "10.0.0.1/24"; none of a network that isn't there.
@@ -134,7 +134,7 @@ class Reader:
     def pools(self, space: bool = False) -> list[StoragePool]:
         """The storage pools; with `space` one more request for each."""
         bodies = self._listing(("storage-pools",))
-        return [StoragePool.of(body, self.pool_space(body["name"]) if space else None) for body in bodies]
+        return [StoragePool.from_api(body, self.pool_space(body["name"]) if space else None) for body in bodies]
 
     def pool_space(self, pool: str, member: str = "") -> Mapping[str, Any]:
         """What one storage pool has and uses; in a cluster on one member, since most pools are a member's own."""
@@ -142,11 +142,11 @@ class Reader:
 
     def images(self, project: str) -> list[Image]:
         """The images that the project sees."""
-        return [Image.of(body) for body in self._listing(("images",), project)]
+        return [Image.from_api(body) for body in self._listing(("images",), project)]
 
     def resources(self, member: str = "") -> Resources:
         """What the machine has; in a cluster, the machine of one member."""
-        return Resources.of(self._of_member(("resources",), member).metadata)
+        return Resources.from_api(self._of_member(("resources",), member).metadata)
 
     def members(self) -> list[Mapping[str, Any]]:
         """The members of a cluster with their status; none where the server isn't clustered."""

@@ -21,7 +21,7 @@ _SETTLES, _LOOK = 5.0, 0.2
 def read(port: Port, pools: Collection[str], networks: Collection[str]) -> Found:
     """The server; those pools and networks that are named come with their ETags and each member's own config."""
     answer = port.call("GET", ())
-    server = Server.of(answer.metadata)
+    server = Server.from_api(answer.metadata)
     members = tuple(sorted(str(member["server_name"]) for member in Reader(port).members()))
     here = server.name if members else ""
     found = {name: _pool_here(port, pool, here) for name, pool in _parts(port, "storage-pools", pools, members).items()}

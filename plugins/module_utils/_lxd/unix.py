@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 from .._core import errors
 from .._core.model import Server
-from . import refusals
-from .port import Answer, Connection, answer_of, is_lxds, quoted
+from . import http_errors
+from .port import Answer, Connection, is_lxd_envelope, open_envelope, quoted
 
 # The snap and the package each have their place; LXD_DIR and INCUS_DIR overrule them, as for the servers' own clients.
 _PLACES = ("/var/snap/lxd/common/lxd", "/var/lib/lxd", "/var/lib/incus")
@@ -28,7 +28,7 @@ class UnixPort:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._path = socket_path(connection.urls[0][len("unix:") :])
-        self.server = Server.of(self.call("GET", ()).metadata)
+        self.server = Server.from_api(self.call("GET", ()).metadata)
 
     def call(
         self,
@@ -82,7 +82,7 @@ class UnixPort:
         except FileNotFoundError as cause:
             raise errors.Unreachable(f"{where}: no such socket", "is LXD running on the host of this task?") from cause
         except (OSError, http.client.HTTPException) as cause:
-            raise refusals.silence(where, cause, method, limit) from cause
+            raise http_errors.no_answer_error(where, cause, method, limit) from cause
         finally:
             connection.close()
 
@@ -111,11 +111,11 @@ def _opened(response: http.client.HTTPResponse, text: bytes, where: str, path: S
         payload = json.loads(text)
     except ValueError:
         payload = None
-    if not is_lxds(payload):
-        raise refusals.stranger(where)
+    if not is_lxd_envelope(payload):
+        raise http_errors.not_lxd_error(where)
     if response.status >= 300:
-        raise refusals.refusal(response.status, payload.get("error"), where, path)
-    return answer_of(payload, response.getheader("ETag"))
+        raise http_errors.error_for_status(response.status, payload.get("error"), where, path)
+    return open_envelope(payload, response.getheader("ETag"))
 
 
 class _SocketConnection(http.client.HTTPConnection):

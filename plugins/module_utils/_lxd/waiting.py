@@ -65,4 +65,4 @@ def _listed(port: Port, project: str, state: bool, end: float) -> dict[str, Inst
         params={"recursion": "2" if state else "1"},
         timeout=min(port.connection.timeout, max(_LEAST, end - time.monotonic())),
     )
-    return {body["name"]: Instance.of(body) for body in answer.metadata or ()}
+    return {body["name"]: Instance.from_api(body) for body in answer.metadata or ()}

@@ -77,7 +77,7 @@ def _time(value: Any) -> datetime.datetime | None:
     # Never is year 1 in LXD's own tokens, and left out in pylxd's.
     if value is None or go_time.is_never(str(value)):
         return None
-    said = go_time.second(str(value))
+    said = go_time.parse_time(str(value))
     if said is None:
         raise errors.Invalid("trust_token: its expires_at is not a time", _HINT)
     return said

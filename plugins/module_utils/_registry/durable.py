@@ -153,7 +153,7 @@ def _lock(handle: int, folder: str) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > end:
-                raise errors.Deadline(
+                raise errors.TimedOut(
                     f"{folder}: another run has been writing here for {PATIENCE} seconds", "let it end, then run again"
                 ) from None
             time.sleep(0.02)

@@ -169,7 +169,7 @@ class Repository:
         except FileNotFoundError:
             raise errors.Unsupported("git: it isn't on this machine", "install git on the controller") from None
         except subprocess.TimeoutExpired:
-            raise errors.Deadline(f"git {arguments[0]}: no end in {_PATIENCE} s", "is the remote there?") from None
+            raise errors.TimedOut(f"git {arguments[0]}: no end in {_PATIENCE} s", "is the remote there?") from None
 
 
 def _entries(content: Mapping[str, Optional[str]]) -> str:

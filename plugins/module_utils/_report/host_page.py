@@ -198,7 +198,7 @@ def _cores(vm: Mapping[str, Any]) -> str:
 
 def _bytes(said: Optional[str]) -> Optional[int]:
     try:
-        return units.size(said, "size") if said else None
+        return units.parse_size(said, "size") if said else None
     except Invalid:
         return None
 

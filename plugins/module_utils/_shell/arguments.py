@@ -99,7 +99,7 @@ def _secrets(found: Any) -> Iterator[str]:
             yield from _secrets(value)
 
 
-def module(*specs: Mapping[str, Any], **constraints: Any) -> AnsibleModule:
+def create_module(*specs: Mapping[str, Any], **constraints: Any) -> AnsibleModule:
     """An AnsibleModule of the merged specs; later ones win, so that a module may say an option its own way."""
     merged: dict[str, Any] = {}
     for spec in specs:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Union
 from .._core import errors
 from .._core.plan import (
     Change,
-    MakeKeyPair,
+    GenerateKeyPair,
     MoveFile,
     Plan,
     Prove,
@@ -123,11 +123,11 @@ def _group(changes: list[Change], means: Means) -> _Ended:
         try:
             for step in change.steps:
                 _step(step, change, means, made)
-                written += not isinstance(step, (MakeKeyPair, Prove))
-        except errors.TakenBack as failure:
+                written += not isinstance(step, (GenerateKeyPair, Prove))
+        except errors.RolledBack as failure:
             return _taken_back(done, change, failure)
         except errors.TenantryError as failure:
-            unanswered = change if isinstance(failure, errors.Unanswered) and not written else None
+            unanswered = change if isinstance(failure, errors.OutcomeUnknown) and not written else None
             return _Ended(done + _cut_short(change, written), failure, unanswered)
         except OSError as failure:
             return _Ended(done + _cut_short(change, written), _refused(step, failure))
@@ -135,7 +135,7 @@ def _group(changes: list[Change], means: Means) -> _Ended:
     return _Ended(done)
 
 
-def _taken_back(done: list[Change], change: Change, failure: errors.TakenBack) -> _Ended:
+def _taken_back(done: list[Change], change: Change, failure: errors.RolledBack) -> _Ended:
     """What this group made and is there no more was never done; what couldn't be taken back was."""
     kept = [each for each in done if each.verb != "create" or f"{each.kind} {each.name}" not in failure.gone]
     return _Ended(kept + _cut_short(change, f"{change.kind} {change.name}" in failure.left), failure)
@@ -164,7 +164,7 @@ def _step(step: Step, change: Change, means: Means, made: dict[str, Any]) -> Non
         _file(step, means, made)
     elif isinstance(step, WipeDevice):
         block.wipe(step.path)
-    elif isinstance(step, MakeKeyPair):
+    elif isinstance(step, GenerateKeyPair):
         made.update(_key_pair(step))
     elif isinstance(step, Prove):
         means.claims[step.claim](step.about, made)
@@ -192,7 +192,7 @@ def _content(step: WriteFile, means: Means, made: Mapping[str, Any]) -> str:
     return means.seal(text)
 
 
-def _key_pair(step: MakeKeyPair) -> dict[str, Any]:
+def _key_pair(step: GenerateKeyPair) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.timezone.utc)
     pair = key_pair.generate(step.common_name, step.key_type, step.valid_for, now)
     return {

@@ -30,14 +30,14 @@ ReadHost = Callable[[targets.Target, Reader], Rows]
 OnDisk = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 
 
-def look(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk = lambda _row, _params: {}) -> None:
+def run_info(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk = lambda _row, _params: {}) -> None:
     """Read every host that the task names, and end the module with the rows under `plural`."""
     # This process ends with what it read. Over a thousand hosts, looking for garbage among it is a tenth of the work.
     gc.disable()
     for notice in expiry_notices.notices(module.params):
         module.warn(notice)
     try:
-        rows = rows_of(module.params, read, on_disk)
+        rows = read_rows(module.params, read, on_disk)
         if module.params["strict"]:
             _demand_all(rows)
         module.exit_json(changed=False, **{plural: _queried(module.params.get("query"), shown(rows))})
@@ -53,7 +53,7 @@ def _hosts(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in rows if not wanted or row["name"] in wanted]
 
 
-def rows_of(
+def read_rows(
     params: Mapping[str, Any], read: ReadHost, on_disk: OnDisk = lambda _row, _params: {}
 ) -> list[Mapping[str, Any]]:
     """The rows of all hosts; of one that can't be read a single one, with why."""

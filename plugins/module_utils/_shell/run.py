@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ansible.module_utils.basic import AnsibleModule
 
 from .._core import errors
-from .._core.plan import Change, Plan, diff_of, shown
+from .._core.plan import Change, Plan, build_diff, shown
 from . import expiry_notices
 from .carry_out import Means, Outcome, carry_out
 
@@ -110,7 +110,7 @@ def _shared(module: AnsibleModule, plan: Plan, outcome: Outcome | None) -> dict[
         module.warn(warning)
     ended: dict[str, Any] = {"changed": bool(changes), "actions": [change.sentence for change in changes]}
     if module._diff:  # pylint: disable=protected-access  # AnsibleModule has no public name for it
-        ended["diff"] = diff_of(changes)
+        ended["diff"] = build_diff(changes)
     if plan.unverified:
         ended["unverified"] = [str(error) for error in plan.unverified]
     return ended

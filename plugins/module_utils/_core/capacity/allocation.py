@@ -77,7 +77,7 @@ def volume_size(volume: Volume) -> int:
 def size_or_none(text: Optional[str]) -> Optional[int]:
     """Bytes, or a plain number; None for what is none."""
     try:
-        return units.size(text, "") if text else None
+        return units.parse_size(text, "") if text else None
     except Invalid:
         return None
 

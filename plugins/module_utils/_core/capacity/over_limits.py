@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from .. import go_time
 from ..model import Instance, Project
-from ..units import shown_size
+from ..units import format_size
 from .figures import Limit, Seen, limits_of
 
 # Nanoseconds. Each member of a cluster says by its own clock when it made an instance; two whose times are closer than
@@ -19,7 +19,7 @@ SKEW = 10 * 10**9
 
 def shown(limit: Limit, count: int) -> str:
     """So much of what is limited, as people say it."""
-    return shown_size(count) if limit.key.startswith(("limits.memory", "limits.disk")) else str(count)
+    return format_size(count) if limit.key.startswith(("limits.memory", "limits.disk")) else str(count)
 
 
 def exceeded(host: str, project: Project, instances: Iterable[Instance]) -> list[str]:
@@ -37,12 +37,12 @@ def exceeded(host: str, project: Project, instances: Iterable[Instance]) -> list
 
 def not_later(own: Instance, made: Iterable[Instance]) -> list[Instance]:
     """The instances that were made before this one, or may have been, and it itself."""
-    moment = go_time.nanoseconds(own.created_at)
+    moment = go_time.parse_nanoseconds(own.created_at)
     return [each for each in made if _is_not_later(each, own, moment)]
 
 
 def _is_not_later(each: Instance, own: Instance, moment: int) -> bool:
-    then = go_time.nanoseconds(each.created_at)
+    then = go_time.parse_nanoseconds(each.created_at)
     if each.location != own.location and abs(then - moment) <= SKEW:
         return True
     return (then, each.name) <= (moment, own.name)

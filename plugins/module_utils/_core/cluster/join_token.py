@@ -35,7 +35,7 @@ class Open:
 
     def lasts(self, now: datetime.datetime) -> bool:
         """Whether there is time left to join with it; a time that nobody can read is no time."""
-        end = go_time.second(self.expires_at)
+        end = go_time.parse_time(self.expires_at)
         return go_time.is_never(self.expires_at) or (end is not None and end - now >= LEAST)
 
 

@@ -62,7 +62,7 @@ def _present(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
         )
     if found.holds:
         raise Conflict(
-            f"{wanted.name}: a server that joins a cluster loses what it holds: {units.a_few(list(found.holds))}",
+            f"{wanted.name}: a server that joins a cluster loses what it holds: {units.shorten(list(found.holds))}",
             "move or delete those first",
             holds=list(found.holds),
         )
@@ -174,7 +174,7 @@ def _absent(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
         return
     if found.left:
         raise Conflict(
-            f"{wanted.name}: it can't leave with what is on it and doesn't move: {units.a_few(list(found.left))}",
+            f"{wanted.name}: it can't leave with what is on it and doesn't move: {units.shorten(list(found.left))}",
             "move or delete those first; for an instance that LXD leaves behind by itself, cluster.evacuate: migrate",
             left=list(found.left),
         )
@@ -189,7 +189,7 @@ def _absent(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
 def _demand_force(wanted: Wanted, member: Member, found: Found) -> None:
     if wanted.force:
         return
-    lost = f"; it is then no longer known of: {units.a_few(list(found.left))}" if found.left else ""
+    lost = f"; it is then no longer known of: {units.shorten(list(found.left))}" if found.left else ""
     raise NotFound(
         f"{wanted.name}: it doesn't answer, so nothing on it can be moved ({member.message})",
         f"start it; or, where it is gone for good, say force: true{lost}",

@@ -186,10 +186,10 @@ def _of_virtualisation(machine: Machine) -> Iterator[Problem]:
 
 def _of_memory(machine: Machine, asked: Asked) -> Iterator[Problem]:
     if machine.memory < _LEAST_MEMORY:
-        has = units.shown_size(machine.memory)
+        has = units.format_size(machine.memory)
         yield Problem("memory", f"it has {has} of memory", "a VM host wants 1GiB at the least, beside its VMs")
     if asked.hugepages and asked.hugepages > machine.memory - _LEAST_MEMORY // 2:
-        takes = units.shown_size(asked.hugepages)
+        takes = units.format_size(asked.hugepages)
         yield Problem("memory", f"hugepages: {takes} is more than the memory it can spare", "say fewer")
 
 
@@ -238,7 +238,7 @@ def _of_snap(machine: Machine, said: str) -> Iterator[Problem]:
         yield Problem("package", "the snap store tells nothing of LXD", hint)
     elif channel.count("/") == 1 and offered and channel not in offered:
         stable = sorted(name for name in offered if name.endswith("/stable"))
-        yield Problem("package", f"channel: there is no {channel}", f"write one of {units.a_few(stable)}")
+        yield Problem("package", f"channel: there is no {channel}", f"write one of {units.shorten(stable)}")
     elif switches(machine, said) and snap_channel.goes_back(channel, machine.tracking, machine.version, offered):
         has = f"{offered[channel]} in " if channel in offered else ""
         now = f"{machine.version or 'what is installed'} of {machine.tracking}"

@@ -63,7 +63,7 @@ def candidates(registry: Iterable[Labels], filters: Filters) -> Candidates:
     against = {name: filters.against(host) for name, host in known.items()}
     names = tuple(sorted({*unknown, *(name for name, reason in against.items() if not reason)}))
     if not names:
-        reasons = "; ".join(f"{units.a_few(those, 5)}: {reason}" for reason, those in by_reason(against).items())
+        reasons = "; ".join(f"{units.shorten(those, 5)}: {reason}" for reason, those in by_reason(against).items())
         raise Invalid(
             f"no VM host fits what is said of them: {reasons or 'the registry is empty'}",
             "say vmhost, or widen zone, pool, host_tags",

@@ -153,7 +153,7 @@ def _promise(wanted: Wanted, instance: Optional[Instance], host: Host, machine_m
 
 
 def _blank(name: str, config: Mapping[str, str]) -> Instance:
-    return Instance.of({"name": name, "type": "virtual-machine", "expanded_config": config})
+    return Instance.from_api({"name": name, "type": "virtual-machine", "expanded_config": config})
 
 
 def _networks(wanted: Wanted) -> frozenset[str]:

@@ -46,7 +46,7 @@ def check_restrictions(name: str, config: Mapping[str, str], found: Found) -> No
         wrong += [f"profile {profile['name']}: {it}" for it in it_has]
     if wrong:
         raise Conflict(
-            f"project {name}: it holds what its restrictions would forbid: {units.a_few(wrong)}",
+            f"project {name}: it holds what its restrictions would forbid: {units.shorten(wrong)}",
             "change those first, or open the key in brackets with restrictions (for a network, with networks)",
             forbidden=wrong,
         )
@@ -119,12 +119,12 @@ def check_limits(name: str, limits: Mapping[str, str], found: Found) -> None:
         usage = (found.state.get(key[len("limits.") :]) or {}).get("Usage") or 0
         limit = _number(value)
         if limit is not None and limit < usage:
-            in_use = units.shown_size(usage) if key in ("limits.memory", "limits.disk") else usage
+            in_use = units.format_size(usage) if key in ("limits.memory", "limits.disk") else usage
             wrong.append(f"{key} {value} is below the {in_use} in use")
         without = [each.name for each in found.instances if not _countable(each, key)]
         if without:
             wrong.append(
-                f"{key} needs each instance to say its own as a plain figure, and these don't: {units.a_few(without)}"
+                f"{key} needs each instance to say its own as a plain figure, and these don't: {units.shorten(without)}"
             )
     if wrong:
         raise Conflict(
@@ -134,7 +134,7 @@ def check_limits(name: str, limits: Mapping[str, str], found: Found) -> None:
 
 def _number(value: object) -> int | None:
     try:
-        return units.size(value, "")
+        return units.parse_size(value, "")
     except Invalid:
         return None
 

@@ -65,7 +65,7 @@ def _merged(config: Mapping[str, str], values: Mapping[str, str | None]) -> dict
     for key, value in values.items():
         if value is None:
             merged.pop(key, None)
-        elif not units.same(key, merged.get(key), value):
+        elif not units.is_same_value(key, merged.get(key), value):
             merged[key] = value
     return merged
 
@@ -185,7 +185,8 @@ def _check_features(wanted: Wanted, project: Project, config: Mapping[str, str])
     things = said(inside(project.used_by))
     if changed and things:
         raise Conflict(
-            f"project {wanted.name}: {', '.join(changed)} can't change while something is in it: {units.a_few(things)}",
+            f"project {wanted.name}: {', '.join(changed)} can't change while the project holds something: "
+            f"{units.shorten(things)}",
             "empty it first, make another project, or leave isolation and features out",
             inside=things,
         )

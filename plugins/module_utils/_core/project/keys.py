@@ -113,7 +113,7 @@ def check_value(option: str, name: str, value: str) -> None:
     if option == "limits" and name in COUNTS and not (value.isascii() and value.isdigit()):
         raise Invalid(f"{what}: {value!r:.80} is not a whole number", "write how many, such as 8")
     if option == "limits" and (name in SIZES or name.startswith(POOL_SIZES)):
-        units.size(value, what)
+        units.parse_size(value, what)
     words = _VALUES.get(name, ()) if option == "restrictions" else ()
     if words and value not in words:
         raise Invalid(

@@ -175,7 +175,7 @@ def _plan_absent(wanted: Wanted, found: Found, host: str) -> Plan:
 
 def _not_empty(wanted: Wanted, things: list[str]) -> TenantryError:
     return Conflict(
-        f"project {wanted.name}: it isn't empty, so it is not deleted: {units.a_few(things)}",
+        f"project {wanted.name}: it isn't empty, so it is not deleted: {units.shorten(things)}",
         "move or delete those first; nothing in a project is deleted with it, whoever it belongs to",
         inside=things,
     )

@@ -139,10 +139,10 @@ def _add(values: dict[str, Any], name: str, value: Any, what: str) -> None:
 
 
 def _boolean(value: object, what: str) -> bool:
-    text = units.text(value, what)
-    if text is not None and units.same("", text, "true"):
+    text = units.to_text(value, what)
+    if text is not None and units.is_same_value("", text, "true"):
         return True
-    if text is not None and units.same("", text, "false"):
+    if text is not None and units.is_same_value("", text, "false"):
         return False
     raise Invalid(f"{what}: {value!r:.80} is not a boolean", "write true or false")
 
@@ -150,7 +150,7 @@ def _boolean(value: object, what: str) -> bool:
 def _texts(option: str, values: Mapping[str, Any], prefix: str) -> dict[str, str | None]:
     texts = {}
     for name, value in values.items():
-        text = units.text(value, f"{option}.{name}")
+        text = units.to_text(value, f"{option}.{name}")
         if text:
             check_value(option, name, text)
         # LXD drops a key whose value is empty.

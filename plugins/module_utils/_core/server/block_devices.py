@@ -68,5 +68,5 @@ def refusal_of_dataset(dataset: Dataset) -> str:
     if dataset.mounted:
         return f"it is mounted at {dataset.mounted}, and LXD would take it from there"
     if dataset.used > _EMPTY:
-        return f"it holds {units.shown_size(dataset.used)}"
+        return f"it holds {units.format_size(dataset.used)}"
     return ""

@@ -43,7 +43,7 @@ def _network(said: Mapping[str, Any], problems: list[str]) -> WantedNetwork:
     for key, value in _services(said).items():
         if kind != "bridge":
             problems.append(f"{what}: dhcp, dns: only a bridge serves these; leave them out")
-        elif key in config and not units.same(key, config[key], value):
+        elif key in config and not units.is_same_value(key, config[key], value):
             problems.append(f"{what}: config.{key}: dhcp or dns says {value}; leave one of them out")
         config[key] = value
     members = of_members(said.get("members"), what, problems)
@@ -72,4 +72,4 @@ def changes(wanted: Mapping[str, Optional[str]], found: Mapping[str, str]) -> di
 def _same(key: str, wanted: str | None, found: str | None) -> bool:
     if wanted == "auto" and key.endswith(".address"):
         return found not in (None, "", "none")
-    return units.same(key, wanted, found)
+    return units.is_same_value(key, wanted, found)

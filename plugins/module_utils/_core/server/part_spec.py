@@ -89,7 +89,7 @@ def texts(said: Any, own: Mapping[str, Any], what: str, problems: list[str]) -> 
         if str(key).startswith("volatile."):
             problems.append(f"{what}: config.{key}: it is LXD's own; leave it out")
         try:
-            found[str(key)] = units.text(value, f"{what}: config.{key}") or None
+            found[str(key)] = units.to_text(value, f"{what}: config.{key}") or None
         except Invalid as wrong:
             problems.append(str(wrong))
     return found

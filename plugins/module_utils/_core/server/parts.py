@@ -34,7 +34,7 @@ class Kind:
 
 
 def _pool_changes(wanted: Values, found: Mapping[str, str]) -> dict[str, str | None]:
-    return {key: value for key, value in wanted.items() if not units.same(key, value, found.get(key))}
+    return {key: value for key, value in wanted.items() if not units.is_same_value(key, value, found.get(key))}
 
 
 POOL = Kind("storage pool", "storage-pools", "driver", _pool_changes)

@@ -88,7 +88,7 @@ def _check_place(pool: WantedPool, what: str, config: Mapping[str, Optional[str]
     if size is None:
         return
     try:
-        units.size(size, f"{what}size")
+        units.parse_size(size, f"{what}size")
     except Invalid as wrong:
         problems.append(str(wrong))
     if pool.driver == "dir" or (source and pool.driver in _ON_DEVICES):

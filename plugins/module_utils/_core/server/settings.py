@@ -60,7 +60,7 @@ def _value(name: str, value: Any, option: str, problems: list[str]) -> str | Non
         problems.append(f"{option}.{name}: it can't be a key of LXD's; write one such as images.auto_update_interval")
     try:
         # LXD takes an empty value for an unset key.
-        return units.text(value, f"{option}.{name}") or None
+        return units.to_text(value, f"{option}.{name}") or None
     except Invalid as wrong:
         problems.append(str(wrong))
         return None
@@ -116,7 +116,7 @@ def _same(key: str, wanted: str | None, found: Any) -> bool:
             return address(wanted) == address(str(found))
         except Invalid:
             return False
-    return units.same(key, wanted, None if found is None else str(found))
+    return units.is_same_value(key, wanted, None if found is None else str(found))
 
 
 def shown(settings: Mapping[str, Any], keys: Sequence[str] | None = None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Union
 
 from .. import errors
-from ..plan import Change, Later, MakeKeyPair, MoveFile, Step, WriteFile
+from ..plan import Change, GenerateKeyPair, Later, MoveFile, Step, WriteFile
 from .pair import CERTIFICATE, KEY, NEXT_CERTIFICATE, NEXT_KEY, OLD_CERTIFICATE, Folder, Found, Pair, Wanted, shortened
 
 NOWHERE = (
@@ -104,7 +104,7 @@ def secured(wanted: Wanted, found: Found, pair: Pair) -> list[Change]:
 def _made(wanted: Wanted, folder: Folder) -> tuple[Step, ...]:
     if not wanted.common_name:
         raise errors.Invalid("owner: it isn't said, and the certificate's subject names it", "say owner or common_name")
-    make = MakeKeyPair("pair", wanted.common_name, wanted.key_type, wanted.valid_for)
+    make = GenerateKeyPair("pair", wanted.common_name, wanted.key_type, wanted.valid_for)
     return (make, *_written(wanted, folder, Pair.to_be_made(wanted.key_type)))
 
 

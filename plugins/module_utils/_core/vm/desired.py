@@ -13,7 +13,7 @@ from ..errors import Invalid
 from ..model import OWNER, Instance, Server
 from ..plan import KNOWN_AFTER_APPLY
 from ..project.config import bridged
-from ..units import same, shown_size, size
+from ..units import format_size, is_same_value, parse_size
 from . import checks as vm_checks
 from . import devices as vm_devices
 from . import nics as vm_nics
@@ -177,7 +177,7 @@ def _config_edits(wanted: Wanted, instance: Instance, then: Instance, server: Se
         if value is None:
             if key in instance.config:
                 edits.append(Edit("config", key, None, _is_live(key, instance, None)))
-        elif not same(key, then.expanded_config.get(key), value):
+        elif not is_same_value(key, then.expanded_config.get(key), value):
             edits.append(Edit("config", key, value, _is_live(key, instance, value)))
     return edits
 
@@ -264,7 +264,7 @@ def _disk(
     said = dict(disk.config)
     if disk.size is not None:
         check_growth(disk.name, old.get("size"), disk.size)
-        said["size"] = shown_size(disk.size)
+        said["size"] = format_size(disk.size)
     return name, _merged(there, said, disk.device(old.get("pool") or pool_of(disk, host)))
 
 
@@ -278,5 +278,5 @@ def _check_pool(disk: vm_devices.Disk, there: Mapping[str, str] | None) -> None:
 
 def check_growth(name: str, found: str | None, wanted: int) -> None:
     """A disk only grows: LXD refuses to shrink a block volume, and a filesystem would lose its end."""
-    if found and size(found, f"disk {name}") > wanted:
-        raise Invalid(f"disk {name} has {found}, more than the {shown_size(wanted)} said", "a disk is never shrunk")
+    if found and parse_size(found, f"disk {name}") > wanted:
+        raise Invalid(f"disk {name} has {found}, more than the {format_size(wanted)} said", "a disk is never shrunk")

@@ -46,7 +46,7 @@ class Disk:
     def device(self, pool: str) -> dict[str, str | None]:
         """The device that a VM without it gets."""
         place = {"path": "/"} if self.root else {"source": self.volume}
-        size = {"size": units.shown_size(self.size)} if self.root and self.size else {}
+        size = {"size": units.format_size(self.size)} if self.root and self.size else {}
         return {"type": "disk", "pool": pool, **place, **size, **self.config}
 
 
@@ -81,10 +81,10 @@ def _disk(vm: str, name: str, root: bool, said: Mapping[str, Any]) -> Disk:
     absent = said.get("state") == "absent"
     if root and absent:
         raise Invalid("disks: the first disk is the root disk and can't be absent", "list the root disk first")
-    size = None if said.get("size") is None else units.size(said["size"], f"disks: size of {name}")
+    size = None if said.get("size") is None else units.parse_size(said["size"], f"disks: size of {name}")
     if size is not None and size < 1:
         raise Invalid(f"disks: {name} has no size", "say a size such as 20GiB")
-    config = units.texts(said.get("config") or {}, f"disks: config of {name}")
+    config = units.to_texts(said.get("config") or {}, f"disks: config of {name}")
     taken = sorted(set(config) & {"type", "path", "pool", "source", "size", "boot.priority"})
     if taken:
         raise Invalid(f"disks: config of {name}: {taken[0]} has an option of its own", "say it there")
@@ -123,12 +123,12 @@ def _nic(name: str, said: Mapping[str, Any]) -> dict[str, str | None]:
             device[f"ipv{family}.address"] = _address(said[f"ipv{family}"], family, where)
     for option, key in _FILTERS.items():
         if said.get(option) is not None:
-            device[key] = units.text(said[option], f"{where}: {option}")
+            device[key] = units.to_text(said[option], f"{where}: {option}")
     return device
 
 
 def _nic_config(where: str, said: Mapping[str, Any]) -> dict[str, str | None]:
-    config = units.texts(said, f"{where}: config")
+    config = units.to_texts(said, f"{where}: config")
     # A null takes away what an option once said: unsaid, it would be kept.
     taken = sorted(key for key, value in config.items() if key in _NIC_KEYS and value is not None)
     if taken:
@@ -199,7 +199,7 @@ def others(
         if device.get("state") == "absent":
             found[name] = None
         else:
-            found[name] = units.texts(device, f"devices.{name}")
+            found[name] = units.to_texts(device, f"devices.{name}")
     return found
 
 
@@ -223,7 +223,7 @@ def same_device(found: Device, said: Mapping[str, str | None]) -> bool:
         if key == "hwaddr":
             if (found.get(key) or "").lower() != (value or ""):
                 return False
-        elif not units.same(key, found.get(key), value):
+        elif not units.is_same_value(key, found.get(key), value):
             return False
     return True
 

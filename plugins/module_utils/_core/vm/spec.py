@@ -149,7 +149,7 @@ def _check_name(name: str) -> None:
 
 
 def _config(spec: Mapping[str, Any]) -> dict[str, str | None]:
-    said = units.texts(spec.get("config") or {}, "config")
+    said = units.to_texts(spec.get("config") or {}, "config")
     for key in said:
         if key.startswith(MARK):
             raise Invalid(f"config: {key} is this collection's own mark", "use tags, pool, zone, annotations")
@@ -168,13 +168,13 @@ def _sizes(spec: Mapping[str, Any]) -> dict[str, str | None]:
         nodes = vm_cores.set_of(spec["numa_nodes"], "numa_nodes", "NUMA nodes")
         config["limits.cpu.nodes"] = ",".join(str(node) for node in nodes) or None
     if spec.get("memory") is not None:
-        count = units.size(spec["memory"], "memory")
+        count = units.parse_size(spec["memory"], "memory")
         if count < 1:
             raise Invalid("memory: a VM without memory doesn't start", "say a size such as 2GiB")
         # LXD takes no space before the unit.
         config["limits.memory"] = "".join(str(spec["memory"]).split())
     if spec.get("hugepages") is not None:
-        config["limits.memory.hugepages"] = units.text(spec["hugepages"], "hugepages")
+        config["limits.memory.hugepages"] = units.to_text(spec["hugepages"], "hugepages")
     return config
 
 
@@ -183,7 +183,7 @@ def _cloud_init(said: Mapping[str, Any]) -> dict[str, str | None]:
     if unknown:
         raise Invalid(f"cloud_init: {unknown[0]} is none of {', '.join(_CLOUD_INIT)}")
     return {
-        f"cloud-init.{_CLOUD_INIT[key]}": units.text(value, f"cloud_init.{key}")
+        f"cloud-init.{_CLOUD_INIT[key]}": units.to_text(value, f"cloud_init.{key}")
         for key, value in said.items()
         if value is not None
     }
@@ -219,7 +219,7 @@ def _annotations(said: Mapping[str, Any]) -> dict[str, str | None]:
     for key in said:
         if not key or re.search(r"[\s=]", str(key)) or not str(key).isprintable():
             raise Invalid(f"annotations: {key!r:.80} can't be a key", "printable, no spaces and no equals sign")
-    return {f"{ANNOTATION}{key}": units.text(value, f"annotations.{key}") for key, value in said.items()}
+    return {f"{ANNOTATION}{key}": units.to_text(value, f"annotations.{key}") for key, value in said.items()}
 
 
 def _image(said: Any) -> Image | None:

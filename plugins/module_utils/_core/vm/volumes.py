@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from ..errors import Conflict, NotOwned
 from ..model import COMPOSING, MARK, OWNER, Instance, Volume
 from ..plan import Change, Request
-from ..units import shown_size, size
+from ..units import format_size, parse_size
 from .desired import check_growth, pool_of
 from .devices import Disk
 from .host import Host
@@ -93,7 +93,7 @@ def undoing(changes: Sequence[Change]) -> dict[str, Request]:
 
 
 def _planned(wanted: Wanted, disk: Disk, host: Host) -> Volume:
-    config = {"size": shown_size(disk.size) if disk.size else _DEFAULT_SIZE, OWNER: host.owner, VM: wanted.name}
+    config = {"size": format_size(disk.size) if disk.size else _DEFAULT_SIZE, OWNER: host.owner, VM: wanted.name}
     return Volume(pool_of(disk, host), disk.volume, "block", "", config, (), "")
 
 
@@ -150,13 +150,13 @@ def _grown(wanted: Wanted, disk: Disk, there: Volume, host: Host) -> Change | No
         return None
     found = there.config.get("size") or _DEFAULT_SIZE
     check_growth(disk.name, found, disk.size)
-    if size(found, "size") == disk.size:
+    if parse_size(found, "size") == disk.size:
         return None
     if not _is_of(there, wanted.name, host):
         raise NotOwned(
             f"disk {disk.name}: volume {there.name} in {there.pool} was not made by us", "leave its size out"
         )
-    config = {**there.config, "size": shown_size(disk.size)}
+    config = {**there.config, "size": format_size(disk.size)}
     fields = {"config": config, "description": there.description}
     request = Request(
         "PUT", _path(there.pool, there.name), host.project.name, body=fields, expect={"config": dict(there.config)}

@@ -88,9 +88,9 @@ def proven_addresses(instance: Instance) -> list[str]:
     return found
 
 
-def late(wait: str, seconds: float, lacking: str) -> errors.Deadline:
+def late(wait: str, seconds: float, lacking: str) -> errors.TimedOut:
     """The result of a wait that ran out."""
-    return errors.Deadline(f"{_NOT_THERE[wait]} after {seconds:g} s: {lacking}", _HINTS[wait])
+    return errors.TimedOut(f"{_NOT_THERE[wait]} after {seconds:g} s: {lacking}", _HINTS[wait])
 
 
 def without_agent() -> errors.Unsupported:

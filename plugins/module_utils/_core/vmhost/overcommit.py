@@ -64,7 +64,7 @@ def differences(host: str, ratios: Ratios, found: Found) -> dict[str, tuple[Opti
             keys[mark(kind)] = (config.get(mark(kind)), ratio)
         if kind in HELD and (limit in config or kind in ratios.enforce):
             text = _limit(host, kind, ratio, found)
-            if not units.same(limit, config.get(limit), text):
+            if not units.is_same_value(limit, config.get(limit), text):
                 keys[limit] = (config.get(limit), text)
     return keys
 
@@ -120,7 +120,7 @@ def _limit(host: str, kind: str, ratio: str, found: Found) -> str:
             "run again when all members are back",
         )
     most = capacity.capacity(total, ratio)
-    return str(most) if kind == "cpu" else units.shown_size(most)
+    return str(most) if kind == "cpu" else units.format_size(most)
 
 
 def _figures(kind: str, found: Found) -> list[tuple[str, Figure]]:

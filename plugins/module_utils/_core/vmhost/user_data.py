@@ -186,7 +186,7 @@ _FEATURES = ("images", "profiles", "storage.volumes", "networks", *LATE_FEATURES
 _LATE_KEYS = (*(f"features.{name}" for name in _FEATURES), "restricted.networks.access", "limits.disk.pool.")
 # Nobody can ask the machine's LXD yet: what it doesn't know of the late features is left out there, and what it refuses
 # of the rest ends the first boot.
-_SERVER_WITH_EVERYTHING = Server.of({"api_extensions": [extension_of(key) for key in _LATE_KEYS]})
+_SERVER_WITH_EVERYTHING = Server.from_api({"api_extensions": [extension_of(key) for key in _LATE_KEYS]})
 
 
 def _request(step: Request) -> dict[str, Any]:

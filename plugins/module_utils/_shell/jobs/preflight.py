@@ -75,7 +75,7 @@ class PreflightJob:
             wanted = server.Wanted({}, (), ())
             wrong = _each(invalid)
         try:
-            hugepages = units.size(params["hugepages"], "hugepages") if params["hugepages"] else 0
+            hugepages = units.parse_size(params["hugepages"], "hugepages") if params["hugepages"] else 0
         except errors.Invalid as invalid:
             hugepages = 0
             wrong = [*wrong, str(invalid)]

@@ -35,7 +35,7 @@ class ProjectJob:
         self._target = self._find()
         self._wanted = project.want(params, self._target.owner)
         self._port: Optional[Port] = None
-        self._found = Found(Server.of({}), unread=True)
+        self._found = Found(Server.from_api({}), unread=True)
 
     def _find(self) -> targets.Target:
         try:
@@ -54,7 +54,7 @@ class ProjectJob:
         return dataclasses.replace(planned, changes=changes, unverified=tuple(self._missing))
 
     def _read(self) -> Found:
-        server = Server.of({})
+        server = Server.from_api({})
         try:
             port = self._connected()
             server = port.server

@@ -53,7 +53,7 @@ class PresentJob:
         self._wanted = self._want()
         self._target = self._find()
         self._own = _Pair(params, self._row, self._target)
-        self._found = Found(Server.of({}))
+        self._found = Found(Server.from_api({}))
         self._decision = vmhost.Decision(Plan())
 
     def _want(self) -> vmhost.Wanted:
@@ -115,7 +115,7 @@ class PresentJob:
     def _read(self) -> Found:
         port = self._reached()
         if port is None:
-            return Found(Server.of({}))
+            return Found(Server.from_api({}))
         vmhost.check_server(self._wanted.name, port.server)
         try:
             return self._proven(Reader(port), port)

@@ -146,7 +146,7 @@ class PinnedJob(_Folder):
                 made["server.certificate"], made["server.fingerprint"] = shown
                 self._fingerprint = shown[1]
                 return
-        raise errors.Deadline(
+        raise errors.TimedOut(
             f"{self._found.host}: the machine doesn't answer after {patience} s: {silence}",
             "boot it with its user data, and run again; how far it is says /var/log/cloud-init-output.log there, and "
             "its console",

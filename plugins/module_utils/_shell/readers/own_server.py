@@ -15,7 +15,7 @@ from ..._lxd.port import Port
 from ..carry_out import Means
 
 # What a server is taken for as long as nobody could ask it.
-UNREAD = Server.of({})
+UNREAD = Server.from_api({})
 
 
 class OwnServer:

@@ -27,7 +27,7 @@ _RATIOS = ("cpu_overcommit", "memory_overcommit", "storage_overcommit")
 
 def rows(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """A row for each VM host that the task names; one that can't be read has an `error` and what the registry says."""
-    return info.rows_of(params, looking(params), on_disk)
+    return info.read_rows(params, looking(params), on_disk)
 
 
 def looking(params: Mapping[str, Any]) -> info.ReadHost:

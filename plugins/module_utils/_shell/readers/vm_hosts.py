@@ -228,8 +228,10 @@ def _settled(port: Port, reader: Reader, opened: Opened) -> dict[str, Instance]:
         urls = [url for urls in (operation.get("resources") or {}).values() for url in urls]
         if any(url.split("?")[0].rsplit("/", 1)[-1] in half for url in urls):
             try:
-                operations.finish(port, Answer(None, None, operation["id"]), _OTHERS_CREATE, ", ".join(half))
-            except (errors.OperationFailed, errors.Lost):
+                operations.wait_for_operation(
+                    port, Answer(None, None, operation["id"]), _OTHERS_CREATE, ", ".join(half)
+                )
+            except (errors.OperationFailed, errors.AnswerLost):
                 continue
     return {instance.name: instance for instance in reader.instances(project)}
 
@@ -281,4 +283,4 @@ def _with_needed(reader: Reader, host: Host, wanted: Collection[Wanted]) -> Host
 
 def _unread(target: targets.Target) -> Host:
     project = Project(target.project or "", "", {}, ())
-    return Host(target.name, target.owner or "", project, Server.of({}), {}, {}, unread=True)
+    return Host(target.name, target.owner or "", project, Server.from_api({}), {}, {}, unread=True)

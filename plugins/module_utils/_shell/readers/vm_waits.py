@@ -190,7 +190,7 @@ class _HostWait:
         vm.seconds = time.monotonic() - self._began
         if failure is not None:
             # A wait that ran out has said what it lacked; any other end is its own reason.
-            vm.lacking = vm.lacking if isinstance(failure, errors.Deadline) else failure.message
+            vm.lacking = vm.lacking if isinstance(failure, errors.TimedOut) else failure.message
             vm.failure = type(failure)(f"VM {vm.name} on {vm.host}: {failure.message}", failure.hint)
         self._phase.ended(vm.host)
 
@@ -212,7 +212,7 @@ class _HostWait:
     def _ask(self, vm: _Vm) -> None:
         try:
             ran = guest.run(self._awaited.port, self._awaited.project, vm.name, cloud_init.COMMAND, _ANSWER)
-        except (errors.OperationFailed, errors.Unreachable, errors.Deadline, errors.NotFound):
+        except (errors.OperationFailed, errors.Unreachable, errors.TimedOut, errors.NotFound):
             # The agent went away, or LXD did: the next round says more.
             return
         if ran.code == cloud_init.NOT_INSTALLED:

@@ -39,7 +39,7 @@ def vm(name: str, owner: str | None = None, vmhost: str = "kvm-01", **fields: An
         "expanded_devices": {"eth0": {"type": "nic", "network": "lxdbr0", "hwaddr": mac}},
         "state": {"network": {"eth0": {"hwaddr": mac, "addresses": addresses}}},
     }
-    return view.row(Instance.of({**body, **fields}), vmhost, "p", "us")
+    return view.row(Instance.from_api({**body, **fields}), vmhost, "p", "us")
 
 
 @pytest.fixture

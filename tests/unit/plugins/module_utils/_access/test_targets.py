@@ -197,7 +197,7 @@ def who_is_trusted(
         pem = to.connection.certificate
         if pem in refuses:
             raise errors.Invalid("tenant certificate: it can't be used with this private key")
-        answer = Answer(Server.of({"auth": "trusted" if pem in known else "untrusted"}))
+        answer = Answer(Server.from_api({"auth": "trusted" if pem in known else "untrusted"}))
         seen.append((pem, answer))
         return answer
 
@@ -241,7 +241,7 @@ def test_nobody_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_socket_needs_no_pair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(targets, "connect", lambda _to: Answer(Server.of({"auth": "trusted"})))
+    monkeypatch.setattr(targets, "connect", lambda _to: Answer(Server.from_api({"auth": "trusted"})))
     assert targets.trusted(targets.target({"url": ["unix:/x"], "timeout": 30})).server.trusted
 
 

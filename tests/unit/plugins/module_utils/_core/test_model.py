@@ -25,7 +25,9 @@ NEVER_IN_GO = "0001-01-01T00:00:00Z"
 
 
 def instance(**body: Any) -> Instance:
-    return Instance.of({"name": "vm", "type": "virtual-machine", "status": "Stopped", "last_used_at": NEVER, **body})
+    return Instance.from_api(
+        {"name": "vm", "type": "virtual-machine", "status": "Stopped", "last_used_at": NEVER, **body}
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,8 +93,8 @@ def test_runs(status: str, runs: bool) -> None:
 @pytest.mark.parametrize(("config", "owner"), [({OWNER: "us"}, "us"), ({OWNER: ""}, None), ({}, None), (None, None)])
 def test_owner(config: dict[str, str] | None, owner: str | None) -> None:
     assert instance(config=config).owner == owner
-    assert Project.of({"name": "p", "config": config}).owner == owner
-    assert Volume.of("default", {"name": "v", "config": config}).owner == owner
+    assert Project.from_api({"name": "p", "config": config}).owner == owner
+    assert Volume.from_api("default", {"name": "v", "config": config}).owner == owner
 
 
 def test_an_owner_that_a_profile_gives_is_no_mark() -> None:
@@ -105,7 +107,7 @@ def test_an_instance_on_a_dead_member_is_read() -> None:
 
 
 def test_a_server_that_does_not_know_us_tells_its_extensions_only() -> None:
-    server = Server.of({"auth": "untrusted", "api_extensions": ["projects"], "config": None})
+    server = Server.from_api({"auth": "untrusted", "api_extensions": ["projects"], "config": None})
     assert not server.trusted and server.has("projects") and not server.has("etag")
     assert (server.version, server.flavour, server.drivers, server.clustered) == ("", "lxd", (), False)
 
@@ -118,31 +120,31 @@ def test_a_server_that_trusts_us() -> None:
         "driver": "lxc | qemu",
         "architectures": ["x86_64"],
     }
-    server = Server.of({"auth": "trusted", "environment": environment})
+    server = Server.from_api({"auth": "trusted", "environment": environment})
     assert server.trusted and server.clustered and server.drivers == ("lxc", "qemu") and server.flavour == "incus"
 
 
 @pytest.mark.parametrize(("value", "own"), [("true", True), ("YES", True), ("false", False), ("", False)])
 def test_a_projects_features(value: str, own: bool) -> None:
-    assert Project.of({"name": "p", "config": {"features.images": value}}).has_own("images") is own
-    assert not Project.of({"name": "p"}).has_own("images")
+    assert Project.from_api({"name": "p", "config": {"features.images": value}}).has_own("images") is own
+    assert not Project.from_api({"name": "p"}).has_own("images")
 
 
 def test_the_order_of_a_trust_entrys_projects_says_nothing() -> None:
     bodies = [{"fingerprint": "f", "projects": projects} for projects in (["a", "b"], ["b", "a"])]
-    assert TrustEntry.of(bodies[0]) == TrustEntry.of(bodies[1])
-    assert not TrustEntry.of({"fingerprint": "f", "projects": None}).restricted
+    assert TrustEntry.from_api(bodies[0]) == TrustEntry.from_api(bodies[1])
+    assert not TrustEntry.from_api({"fingerprint": "f", "projects": None}).restricted
 
 
 def test_a_pools_space_is_unknown_until_asked_for() -> None:
     body = {"name": "default", "config": None}
-    assert StoragePool.of(body).total is None
-    assert StoragePool.of(body, {"space": {"total": 5, "used": 2}}).used == 2
+    assert StoragePool.from_api(body).total is None
+    assert StoragePool.from_api(body, {"space": {"total": 5, "used": 2}}).used == 2
 
 
 def test_an_image_without_aliases() -> None:
-    assert Image.of({"fingerprint": "f", "aliases": None}).aliases == ()
-    assert Image.of({"fingerprint": "f", "aliases": [{"name": "a"}]}).aliases == ("a",)
+    assert Image.from_api({"fingerprint": "f", "aliases": None}).aliases == ()
+    assert Image.from_api({"fingerprint": "f", "aliases": [{"name": "a"}]}).aliases == ("a",)
 
 
 def threads(*ids: int, node: int = 0) -> dict[str, Any]:
@@ -154,7 +156,7 @@ def test_the_resources_of_one_node_are_the_machines() -> None:
         "cpu": {"total": 2, "sockets": [{"cores": [threads(1), threads(0)]}]},
         "memory": {"total": 100, "used": 40, "hugepages_total": 8, "hugepages_size": 2, "nodes": None},
     }
-    found = Resources.of(body)
+    found = Resources.from_api(body)
     assert (found.threads, found.memory_total, found.memory_used) == (2, 100, 40)
     assert (found.hugepages_total, found.hugepages_size) == (8, 2)
     (node,) = found.nodes
@@ -176,7 +178,7 @@ def test_ports_belong_to_the_node_of_their_card() -> None:
         {},
     ]
     memory = {"nodes": [{"numa_node": 0, "total": 1}, {"numa_node": 1, "total": 1}]}
-    first, second = Resources.of({"network": {"cards": cards}, "memory": memory}).nodes
+    first, second = Resources.from_api({"network": {"cards": cards}, "memory": memory}).nodes
     unlinked = {"mac": None, "link": False, "speed": None}
     assert first["interfaces"] == [{"name": "eth0", **unlinked, "virtual_functions": 0}]
     assert second["interfaces"] == [
@@ -191,12 +193,13 @@ def test_each_node_has_its_own_cores_and_memory() -> None:
         "memory": {"total": 90, "nodes": [{"numa_node": 1, "total": 60, "used": 5}, {"numa_node": 0, "total": 30}]},
     }
     nodes = [
-        (node["numa_node"], node["cores"], node["memory"], node["memory_used"]) for node in Resources.of(body).nodes
+        (node["numa_node"], node["cores"], node["memory"], node["memory_used"])
+        for node in Resources.from_api(body).nodes
     ]
     assert nodes == [(0, [0, 1], 30, 0), (1, [2, 3], 60, 5)]
 
 
 def test_resources_that_are_not_told() -> None:
-    found = Resources.of({})
+    found = Resources.from_api({})
     assert (found.threads, found.memory_total) == (0, 0)
     assert [node["memory"] for node in found.nodes] == [0]

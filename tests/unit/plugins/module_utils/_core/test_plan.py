@@ -16,7 +16,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import (
     Later,
     Plan,
     Request,
-    diff_of,
+    build_diff,
     filled,
     shown,
 )
@@ -59,7 +59,7 @@ DIFFS = [
 
 @pytest.mark.parametrize(("changes", "before", "after"), DIFFS)
 def test_diff(changes: list[Change], before: dict[str, Any], after: dict[str, Any]) -> None:
-    assert diff_of(tuple(changes)) == {"before": before, "after": after}
+    assert build_diff(tuple(changes)) == {"before": before, "after": after}
     assert Plan(tuple(changes)).diff() == {"before": before, "after": after}
     assert Plan(tuple(changes)).changed is bool(changes)
 

@@ -40,7 +40,7 @@ LARGEST = 2**63 - 1
     ],
 )
 def test_a_size_counts_bytes(said: object, count: int) -> None:
-    assert units.size(said, "memory") == count
+    assert units.parse_size(said, "memory") == count
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_size_counts_bytes(said: object, count: int) -> None:
 )
 def test_what_is_no_size_is_refused_in_one_line(said: object) -> None:
     with pytest.raises(errors.Invalid) as refused:
-        units.size(said, "memory")
+        units.parse_size(said, "memory")
     assert refused.value.message.startswith("memory: ") and "2GiB" in refused.value.hint
     assert "\n" not in str(refused.value)
 
@@ -60,7 +60,7 @@ def test_what_is_no_size_is_refused_in_one_line(said: object) -> None:
 @settings(deadline=None)
 @given(st.integers(0, LARGEST))
 def test_a_shown_size_is_the_same_size(count: int) -> None:
-    assert units.size(units.shown_size(count), "size") == count
+    assert units.parse_size(units.format_size(count), "size") == count
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_shown_size_is_the_same_size(count: int) -> None:
     [(0, "0B"), (1, "1B"), (1000, "1000B"), (1024, "1KiB"), (2**31, "2GiB"), (2**31 + 1024, "2097153KiB"), (3, "3B")],
 )
 def test_the_shortest_exact_spelling(count: int, shown: str) -> None:
-    assert units.shown_size(count) == shown
+    assert units.format_size(count) == shown
 
 
 @pytest.mark.parametrize(
@@ -76,17 +76,17 @@ def test_the_shortest_exact_spelling(count: int, shown: str) -> None:
     [(None, None), ("", ""), ("x", "x"), (True, "true"), (False, "false"), (3, "3"), (1.5, "1.5")],
 )
 def test_a_value_is_stored_as_text(value: object, stored: str | None) -> None:
-    assert units.text(value, "config.a") == stored
+    assert units.to_text(value, "config.a") == stored
 
 
 @pytest.mark.parametrize("value", [[1], {"a": 1}, ()])
 def test_what_has_no_text_is_refused_by_its_key(value: object) -> None:
     with pytest.raises(errors.Invalid, match=r"^config\.a: "):
-        units.texts({"a": value}, "config")
+        units.to_texts({"a": value}, "config")
 
 
 def test_keys_become_texts_too() -> None:
-    assert units.texts({1: True, "b": None}, "config") == {"1": "true", "b": None}
+    assert units.to_texts({1: True, "b": None}, "config") == {"1": "true", "b": None}
 
 
 @pytest.mark.parametrize("value", ["true", "TRUE", "1", "yes", "On"])
@@ -124,22 +124,22 @@ SAME = [
 
 @pytest.mark.parametrize(("key", "one", "other", "same"), SAME)
 def test_values_are_compared_by_what_they_mean(key: str, one: str | None, other: str | None, same: bool) -> None:
-    assert units.same(key, one, other) is same
+    assert units.is_same_value(key, one, other) is same
     # The other way round is the same question.  pylint: disable=arguments-out-of-order
-    assert units.same(key, other, one) is same
+    assert units.is_same_value(key, other, one) is same
 
 
 @settings(deadline=None)
 @given(st.sampled_from(["user.x", "limits.memory", "boot.autostart"]), st.none() | st.text(max_size=6))
 def test_everything_is_the_same_as_itself(key: str, value: str | None) -> None:
-    assert units.same(key, value, value)
+    assert units.is_same_value(key, value, value)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=12))
 def test_a_text_is_a_size_or_refused(said: str) -> None:
     try:
-        count = units.size(said, "x")
+        count = units.parse_size(said, "x")
     except errors.Invalid:
         return
     assert 0 <= count <= LARGEST

@@ -24,7 +24,7 @@ class Scripted:
 
     def __init__(self, members: dict[str, str], drivers: dict[str, str], silent: tuple[str, ...] = ()) -> None:
         environment = {"server_clustered": bool(members), "architectures": ["x86_64", "i686"]}
-        self.server = Server.of({"environment": environment})
+        self.server = Server.from_api({"environment": environment})
         self._members, self._drivers, self._silent = members, drivers, silent
         self.asked: list[tuple[str, str]] = []
 

@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import (
     Answer,
     Connection,
-    answer_of,
-    is_lxds,
+    is_lxd_envelope,
+    open_envelope,
     quoted,
 )
 from hypothesis import given
@@ -79,7 +79,7 @@ OPERATION = "2f9a7c5e-0000-4000-8000-000000000001"
     ],
 )
 def test_trap_29_an_operation_is_seen_whatever_the_request(payload: dict[str, Any], expected: Answer) -> None:
-    assert answer_of(payload, '"e"') == expected
+    assert open_envelope(payload, '"e"') == expected
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_trap_29_an_operation_is_seen_whatever_the_request(payload: dict[str, An
     ],
 )
 def test_trap_15_an_answer_of_lxds_is_told_from_others(payload: Any, expected: bool) -> None:
-    assert is_lxds(payload) is expected
+    assert is_lxd_envelope(payload) is expected
 
 
 def test_the_key_is_in_no_repr() -> None:

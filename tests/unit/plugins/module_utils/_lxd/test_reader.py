@@ -19,7 +19,7 @@ class Heard:
 
     def __init__(self, *extensions: str) -> None:
         self.connection = Connection(("https://kvm-01:8443",))
-        self.server = Server.of({"api_extensions": list(extensions)})
+        self.server = Server.from_api({"api_extensions": list(extensions)})
         self.recursion = ""
 
     def call(self, _method: str, _path: Sequence[str], **said: Any) -> Answer:

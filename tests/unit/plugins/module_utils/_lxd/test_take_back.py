@@ -18,7 +18,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.apply import app
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Answer, Connection
 
 VOLUME = ("storage-pools", "default", "volumes", "custom", "vm-data")
-LOST = errors.Lost("one: the answer was lost")
+LOST = errors.AnswerLost("one: the answer was lost")
 BUSY = errors.OperationFailed("one: the disk is busy")
 RUNS = errors.Invalid("one: Instance is running")
 
@@ -38,7 +38,7 @@ class Full:
 
     def __post_init__(self) -> None:
         self.connection = Connection(("https://one",))
-        self.server = Server.of({"api_extensions": ["project_usage"]})
+        self.server = Server.from_api({"api_extensions": ["project_usage"]})
         self.make("theirs", 6)
         self.things[VOLUME] = {"name": VOLUME[-1], "config": {OWNER: "us"}}
 
@@ -103,10 +103,10 @@ def create(cores: int = 6, name: str = "vm") -> Request:
     return Request("POST", ("instances",), "p", body=body, made=made, takes={"cpu": cores}, undone_with=undone)
 
 
-def refused(port: Full, cores: int = 6) -> errors.TakenBack:
+def refused(port: Full, cores: int = 6) -> errors.RolledBack:
     with pytest.raises(errors.NoRoom) as caught:
         apply(port, create(cores), {})
-    assert isinstance(caught.value, errors.TakenBack)
+    assert isinstance(caught.value, errors.RolledBack)
     return caught.value
 
 
@@ -129,7 +129,7 @@ def test_a_mark_that_can_not_be_taken_off_fails_nobody() -> None:
 
 def test_what_fits_stays_though_the_answer_was_lost() -> None:
     port = Full({"POST instances": LOST}, frozenset({"POST instances"}))
-    with pytest.raises(errors.Unanswered):
+    with pytest.raises(errors.OutcomeUnknown):
         apply(port, create(4), {})
     assert COMPOSING not in port.things["instances", "vm"]["config"]
 
@@ -226,6 +226,6 @@ def test_what_another_run_made_by_that_name_is_never_deleted(owner: str) -> None
     """Our create was lost on its way; theirs was not, and it is whole, and beyond the limit by another's fault."""
     port = Full({"POST instances": LOST})
     port.make("vm", 6, **{OWNER: owner, COMPOSING: "7c0a5a0e-95a1-4e4f-9e0e-6f1f1d1f1a11"})
-    with pytest.raises(errors.Unanswered):
+    with pytest.raises(errors.OutcomeUnknown):
         apply(port, create(), {})
     assert names(port) == {"theirs", "vm", "vm-data"}

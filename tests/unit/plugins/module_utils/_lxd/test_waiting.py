@@ -77,7 +77,7 @@ def test_looks_are_further_and_further_apart_and_the_last_is_at_the_end(clock: C
 
 def test_an_outage_is_sat_out(clock: Clock) -> None:
     looks = []
-    port = Port(errors.Unreachable("gone"), errors.OperationFailed("database is locked"), errors.Lost("cut"), UP)
+    port = Port(errors.Unreachable("gone"), errors.OperationFailed("database is locked"), errors.AnswerLost("cut"), UP)
     assert watch(port, lambda listed: bool(looks.append(1) or listed)) is None
     assert len(looks) == 1 and len(port.asked) == 4
 

@@ -90,11 +90,11 @@ def row(name: str = "kvm-01", vms: Sequence[Mapping[str, Any]] = (), **more: Any
     """A VM host's row, as the report's reading makes it; `more` replaces what the row says."""
     entry = {"url": f"https://{name}:8443", "project": "tenant-a", "owner": "team-a", **more.pop("entry", {})}
     config = {OWNER: "team-a", "restricted": "true", **more.pop("config", {})}
-    instances = tuple(Instance.of(each) for each in vms)
+    instances = tuple(Instance.from_api(each) for each in vms)
     space = more.pop("space", (1000 * GIB, 100 * GIB))
     pools = (StoragePool("default", "zfs", "Created", *space),)
     found = Found(
-        Server.of(
+        Server.from_api(
             {
                 "api_extensions": ["access_management"],
                 "environment": {"server_version": "5.21.4", "server": "lxd", "driver": "lxc | qemu"},
@@ -104,7 +104,7 @@ def row(name: str = "kvm-01", vms: Sequence[Mapping[str, Any]] = (), **more: Any
         instances=instances,
         networks=(Network("lxdbr0", "bridge", True, {}),),
         pools=pools,
-        machines=(Machine("none", Resources.of(more.pop("machine", machine())), pools),),
+        machines=(Machine("none", Resources.from_api(more.pop("machine", machine())), pools),),
     )
     days = more.pop("days_left", 3000)
     certificate = {

@@ -175,7 +175,7 @@ TAKEN_BACK: list[Any] = [
 @pytest.mark.parametrize(("gone", "left", "told"), TAKEN_BACK)
 def test_what_was_taken_back_was_never_done(gone: tuple[str, ...], left: tuple[str, ...], told: list[str]) -> None:
     def refuse(_about: Mapping[str, Any], _made: Any) -> None:
-        raise errors.TakenBack("too late", "", gone, left)
+        raise errors.RolledBack("too late", "", gone, left)
 
     claims = {**dict.fromkeys(("deleteVM", "createvolume", "growvolume"), lambda *_said: None), "createVM": refuse}
     outcome = carry_out.carry_out(group(*MADE), Means(claims=claims))

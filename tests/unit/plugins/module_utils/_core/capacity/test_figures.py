@@ -46,7 +46,7 @@ PROMISES: list[Any] = [
 @pytest.mark.parametrize(("config", "expected"), PROMISES)
 def test_what_an_instance_is_promised(config: dict[str, str], expected: dict[str, Any]) -> None:
     body = {"name": "vm", "type": "virtual-machine", "expanded_config": config}
-    promise = promised_to(Instance.of(body), 8 * GIB, PAGE)
+    promise = promised_to(Instance.from_api(body), 8 * GIB, PAGE)
     assert {key: getattr(promise, key) for key in expected} == expected and promise.counted
 
 
@@ -58,9 +58,9 @@ def test_a_promise_tells_the_volumes_that_were_given_with_it() -> None:
         "agent": {"type": "disk", "source": "agent:config"},
     }
     body = {"name": "vm", "type": "virtual-machine", "expanded_devices": devices}
-    volumes = {("slow", "vm-data"): Volume.of("slow", {"name": "vm-data", "config": {"size": "3GiB"}})}
-    assert promised_to(Instance.of(body), volumes=volumes).disks == {"fast": 10 * GIB, "slow": 3 * GIB}
-    container = Instance.of({**body, "type": "container"})
+    volumes = {("slow", "vm-data"): Volume.from_api("slow", {"name": "vm-data", "config": {"size": "3GiB"}})}
+    assert promised_to(Instance.from_api(body), volumes=volumes).disks == {"fast": 10 * GIB, "slow": 3 * GIB}
+    container = Instance.from_api({**body, "type": "container"})
     assert promised_to(container).disks == {} and not promised_to(container).counted
 
 

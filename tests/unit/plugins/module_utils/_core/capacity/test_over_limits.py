@@ -17,7 +17,7 @@ NOON = "2026-11-21T12:00:00"
 
 
 def made(name: str, stamp: str, member: str = "none") -> Instance:
-    return Instance.of(instance(name, created_at=stamp, location=member))
+    return Instance.from_api(instance(name, created_at=stamp, location=member))
 
 
 ORDERS = [
@@ -55,6 +55,6 @@ EXCEEDED: list[tuple[dict[str, str], list[str]]] = [
 @pytest.mark.parametrize(("config", "expected"), EXCEEDED)
 def test_an_exceeded_limit_is_told(config: dict[str, str], expected: list[str]) -> None:
     vms: list[dict[str, Any]] = [instance("a", cores="2"), instance("b", cores="4")]
-    told = exceeded("kvm", Project("p", "", config, ()), [Instance.of(each) for each in vms])
+    told = exceeded("kvm", Project("p", "", config, ()), [Instance.from_api(each) for each in vms])
     assert len(told) == len(expected)
     assert all(sentence.startswith("kvm: project p: ") and part in sentence for sentence, part in zip(told, expected))

@@ -29,11 +29,11 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.block_de
 
 FINGERPRINT = "ab" * 32
 SECRET = "5e" * 32
-LISTENING = Server.of({"config": {"core.https_address": "192.0.2.1:8443"}})
-SILENT = Server.of({})
+LISTENING = Server.from_api({"config": {"core.https_address": "192.0.2.1:8443"}})
+SILENT = Server.from_api({})
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.timezone.utc)
-NEWER = Server.of({"api_extensions": ["explicit_trust_token"]})
-INCUS = Server.of({"environment": {"server": "incus"}})
+NEWER = Server.from_api({"api_extensions": ["explicit_trust_token"]})
+INCUS = Server.from_api({"environment": {"server": "incus"}})
 M1, M2 = Member("m1", "Online", "https://192.0.2.1:8443"), Member("m2", "Online", "https://192.0.2.2:8443")
 TWO = Found(LISTENING, "m1", "etag", (M1, M2))
 ALONE = Found(SILENT, etag="etag")
@@ -113,7 +113,7 @@ def test_the_first_member_listens_and_begins() -> None:
 
 
 def test_the_first_member_keeps_where_it_listens() -> None:
-    everywhere = Server.of({"config": {"core.https_address": "[::]:8443"}})
+    everywhere = Server.from_api({"config": {"core.https_address": "[::]:8443"}})
     listen, _enable = steps(want(bootstrap=True, address="192.0.2.2"), Found(everywhere))
     assert listen.body == {"config": {"cluster.https_address": "192.0.2.2:8443"}}
 
@@ -285,4 +285,4 @@ ROOT_DISK = {"root": {"type": "disk", "path": "/", "pool": "local"}}
 def test_what_an_evacuation_leaves_behind(policy: str | None, devices: dict[str, Any], why: str) -> None:
     config = {} if policy is None else {"cluster.evacuate": policy}
     body = {"name": "web-1", "expanded_config": config, "expanded_devices": {**ROOT_DISK, **devices}}
-    assert cluster_leaving.stays(Instance.of(body), {"ceph"}) == why
+    assert cluster_leaving.stays(Instance.from_api(body), {"ceph"}) == why

@@ -74,9 +74,9 @@ def host_of(raw: Mapping[str, Any]) -> Host:
         name=raw["name"],
         owner="us",
         project=Project("p", "", dict(raw["project"]), ()),
-        server=Server.of({"environment": {"server_clustered": clustered, "architectures": ["x86_64"]}}),
-        instances={each["name"]: Instance.of(each) for each in raw["instances"]},
-        volumes={(each["pool"], each["name"]): Volume.of(each["pool"], each) for each in raw["volumes"]},
+        server=Server.from_api({"environment": {"server_clustered": clustered, "architectures": ["x86_64"]}}),
+        instances={each["name"]: Instance.from_api(each) for each in raw["instances"]},
+        volumes={(each["pool"], each["name"]): Volume.from_api(each["pool"], each) for each in raw["volumes"]},
         listings=Listings((Network("br0", "bridge", True, {}),), tuple(pools), raw.get("profiles", {}), ()),
         default_storage_pool=raw.get("default_storage_pool", "default"),
         machines=machines,
@@ -94,7 +94,7 @@ def _machine(raw: Mapping[str, Any]) -> Machine:
     pools = tuple(StoragePool(name, driver, "Created", total, used) for name, driver, total, used in raw["pools"])
     return Machine(
         member=raw["member"],
-        resources=Resources.of(raw) if status != "Offline" else None,
+        resources=Resources.from_api(raw) if status != "Offline" else None,
         pools=pools,
         groups=frozenset(raw.get("groups", ())),
         status=status,

@@ -95,7 +95,7 @@ def test_the_least_used_cores(said: Pinning, pins: dict[int, int], own: tuple[in
 
 
 def found(cores: str, mark: str | None = None) -> Instance:
-    return Instance.of(instance("vm", cores=cores, config={PINNED: mark} if mark else {}))
+    return Instance.from_api(instance("vm", cores=cores, config={PINNED: mark} if mark else {}))
 
 
 SETTLED: list[Any] = [

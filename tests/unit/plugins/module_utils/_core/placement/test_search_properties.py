@@ -141,7 +141,7 @@ def applied(raw: list[dict[str, Any]], wanted: list[dict[str, Any]], found: Plac
     by_name = {host["name"]: host for host in after}
     for said in wanted:
         there = next((each for host in after for each in host["instances"] if each["name"] == said["name"]), None)
-        before = Instance.of(there) if there else None
+        before = Instance.from_api(there) if there else None
         choice = found.chosen.get(said["name"])
         if choice is None:
             continue

@@ -23,14 +23,14 @@ CONFINED = {
 }
 
 DISCREET = Project("p", "", CONFINED, ())
-ALWAYS = exposure(DISCREET, Server.of({"api_extensions": list(NEW)}))
+ALWAYS = exposure(DISCREET, Server.from_api({"api_extensions": list(NEW)}))
 
 
 def told(
     config: dict[str, str], extensions: tuple[str, ...] = NEW, name: str = "p", restricted: bool = True
 ) -> list[str]:
     project = Project(name, "", config, ())
-    server = Server.of({"api_extensions": list(extensions)})
+    server = Server.from_api({"api_extensions": list(extensions)})
     return [each for each in exposure(project, server, certificate_restricted=restricted) if each not in ALWAYS]
 
 
@@ -57,10 +57,10 @@ def test_every_server_tells_what_no_project_closes() -> None:
 )
 def test_a_version_before_the_fixes_of_2026_is_told(version: str, mended: bool) -> None:
     environment = {"server_version": version}
-    said = exposure(DISCREET, Server.of({"api_extensions": list(NEW), "environment": environment}))
+    said = exposure(DISCREET, Server.from_api({"api_extensions": list(NEW), "environment": environment}))
     assert len(said) == len(ALWAYS) + (0 if mended else 2)
     assert mended or ("CVE-2026-34178" in said[0] and "any other project" in said[1] and version in said[0])
-    incus = Server.of({"api_extensions": list(NEW), "environment": {**environment, "server": "incus"}})
+    incus = Server.from_api({"api_extensions": list(NEW), "environment": {**environment, "server": "incus"}})
     assert exposure(DISCREET, incus) == ALWAYS
 
 

@@ -65,7 +65,7 @@ def found(
     own = (profile or EMPTY, "etag-d") if there and there.has_own("profiles") else None
     read.setdefault("networks", tuple(Network(name, "bridge", True, {}) for name in ("br0", "br1")))
     read.setdefault("pools", (StoragePool("fast", "dir", "Created"),))
-    return Found(Server.of({"api_extensions": list(extensions)}), there, own, **read)
+    return Found(Server.from_api({"api_extensions": list(extensions)}), there, own, **read)
 
 
 def planned(want_it: Wanted, there: Found) -> Plan:
@@ -429,7 +429,7 @@ def instance(
     name: str, kind: str = "virtual-machine", config: dict[str, str] | None = None, **devices: Any
 ) -> Instance:
     body = {"name": name, "type": kind, "config": config, "devices": devices}
-    return Instance.of({**body, "expanded_config": config, "expanded_devices": devices})
+    return Instance.from_api({**body, "expanded_config": config, "expanded_devices": devices})
 
 
 NIC = {"type": "nic", "network": "br0"}
@@ -576,7 +576,7 @@ def test_isolation(config: dict[str, str], isolation: str) -> None:
 
 
 def test_unread_predicts_a_creation() -> None:
-    unread = Found(Server.of({}), unread=True)
+    unread = Found(Server.from_api({}), unread=True)
     assert config_after(planned(wanted(**BOTH), unread)) == REACHING
     assert not planned(wanted(state="absent"), unread).changed
 
@@ -591,7 +591,7 @@ def test_the_prediction_is_what_lxd_will_hold() -> None:
 
 def test_a_confined_project_of_a_cluster_lets_its_tenant_choose_members() -> None:
     there = found()
-    server = Server.of({"api_extensions": list(OLD), "environment": {"server_clustered": True}})
+    server = Server.from_api({"api_extensions": list(OLD), "environment": {"server_clustered": True}})
     clustered = Found(server, there.project, there.profile, networks=there.networks, pools=there.pools)
     said = wanted(isolation="confined")
     assert config_after(planned(said, clustered)) == {**CONFINED, "restricted.cluster.target": "allow"}

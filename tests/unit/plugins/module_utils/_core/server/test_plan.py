@@ -25,7 +25,7 @@ CONFIG = {"core.https_address": ":8443", "core.trust_password": True, "images.au
 
 def found(config: dict[str, Any] | None = None, extensions: tuple[str, ...] = (), **rest: Any) -> Found:
     body = {"config": CONFIG if config is None else config, "api_extensions": extensions}
-    return Found(Server.of(body), etag="s1", **{"pools": {"fast": POOL}, "networks": {"br0": NET}, **rest})
+    return Found(Server.from_api(body), etag="s1", **{"pools": {"fast": POOL}, "networks": {"br0": NET}, **rest})
 
 
 def plan(said: dict[str, Any], there: Found | None = None) -> Plan:

@@ -33,8 +33,8 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._registry import file
 NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
 PEM = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n"
-SERVER = Server.of({"auth": "trusted", "api_extensions": ["certificate_project"]})
-OLD_SERVER = Server.of({"auth": "trusted"})
+SERVER = Server.from_api({"auth": "trusted", "api_extensions": ["certificate_project"]})
+OLD_SERVER = Server.from_api({"auth": "trusted"})
 SAID: dict[str, Any] = {
     "name": None, "state": "trusted", "restricted": True, "projects": ["a"], "common_name": "kvm-01@me",
     "key_type": "ecdsa-p384", "valid_for": 3650, "vault_key": False, "prove": True, "rotate": "never",
@@ -213,7 +213,7 @@ def test_token_asks_for_nothing_that_it_says_itself() -> None:
     decision = tenant_cert.plan(wanted(projects=None), found(joins_by="token", secret="t0ken"))
     (post,) = steps(decision, Request)
     assert post.body == {"type": "client", "name": "kvm-01", "password": "t0ken", "trust_token": "t0ken"}
-    newer = Server.of({"api_extensions": ["certificate_project", "explicit_trust_token"]})
+    newer = Server.from_api({"api_extensions": ["certificate_project", "explicit_trust_token"]})
     decision = tenant_cert.plan(wanted(), found(joins_by="token", secret="t0ken", server=newer))
     assert steps(decision, Request)[0].body == {"type": "client", "name": "kvm-01", "trust_token": "t0ken"}
     assert [step.claim for step in steps(decision, Prove)] == ["connect", "entry", "closed"]

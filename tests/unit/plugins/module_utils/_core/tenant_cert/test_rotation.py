@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Server, TrustEntry
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import (
-    MakeKeyPair,
+    GenerateKeyPair,
     MoveFile,
     Prove,
     RemoveFile,
@@ -32,7 +32,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.tenant_cert.pai
 NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
 PEM = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n"
-SERVER = Server.of({"auth": "trusted", "api_extensions": ["certificate_project"]})
+SERVER = Server.from_api({"auth": "trusted", "api_extensions": ["certificate_project"]})
 PLAIN = frozenset({"client.crt", "client.key"})
 BOTH_NEXT = PLAIN | {"client.crt.next", "client.key.next"}
 
@@ -72,7 +72,7 @@ SPOKEN: dict[type, Callable[[Any], str]] = {
     MoveFile: lambda step: f"move {step.path[3:]}",
     RemoveFile: lambda step: f"remove {step.path[3:]}",
     Prove: lambda step: str(step.claim),
-    MakeKeyPair: lambda _step: "make",
+    GenerateKeyPair: lambda _step: "make",
 }
 
 

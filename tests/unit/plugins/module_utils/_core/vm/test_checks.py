@@ -151,7 +151,7 @@ def test_virtual_functions_as_lxd_tells_of_them() -> None:
         {"ports": [{"id": "eth0"}]},
         {},
     ]
-    found = Resources.of({"network": {"cards": cards}})
+    found = Resources.from_api({"network": {"cards": cards}})
     assert found.virtual_functions == {"eno1": 7, "eno2": 7, "eth0": 0}
 
 

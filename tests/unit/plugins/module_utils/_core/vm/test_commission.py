@@ -21,7 +21,7 @@ def wanted(**said: object) -> vm_commission.Wanted:
 
 def instance(mark: str | None = None, **said: object) -> Instance:
     config = {"user.x": "y", **({COMMISSIONED: mark} if mark else {})}
-    return Instance.of({**HERE, "config": config, "expanded_config": config, **said})
+    return Instance.from_api({**HERE, "config": config, "expanded_config": config, **said})
 
 
 # The mark there, what is said, and the mark afterwards.

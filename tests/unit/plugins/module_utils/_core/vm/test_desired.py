@@ -131,7 +131,7 @@ def test_the_first_interface_is_the_one_to_boot_from() -> None:
 
 
 def test_secure_boot_in_the_words_of_the_server() -> None:
-    newer = World().host(server=Server.of({"api_extensions": [*LXD_5_0, "instance_boot_mode"]}))
+    newer = World().host(server=Server.from_api({"api_extensions": [*LXD_5_0, "instance_boot_mode"]}))
     for said, old_word, new_word in ((True, "true", "uefi-secureboot"), (False, "false", "uefi-nosecureboot")):
         assert new(secure_boot=said).create_body()["config"]["security.secureboot"] == old_word
         assert new(newer, secure_boot=said).create_body()["config"]["boot.mode"] == new_word
@@ -198,7 +198,9 @@ def test_what_the_server_has_not_is_said_before_a_write(
 
 
 def test_an_lxd_that_can_what_others_can_not() -> None:
-    newer = Server.of({"api_extensions": [*LXD_5_0, "numa_cpu_placement"], "environment": {"server_clustered": True}})
+    newer = Server.from_api(
+        {"api_extensions": [*LXD_5_0, "numa_cpu_placement"], "environment": {"server_clustered": True}}
+    )
     made = new(World().host(server=newer), numa_nodes=[0], target="m2")
     assert made.instance.location == "m2" and made.create_body()["config"]["limits.cpu.nodes"] == "0"
 

@@ -50,7 +50,7 @@ def instance(config: dict[str, str] | None = None, **said: Any) -> Instance:
         "devices": DEVICES,
         "expanded_devices": {**INHERITED, **DEVICES},
     }
-    return Instance.of({**body, **said})
+    return Instance.from_api({**body, **said})
 
 
 def left(**said: Any) -> Instance:

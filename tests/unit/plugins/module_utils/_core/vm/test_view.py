@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY, diff_of, shown
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY, build_diff, shown
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import plan as vm_plan
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import view
 from hypothesis import given, settings
@@ -25,7 +25,7 @@ def viewed(found: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
     host = World([found or body()], [volume()]).host()
     instance = host.instances["vm"]
     if state:
-        instance = Instance.of({**(found or body()), "expanded_config": instance.expanded_config, "state": state})
+        instance = Instance.from_api({**(found or body()), "expanded_config": instance.expanded_config, "state": state})
     return dict(shown(view.vm(instance, "kvm", "p", host.volumes)))
 
 
@@ -131,12 +131,12 @@ def test_no_secret_is_in_any_view(secret: str, option: str) -> None:
     ]
     for plan in plans:
         assert plan.changes
-        everything = [shown(change.before) for change in plan.changes], diff_of(plan.changes), repr(plan)
+        everything = [shown(change.before) for change in plan.changes], build_diff(plan.changes), repr(plan)
         assert secret not in json.dumps(everything)
 
 
 def row(found: dict[str, Any], network: dict[str, Any] | None = None, owner: str | None = "us") -> dict[str, Any]:
-    instance = Instance.of({**found, "expanded_devices": found["devices"], "state": {"network": network or {}}})
+    instance = Instance.from_api({**found, "expanded_devices": found["devices"], "state": {"network": network or {}}})
     return view.row(instance, "kvm", "p", owner)
 
 

@@ -50,7 +50,7 @@ def test_a_volume_without_a_size_is_what_lxd_gives() -> None:
 def test_the_pool_and_the_place() -> None:
     disk = {"name": "data", "storage_pool": "fast"}
     assert requests(planned(World(), disk))[0].path[:2] == ("storage-pools", "fast")
-    clustered = World().host().server.__class__.of({"environment": {"server_clustered": True}})
+    clustered = World().host().server.__class__.from_api({"environment": {"server_clustered": True}})
     for target, params in (("m2", {"target": "m2"}), ("@ssd", {}), (None, {})):
         host = World().host(server=clustered)
         plan = vm_plan.plan(wanted(disks=[{}, disk], target=target), host, vm_plan.Policy())
@@ -236,7 +236,7 @@ def test_what_was_made_for_a_create_goes_with_it_and_nothing_else(before: list[V
 
 
 def test_a_volume_of_one_member_is_deleted_there() -> None:
-    clustered = World().host().server.__class__.of({"environment": {"server_clustered": True}})
+    clustered = World().host().server.__class__.from_api({"environment": {"server_clustered": True}})
     plan = vm_plan.plan(wanted(disks=[{}, SAID], target="m2"), World().host(server=clustered), vm_plan.Policy())
     create = next(each for each in requests(plan) if each.path == ("instances",))
     assert [dict(each.params) for each in create.undone_with.values()] == [{"target": "m2"}]

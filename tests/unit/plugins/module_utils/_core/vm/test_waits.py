@@ -32,7 +32,7 @@ def network(
 
 
 def vm(networks: Optional[dict[str, Any]] = None, agent: bool = False, status: str = "Running") -> Instance:
-    return Instance.of(
+    return Instance.from_api(
         {
             "name": "v",
             "type": "virtual-machine",
@@ -135,7 +135,7 @@ def test_cloud_init_is_waited_for_until_it_ended(status: Status, said: str) -> N
 
 
 def test_what_can_never_come_is_not_waited_for() -> None:
-    bare = Instance.of({"name": "v", "status": "Running", "expanded_devices": {"root": {"type": "disk"}}})
+    bare = Instance.from_api({"name": "v", "status": "Running", "expanded_devices": {"root": {"type": "disk"}}})
     assert waits.hopeless("address", bare).code == "unsupported"  # type: ignore[union-attr]
     assert waits.hopeless("running", bare) is None and waits.hopeless("agent", bare) is None
     assert waits.hopeless("address", NO_NETWORK) is None

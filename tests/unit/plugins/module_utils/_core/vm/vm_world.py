@@ -98,7 +98,7 @@ class World:
             name="kvm",
             owner="us",
             project=Project("p", "", self.project, ()),
-            server=Server.of({"api_extensions": LXD_5_0, "environment": {"server_version": "5.0.2"}}),
+            server=Server.from_api({"api_extensions": LXD_5_0, "environment": {"server_version": "5.0.2"}}),
             instances={name: self._instance(found) for name, found in self.instances.items()},
             volumes={(pool, name): self._volume(pool, name) for pool, name in self.volumes},
             listings=listings,
@@ -109,7 +109,7 @@ class World:
 
     def _instance(self, found: Mapping[str, Any]) -> Instance:
         config, devices = self._expanded(found)
-        return Instance.of({**copy.deepcopy(dict(found)), "expanded_config": config, "expanded_devices": devices})
+        return Instance.from_api({**copy.deepcopy(dict(found)), "expanded_config": config, "expanded_devices": devices})
 
     @staticmethod
     def _expanded(found: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:

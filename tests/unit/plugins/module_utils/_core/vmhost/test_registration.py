@@ -30,13 +30,15 @@ MEMORY_MARK = "user.tenantry.memory_overcommit"
 
 
 def server(**fields: Any) -> Server:
-    return dataclasses.replace(Server.of({}), extensions=frozenset(vmhost.NEEDED), drivers=("lxc", "qemu"), **fields)
+    return dataclasses.replace(
+        Server.from_api({}), extensions=frozenset(vmhost.NEEDED), drivers=("lxc", "qemu"), **fields
+    )
 
 
 def found(admin: bool = False, vms: int = 0, **config: str) -> Found:
     config = {key.replace("__", "."): value for key, value in config.items()}
     instances = tuple(
-        Instance.of(
+        Instance.from_api(
             {
                 "name": f"vm-{n}",
                 "type": "virtual-machine",
@@ -50,7 +52,7 @@ def found(admin: bool = False, vms: int = 0, **config: str) -> Found:
         server(),
         Project("p", "said", {"user.tenantry.owner": "us", "features.images": "true", **config}, (), "etag"),
         instances,
-        machines=(Machine("none", Resources.of(body)),),
+        machines=(Machine("none", Resources.from_api(body)),),
         pools=(StoragePool("default", "dir", "Created"),),
         networks=(Network("br0", "bridge", True, {}), Network("eth0", "physical", False, {})),
         admin=admin,
@@ -282,7 +284,7 @@ def test_a_limit_for_a_cluster_with_a_member_down_is_nobodys_guess() -> None:
 
 
 def test_an_unread_project_is_predicted_as_if_nothing_were_there() -> None:
-    nothing = Found(Server.of({}))
+    nothing = Found(Server.from_api({}))
     file = vmhost_files.entry("kvm-01", "/r/kvm-01", None, ENTRY, "text")
     said = {"cpu_overcommit": "2", "default_storage_pool": "x"}
     decision = vmhost.plan(wanted(ENTRY, **said), nothing, [file])

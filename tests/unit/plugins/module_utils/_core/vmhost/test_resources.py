@@ -36,7 +36,7 @@ def instance(
         "expanded_config": {key.replace("__", "."): value for key, value in config.items()},
         "expanded_devices": devices or {},
     }
-    return Instance.of(body)
+    return Instance.from_api(body)
 
 
 def machine(member: str = "none", cores: int = 4, memory: int = 8 * GIB, used: int = GIB) -> Machine:
@@ -49,7 +49,7 @@ def machine(member: str = "none", cores: int = 4, memory: int = 8 * GIB, used: i
             "nodes": [{"numa_node": 0, "total": memory // 2}, {"numa_node": 1, "total": memory // 2}],
         },
     }
-    return Machine(member, Resources.of(body))
+    return Machine(member, Resources.from_api(body))
 
 
 def ratios(**said: str) -> dict[str, str]:
@@ -58,7 +58,7 @@ def ratios(**said: str) -> dict[str, str]:
 
 def found(*instances: Instance, machines: tuple[Machine, ...] = (machine(),), **rest: Any) -> Found:
     project = Project("p", "", rest.pop("config", {}), ())
-    return Found(Server.of({}), project, instances, machines=machines, **rest)
+    return Found(Server.from_api({}), project, instances, machines=machines, **rest)
 
 
 CAPACITIES = [
@@ -166,7 +166,7 @@ def test_storage_pools(instances: list[Instance], volumes: list[tuple[str, str, 
     kept = {}
     for number, (pool, kind, size) in enumerate(volumes):
         body = {"name": str(number), "content_type": kind, "config": {"size": size} if size else {}}
-        kept[(pool, str(number))] = Volume.of(pool, body)
+        kept[(pool, str(number))] = Volume.from_api(pool, body)
     pool = StoragePool("default", "dir", "Created", 4 * GIB, GIB)
     told = resources(found(*instances, volumes=kept, pools=(pool,)), ratios())["storage_pools"][0]
     # What is promised is as good as used, and what others use is used.

@@ -108,7 +108,9 @@ def test_an_admin_who_comes_later_finds_nothing_to_change(isolation: str, late: 
         *late,
     ]
     profile = found["requests"][1]["body"] if isolation == "confined" else {}
-    there = Found(Server.of({"api_extensions": extensions}), Project("tenant-a", "", config, ()), (profile, "etag"))
+    there = Found(
+        Server.from_api({"api_extensions": extensions}), Project("tenant-a", "", config, ()), (profile, "etag")
+    )
     wanted = project.want({**SAID, **said, "name": "tenant-a", "state": "present"}, "team-a")
     assert project_plan.plan(wanted, there, "kvm-01").changes == ()
 

@@ -42,7 +42,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.connection = Connection(("https://one",))
-        self.server = Server.of({"api_extensions": ["project_usage"], "environment": {"architectures": ["x86_64"]}})
+        self.server = Server.from_api(
+            {"api_extensions": ["project_usage"], "environment": {"architectures": ["x86_64"]}}
+        )
         self.asked: Counter[str] = Counter()
 
     def call(self, _method: str, path: Any, **_rest: Any) -> Answer:

@@ -96,7 +96,7 @@ def test_each_vm_has_its_own_result() -> None:
 
 def test_what_the_listing_showed_is_not_asked_for_again() -> None:
     port = Host(lambda _round: [])
-    known = {"v": Instance.of(body("v", "Ready"))}
+    known = {"v": Instance.from_api(body("v", "Ready"))}
     vm_waits = VmWaits("running", 1, Progress())
     assert vm_waits.carry_out([awaited("a", port, "v", known=known)]) == {}
     assert port.asked == [] and vm_waits.rows() == []
@@ -104,14 +104,14 @@ def test_what_the_listing_showed_is_not_asked_for_again() -> None:
 
 def test_who_is_not_up_yet_is_waited_for() -> None:
     port = Host(lambda round_: [body("v", "Running" if round_ > 1 else "Error")])
-    known = {"v": Instance.of(body("v", "Stopped"))}
+    known = {"v": Instance.from_api(body("v", "Stopped"))}
     assert VmWaits("running", 5, Progress()).carry_out([awaited("a", port, "v", known=known)]) == {}
     assert len(port.asked) == 2
 
 
 def test_who_was_made_after_the_last_listing_is_not_taken_for_gone() -> None:
     port = Host(lambda _round: [body("v")])
-    known = {"other": Instance.of(body("other"))}
+    known = {"other": Instance.from_api(body("other"))}
     assert VmWaits("running", 5, Progress()).carry_out([awaited("a", port, "v", known=known)]) == {}
 
 

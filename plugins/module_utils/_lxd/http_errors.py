@@ -27,7 +27,7 @@ _HINTS: Mapping[int, str] = {
 }
 
 
-def refusal(status: int, text: object, where: str, path: Sequence[str]) -> errors.TenantryError:
+def error_for_status(status: int, text: object, where: str, path: Sequence[str]) -> errors.TenantryError:
     """An HTTP status and LXD's own words as an error that names the server and the thing."""
     kind = _BY_STATUS.get(status, errors.OperationFailed)
     thing = "/".join(path) or "server"
@@ -36,18 +36,20 @@ def refusal(status: int, text: object, where: str, path: Sequence[str]) -> error
     )
 
 
-def stranger(where: str) -> errors.TenantryError:
+def not_lxd_error(where: str) -> errors.TenantryError:
     """An answer that isn't LXD's: of another program, of a proxy in between, or one that leads elsewhere."""
     return errors.Unreachable(
         f"{where}: it doesn't speak LXD's API", "check the address: LXD's port is 8443, its socket is unix.socket"
     )
 
 
-def silence(where: str, cause: BaseException, method: str, timeout: float) -> errors.TenantryError:
+def no_answer_error(where: str, cause: BaseException, method: str, timeout: float) -> errors.TenantryError:
     """No whole answer: for a write that may mean that it was done, so the kind of error says so."""
     reason = " ".join(str(cause).split()) or type(cause).__name__
     if method == "GET":
         return errors.Unreachable(
             f"{where}: no answer: {reason}", f"is LXD listening there (core.https_address), within {timeout:g} s?"
         )
-    return errors.Lost(f"{where}: the answer to a {method} was lost: {reason}", "run again: what was done is kept")
+    return errors.AnswerLost(
+        f"{where}: the answer to a {method} was lost: {reason}", "run again: what was done is kept"
+    )

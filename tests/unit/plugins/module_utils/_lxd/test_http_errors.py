@@ -10,7 +10,7 @@ import pickle
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
-from ansible_collections.tenantry.lxd.plugins.module_utils._lxd import refusals
+from ansible_collections.tenantry.lxd.plugins.module_utils._lxd import http_errors
 
 WHERE = "https://host:8443"
 
@@ -32,7 +32,7 @@ WHERE = "https://host:8443"
 )
 def test_trap_15_a_status_has_its_kind(status: int, kind: type[errors.TenantryError], code: str) -> None:
     # LXD's words would mean another kind each time.
-    refusal = refusals.refusal(status, "Not Found: already exists\n", WHERE, ("instances", "a"))
+    refusal = http_errors.error_for_status(status, "Not Found: already exists\n", WHERE, ("instances", "a"))
     assert refusal.__class__ is kind and refusal.code == code
     assert refusal.message == f"{WHERE}: instances/a: Not Found: already exists"
     assert refusal.details == {"status": status}
@@ -48,37 +48,42 @@ def test_trap_15_a_status_has_its_kind(status: int, kind: type[errors.TenantryEr
     ],
 )
 def test_a_refusal_names_the_thing(text: object, path: tuple[str, ...], expected: str) -> None:
-    assert refusals.refusal(500, text, WHERE, path).message == expected
+    assert http_errors.error_for_status(500, text, WHERE, path).message == expected
 
 
 @pytest.mark.parametrize(
     ("method", "kind"),
     [
         ("GET", errors.Unreachable),
-        ("POST", errors.Lost),
-        ("PUT", errors.Lost),
-        ("PATCH", errors.Lost),
-        ("DELETE", errors.Lost),
+        ("POST", errors.AnswerLost),
+        ("PUT", errors.AnswerLost),
+        ("PATCH", errors.AnswerLost),
+        ("DELETE", errors.AnswerLost),
     ],
 )
 def test_trap_04_after_a_write_silence_is_a_lost_answer(method: str, kind: type[errors.TenantryError]) -> None:
-    silence = refusals.silence(WHERE, TimeoutError("timed\nout"), method, 30)
+    silence = http_errors.no_answer_error(WHERE, TimeoutError("timed\nout"), method, 30)
     assert silence.__class__ is kind and silence.code == "unreachable"
     assert WHERE in silence.message and silence.message.endswith(": timed out") and silence.hint
 
 
 def test_a_silence_without_words_names_its_kind() -> None:
-    assert refusals.silence(WHERE, ConnectionResetError(), "GET", 30).message.endswith(": ConnectionResetError")
+    assert http_errors.no_answer_error(WHERE, ConnectionResetError(), "GET", 30).message.endswith(
+        ": ConnectionResetError"
+    )
 
 
 def test_trap_15_a_stranger_is_unreachable() -> None:
-    assert refusals.stranger(WHERE).__class__ is errors.Unreachable and WHERE in refusals.stranger(WHERE).message
+    assert (
+        http_errors.not_lxd_error(WHERE).__class__ is errors.Unreachable
+        and WHERE in http_errors.not_lxd_error(WHERE).message
+    )
 
 
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
 def test_trap_16_an_error_goes_to_another_process_whole(again: object) -> None:
     assert callable(again)
-    refusal = refusals.refusal(412, "ETag doesn't match", WHERE, ("instances", "a"))
+    refusal = http_errors.error_for_status(412, "ETag doesn't match", WHERE, ("instances", "a"))
     other = again(refusal)
     assert other.__class__ is errors.Stale and str(other) == str(refusal) and repr(other) == repr(refusal)
     assert (other.message, other.hint, other.details) == (refusal.message, refusal.hint, {"status": 412})
