@@ -252,7 +252,7 @@ def test_only_the_registrys_own_files_are_committed_and_the_checkout_follows(che
             "commit registry of kvm-01: add vmhosts/kvm-01/vmhost.yml, pushed to origin main"
         ]
         assert names(bare) == ["README"], "planning wrote something"
-        done = carry_out(plan, work.means())
+        done = carry_out(plan, work.execution_context())
         assert not done.failed and not done.stale
     assert names(bare) == ["README", "vmhosts/kvm-01/vmhost.yml"]
     status = git(checkout, "status", "--porcelain")
@@ -265,10 +265,10 @@ def test_somebody_else_pushes_meanwhile(checkout: Path, bare: Path, tmp_path: Pa
     work = pushed(checkout)
     plan = work.plan()
     other_controller(bare, tmp_path / "other", "vmhosts/kvm-02/vmhost.yml", "theirs\n")
-    outcome = carry_out(plan, work.means())
+    outcome = carry_out(plan, work.execution_context())
     assert outcome.stale and names(bare) == ["README", "vmhosts/kvm-02/vmhost.yml"]
     # The runner plans anew then: on top of what they pushed.
-    again = carry_out(work.plan(), work.means())
+    again = carry_out(work.plan(), work.execution_context())
     assert not again.failed and not again.stale
     assert names(bare) == ["README", "vmhosts/kvm-01/vmhost.yml", "vmhosts/kvm-02/vmhost.yml"]
     assert not pushed(checkout).plan().changes

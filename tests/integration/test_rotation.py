@@ -156,7 +156,7 @@ class Rotator:
             plan = job.plan()
             assert not plan.unverified
             steps = sum(len(change.steps) for change in plan.changes)
-            done = carry_out(cut(plan, self.left), job.means())
+            done = carry_out(cut(plan, self.left), job.execution_context())
             assert not done.failed and not done.stale
             self.left -= steps
             if self.left < 0:

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Plan, shown
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Plan, to_plain
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.https import HttpsPort
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection, Port
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import carry_out
@@ -228,12 +228,12 @@ def run_here(host: Host, connection: Mapping[str, str], check: bool = False, **o
         outcome = None
         if not check:
             assert not plan.unverified
-            outcome = carry_out(plan, job.means())
+            outcome = carry_out(plan, job.execution_context())
             assert not outcome.failed
             assert not outcome.stale
         said = {"changed": plan.changed, "warnings": plan.warnings, "diff": plan.diff()}
         said["actions"] = [change.sentence for change in plan.changes]
-        return {**dict(shown(job.result(plan, outcome))), **said}
+        return {**dict(to_plain(job.result(plan, outcome))), **said}
 
 
 # S11
@@ -986,7 +986,7 @@ def test_cut_short_after_each_step(host: Host, admin: dict[str, Any], way: Way) 
         with contextlib.closing(job_of(host, connection, way.options)) as job:
             plan = job.plan()
             done = sum(len(change.steps) for change in plan.changes)
-            outcome = carry_out(cut(plan, steps), job.means())
+            outcome = carry_out(cut(plan, steps), job.execution_context())
             assert not outcome.failed
             assert not outcome.stale
         # Whoever comes next says nothing of a rotation; where one hasn't reached the server yet, it is asked for again.
@@ -1035,12 +1035,12 @@ def test_lost_answer_is_looked_up(host: Host, admin: dict[str, Any], method: str
     connection = admin if by_admin else {}
     with contextlib.closing(job_of(host, connection, {"rotate": "now"})) as job:
         plan = job.plan()
-        means = job.means()
+        means = job.execution_context()
         means.ports.update({name: _Losing(port, method) for name, port in means.ports.items()})  # type: ignore[attr-defined]
         outcome = carry_out(plan, means)
         assert outcome.stale
         assert not outcome.failed
-        after = carry_out(job.plan(), job.means())
+        after = carry_out(job.plan(), job.execution_context())
         assert not after.failed
         assert not after.stale
         assert job.result(job.plan(), None)["certificate"]["proved"]

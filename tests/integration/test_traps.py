@@ -106,12 +106,12 @@ class Bench:
             "devices": {"root": {"type": "disk", "path": "/", "pool": "default"}},
             "profiles": [],
         }
-        return Request("POST", ("instances",), self.project, body=body, made=("instances", name), tries=tries)
+        return Request("POST", ("instances",), self.project, body=body, creates=("instances", name), tries=tries)
 
     def state(self, name: str, action: str, force: bool = False, timeout: int = 20) -> Request:
         body = {"action": action, "timeout": timeout, "force": force}
         goal = ("Stopped",) if action == "stop" else ("Running",)
-        return Request("PUT", ("instances", name, "state"), self.project, body=body, goal=goal, deadline=40)
+        return Request("PUT", ("instances", name, "state"), self.project, body=body, target_statuses=goal, deadline=40)
 
     def delete(self, name: str) -> Request:
         return Request("DELETE", ("instances", name), self.project)
@@ -278,7 +278,7 @@ def test_trap_02_a_name_reaches_that_object_or_none(bench: Bench, admin: Port) -
 def test_trap_02_names_that_lxd_allows_are_reached_exactly(bench: Bench, admin: Port, suffix: str) -> None:
     plain = f"odd-{uuid.uuid4().hex[:6]}"
     name = plain + suffix
-    apply(admin, Request("POST", ("projects",), body={"name": plain, "config": {}}, made=("projects", plain)), {})
+    apply(admin, Request("POST", ("projects",), body={"name": plain, "config": {}}, creates=("projects", plain)), {})
     try:
         admin.call("POST", ("projects",), body={"name": name, "config": {}})
         assert admin.call("GET", ("projects", name)).metadata["name"] == name
@@ -736,7 +736,7 @@ def test_trap_19_the_socket_leaves_nothing_open(bench: Bench) -> None:
 @pytest.mark.parametrize("name", ["get", "post", "put", "patch", "delete", "session", "scheme", "storage_pools", "api"])
 def test_trap_22_a_name_may_be_pylxds_own_word(bench: Bench, port: HttpsPort, name: str) -> None:
     body = {"name": name, "config": {}, "devices": {}}
-    apply(port, Request("POST", ("profiles",), bench.project, body=body, made=("profiles", name)), {})
+    apply(port, Request("POST", ("profiles",), bench.project, body=body, creates=("profiles", name)), {})
     assert port.call("GET", ("profiles", name), project=bench.project).metadata["name"] == name
     apply(port, Request("DELETE", ("profiles", name), bench.project), {})
 
@@ -984,7 +984,7 @@ def test_fault_4_a_lost_create_asks_for_a_new_plan(bench: Bench, how: Loss) -> N
             apply(opened, bench.create(name, image="micro", tries=3), {})
         # Whoever plans again sees all of it: the operation behind the lost answer has ended.
         found = Reader(opened).instance(bench.project, name)
-        assert found is not None and found.whole and Reader(opened).running_operations(bench.project) == []
+        assert found is not None and found.is_complete and Reader(opened).running_operations(bench.project) == []
 
 
 @pytest.mark.parametrize("how", ["cut", "silent"])
@@ -1053,7 +1053,7 @@ def test_fault_7_a_create_that_lxd_cleaned_up_after_is_tried_again(bench: Bench,
     try:
         apply(Through(port, before=pool_comes_late), request, {})
         assert sent.count("POST") == 2
-        apply(port, bench.delete(request.made[1]), {})
+        apply(port, bench.delete(request.creates[1]), {})
     finally:
         bench.lxd.api("DELETE", f"/1.0/storage-pools/{pool}")
     with bench.lxd.requests() as seen, pytest.raises(errors.OperationFailed):

@@ -50,7 +50,7 @@ def vms(to: targets.Target, reader: Reader, addresses: bool) -> list[dict[str, A
     """The instances of the tracked project for people, by one request; a copy that LXD is moving is none of them."""
     project = demanded_project(to)
     found = reader.instances(project, state=addresses)
-    return [view.row(each, to.name, project, to.owner) for each in found if not each.moving]
+    return [view.row(each, to.name, project, to.owner) for each in found if not each.is_move_copy]
 
 
 def whole(to: targets.Target, reader: Reader, addresses: bool) -> dict[str, Any]:

@@ -174,23 +174,23 @@ class Instance:
         return self.type == "virtual-machine"
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Running, or what newer servers call Ready: the guest has said that it is up."""
         return self.status in ("Running", "Ready")
 
     @property
-    def protected(self) -> bool:
+    def is_protected(self) -> bool:
         """Whether it carries LXD's lock against deletion, or ours."""
         locks = (f"{MARK}protected", "security.protection.delete")
         return any(self.expanded_config.get(key, "").lower() in ("true", "1", "yes", "on") for key in locks)
 
     @property
-    def lost(self) -> bool:
+    def is_unreachable(self) -> bool:
         """Whether it is on a cluster member that doesn't answer: LXD then lists it without a config."""
         return self.status == "Error" and not self.config
 
     @property
-    def moving(self) -> bool:
+    def is_move_copy(self) -> bool:
         """Whether it is the copy that LXD makes while it moves an instance to another member, our mark and all.
 
         LXD 5.0 deletes the original before it gives the copy its name: whoever deleted the copy would delete the VM.
@@ -198,12 +198,12 @@ class Instance:
         return self.name.startswith("lxd-move-of-")
 
     @property
-    def used(self) -> bool:
+    def was_started(self) -> bool:
         """Whether it was ever started; LXD writes the beginning of its time for never."""
         return bool(self.last_used_at) and not self.last_used_at.startswith(("0001-", "1970-"))
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether LXD finished making it.
 
         A create that a crash cut short leaves an instance that looks like any stopped one. What a finished one
@@ -211,7 +211,7 @@ class Instance:
         (LXD 5.0.2; the template's mark goes early in that start, the traces come at its end).
         """
         traces = ("volatile.apply_template", "volatile.last_state.power", "volatile.vsock_id")
-        return self.runs or self.used or any(self.config.get(key) for key in traces)
+        return self.is_running or self.was_started or any(self.config.get(key) for key in traces)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A plan is a value: what should change, in an order that is safe to stop anywhere, and what could not be looked at."""
+"""A plan is a value: the changes to make, in an order in which every step may be the last, and what is unknown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .errors import TenantryError
 
 @dataclasses.dataclass(frozen=True)
 class Later:
-    """A value that only LXD or a key generator can choose; an earlier step of the same plan leaves it under `name`."""
+    """A value that only LXD or a key generator can choose; an earlier step of the same plan stores it under `name`."""
 
     name: str
 
@@ -29,16 +29,18 @@ KNOWN_AFTER_APPLY = "(known after apply)"
 class Request:
     """One write to LXD.
 
-    `path`: unquoted segments behind /1.0. `etag`: of the object as it was planned on; where the plan was made from a
-    listing, which carries no ETags, `expect` holds the fields it was made from: the writer reads the object, compares
-    them, and sends the ETag of that reading. `made`: what a POST makes, to look for when its answer was lost.
-    `goal`: the instance statuses that a state change is for. `deadline`: seconds for LXD's operation. `tries`: how
-    often a create that LXD itself cleaned up after may be sent. `hint`: what a person may do when LXD refuses. `takes`:
-    of the project's limits, by their names without the prefix (`cpu`: cores, `memory`: bytes). `undone_with`: where a
-    create has to be taken back, what else of the plan goes, by its kind and name. `lasting`: the operation that LXD
-    answers with is what was asked for, such as a token, and doesn't end. `slow`: LXD may do it all before it answers,
-    so that the answer has the whole deadline.
-    """
+    - `path`: unquoted segments behind /1.0.
+    - `etag`: the object's ETag when the plan was made. A listing carries no ETags: for a plan made from one, `expect`
+      holds the fields that it was made from; the writer reads the object, compares them, and sends that reading's ETag.
+    - `creates`: the path of what a POST creates, to look for if the answer is lost.
+    - `target_statuses`: the instance statuses that a change of state leads to.
+    - `deadline`: seconds that LXD's operation may take.
+    - `tries`: how many times a create may be sent, if LXD failed it and cleaned up by itself.
+    - `hint`: what the user can do if LXD refuses.
+    - `consumes`: what it takes of the project's limits, by name without the prefix (`cpu`: cores, `memory`: bytes).
+    - `rollback`: if a create has to be deleted again, the requests that delete what belongs to it, by "kind name".
+    - `keeps_operation`: the operation that LXD answers with is itself the result, such as a token, and doesn't end.
+    - `slow`: LXD may do all the work before it answers, so the answer gets the whole deadline."""
 
     method: str
     path: tuple[str, ...]
@@ -47,20 +49,20 @@ class Request:
     body: Any = dataclasses.field(default=None, repr=False)
     etag: str | None = None
     expect: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False)
-    made: tuple[str, ...] = ()
-    goal: tuple[str, ...] = ()
+    creates: tuple[str, ...] = ()
+    target_statuses: tuple[str, ...] = ()
     deadline: int = 300
     tries: int = 1
     hint: str = ""
-    takes: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    undone_with: Mapping[str, Request] = dataclasses.field(default_factory=dict)
-    lasting: bool = False
+    consumes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    rollback: Mapping[str, Request] = dataclasses.field(default_factory=dict)
+    keeps_operation: bool = False
     slow: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class WriteFile:
-    """A file that should hold `content`, put in place by a rename; `vaulted`: encrypted with the run's vault secret."""
+    """A file to write, put in place by a rename; `vaulted`: encrypted with the vault secret of the run."""
 
     path: str
     content: str | Later = dataclasses.field(repr=False)
@@ -70,7 +72,7 @@ class WriteFile:
 
 @dataclasses.dataclass(frozen=True)
 class MoveFile:
-    """A file that takes another's place in one step."""
+    """A file to move over another one, in one step."""
 
     path: str
     to: str
@@ -78,23 +80,23 @@ class MoveFile:
 
 @dataclasses.dataclass(frozen=True)
 class RemoveFile:
-    """A file that should be gone; its folder too, once empty."""
+    """A file to remove, and its folder too once that is empty."""
 
     path: str
 
 
 @dataclasses.dataclass(frozen=True)
 class WipeDevice:
-    """A disk or partition of this machine whose signatures should be gone, unless it is in use by then."""
+    """A disk or partition of this machine whose signatures are to be erased, unless it is in use by then."""
 
     path: str
 
 
 @dataclasses.dataclass(frozen=True)
 class GenerateKeyPair:
-    """A key pair to generate; leaves `<leaves>.certificate`, `.key`, `.der` (base64), `.fingerprint` behind."""
+    """A key pair to generate; it stores `<result_name>.certificate`, `.key`, `.der` (base64) and `.fingerprint`."""
 
-    leaves: str
+    result_name: str
     common_name: str
     key_type: str
     valid_for: int
@@ -102,7 +104,7 @@ class GenerateKeyPair:
 
 @dataclasses.dataclass(frozen=True)
 class Prove:
-    """A claim about the server to show before the next step: `claim` names it for whoever carries the plan out."""
+    """A claim about the server to verify before the next step; `claim` names the check."""
 
     claim: str
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -110,7 +112,7 @@ class Prove:
 
 @dataclasses.dataclass(frozen=True)
 class Publish:
-    """A commit on top of `tip`, pushed: paths and the ids that git has for their content, None for a path that goes."""
+    """A commit to push on top of `tip`: git blob ids by path, None for a path to remove."""
 
     content: Mapping[str, str | None]
     message: str
@@ -122,11 +124,10 @@ Step = Union[Request, WriteFile, MoveFile, RemoveFile, WipeDevice, GenerateKeyPa
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """One difference between wanted and found, and the steps that close it.
+    """One difference between the desired and the current state, and the steps that close it.
 
-    `before` and `after` are views for people (null: not there). Changes of one `group` are carried out in order and
-    fail together; groups are independent of each other. `host`: which of several VM hosts it is for.
-    """
+    `before` and `after` are views for people; None means that the object doesn't exist. The changes of one `group` are
+    carried out in order and fail together; groups are independent of each other. `host`: the VM host that it is for."""
 
     verb: str
     kind: str
@@ -140,19 +141,18 @@ class Change:
 
     @property
     def sentence(self) -> str:
-        """What is done, as a person would say it."""
+        """The change as one line of the result `actions`: "update VM web-1: limits.memory"."""
         said = f"{self.verb} {self.kind} {self.name}"
         return f"{said}: {self.detail}" if self.detail else said
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What to change, what waits for a restart, and what could not be looked at.
+    """The changes to make, what waits for a restart, and what could not be read.
 
-    `unverified` holds the reasons why a reading is missing. A real run raises the first one; check mode shows them
-    all and predicts as if nothing were there, which is what an earlier task of the same play would have changed.
-    `failed`: groups that are not carried out, and why, while the others go on.
-    """
+    `unverified` holds the reasons why a reading is missing. A real run raises the first of them. Check mode shows them
+    all and predicts as if the objects didn't exist, since an earlier task of the same play would have created them.
+    `failed`: groups that are not carried out, with the reason; the other groups are."""
 
     changes: tuple[Change, ...] = ()
     needs_restart: tuple[Mapping[str, Any], ...] = ()
@@ -162,18 +162,19 @@ class Plan:
 
     @property
     def changed(self) -> bool:
-        """Whether carrying it out would change anything."""
+        """Whether there is anything to change."""
         return bool(self.changes)
 
     def diff(self) -> dict[str, Any]:
-        """Before and after of everything that changes, for `--diff`."""
+        """Return before and after of everything that changes, for `--diff`."""
         return build_diff(self.changes)
 
 
 def build_diff(changes: tuple[Change, ...]) -> dict[str, Any]:
-    """The changes as one before and one after, keyed by kind and name; a thing changed twice shows its first and last.
+    """Merge the changes into one `before` and one `after`, keyed by "kind name".
 
-    Values that come later show as such.
+    An object that changes twice shows its first and its last state. Values that aren't known yet show as
+    `(known after apply)`.
     """
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
@@ -182,34 +183,34 @@ def build_diff(changes: tuple[Change, ...]) -> dict[str, Any]:
             continue
         key = f"{change.kind} {change.name}"
         if key not in after:
-            before[key] = shown(change.before)
-        after[key] = shown(change.after)
+            before[key] = to_plain(change.before)
+        after[key] = to_plain(change.after)
     return {
         "before": {key: value for key, value in before.items() if value is not None},
         "after": {key: value for key, value in after.items() if value is not None},
     }
 
 
-def shown(value: Any) -> Any:
-    """A view with every later value replaced by its placeholder and every container a plain one."""
+def to_plain(value: Any) -> Any:
+    """Return plain dicts and lists, with `(known after apply)` in place of values that aren't known yet."""
     if value is None or isinstance(value, (str, int)):
-        # Most are: asking whether it is a map takes ten times as long.
+        # Most values are: an isinstance check for Mapping takes ten times as long.
         return value
     if isinstance(value, Later):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): shown(inner) for key, inner in value.items()}
+        return {str(key): to_plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [shown(inner) for inner in value]
+        return [to_plain(inner) for inner in value]
     return value
 
 
-def filled(value: Any, made: Mapping[str, Any]) -> Any:
-    """A body with every later value replaced by what an earlier step left."""
+def fill_in(value: Any, results: Mapping[str, Any]) -> Any:
+    """Return a body with every `Later` replaced by the value that an earlier step stored."""
     if isinstance(value, Later):
-        return made[value.name]
+        return results[value.name]
     if isinstance(value, Mapping):
-        return {key: filled(inner, made) for key, inner in value.items()}
+        return {key: fill_in(inner, results) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [filled(inner, made) for inner in value]
+        return [fill_in(inner, results) for inner in value]
     return value

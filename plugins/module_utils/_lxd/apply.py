@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core import errors
 from .._core.model import COMPOSING, Instance
-from .._core.plan import Request, filled
+from .._core.plan import Request, fill_in
 from .._core.server.found import BEGUN
 from . import operations, quota
 from .port import Answer, Port
@@ -60,7 +60,7 @@ def _recognizable(request: Request) -> Request:
 
     LXD's own `volatile.uuid` would be one, but in a restricted project it takes none from us.
     """
-    if not request.takes or not request.made:
+    if not request.consumes or not request.creates:
         return request
     config = {**request.body["config"], COMPOSING: str(uuid.uuid4())}
     return dataclasses.replace(request, body={**request.body, "config": config})
@@ -71,31 +71,31 @@ def _stays(port: Port, create: Request) -> None:
 
     What can't be undone is told too: a new plan would find the VM as it should be, and nobody would know.
     """
-    if not create.made or not create.takes:
+    if not create.creates or not create.consumes:
         return
     try:
         beyond = quota.overdrawn(port, create)
     except errors.TenantryError as unread:
-        name = create.made[-1]
+        name = create.creates[-1]
         told = f"project {create.project}: whether its limits allow {name} could not be read: {unread.message}"
         beyond = errors.NoRoom(told, unread.hint)
     if beyond is not None:
         raise _taken_back(port, create, beyond)
     # A mark that is left says nothing to anybody; the VM is as it should be.
     with contextlib.suppress(errors.TenantryError):
-        _send(port, Request("PATCH", create.made, create.project, body={"config": {COMPOSING: ""}}))
+        _send(port, Request("PATCH", create.creates, create.project, body={"config": {COMPOSING: ""}}))
 
 
 def _taken_back(port: Port, create: Request, beyond: errors.NoRoom) -> errors.RolledBack:
     """Delete what was made, and say what became of that."""
-    own = f"VM {create.made[-1]}"
-    why = _deleted(port, Request("DELETE", create.made, create.project))
+    own = f"VM {create.creates[-1]}"
+    why = _deleted(port, Request("DELETE", create.creates, create.project))
     if why is not None:
         # What else was made for it is attached to it.
         told = f"{beyond.message}; {own} could not be taken back: {why.message}"
         hint = f"delete {own}, or have the admin raise the limit"
-        return errors.RolledBack(told, hint, (), (own, *create.undone_with), **beyond.details)
-    failures = {name: _deleted(port, request) for name, request in create.undone_with.items()}
+        return errors.RolledBack(told, hint, (), (own, *create.rollback), **beyond.details)
+    failures = {name: _deleted(port, request) for name, request in create.rollback.items()}
     left = {name: failure.message for name, failure in failures.items() if failure is not None}
     gone = [own, *(name for name in failures if name not in left)]
     told = "".join(f"; {name} is left, to be deleted: {message}" for name, message in left.items())
@@ -125,7 +125,7 @@ def _next_try(
         if ready.etag == sent.etag:
             raise quota.told(port, request, failure)
         return ready
-    if request.made:
+    if request.creates:
         # Another run's create of the same thing was faster: where LXD 5.0 fails the operation, newer ones answer 409.
         # It may not be there yet: LXD also says that it is busy with it.
         _settle(port, request)
@@ -141,7 +141,7 @@ def _next_try(
 
 
 def _guarded(port: Port, request: Request, made: Mapping[str, Any]) -> Request:
-    body = filled(request.body, made)
+    body = fill_in(request.body, made)
     if request.expect is None:
         return dataclasses.replace(request, body=body)
     answer = port.call("GET", request.path, project=request.project)
@@ -161,7 +161,7 @@ def _kept(body: Any, found: Mapping[str, Any]) -> Any:
 
 
 def _send(port: Port, request: Request) -> None:
-    what = "/".join(request.made or request.path)
+    what = "/".join(request.creates or request.path)
     try:
         answer = port.call(
             request.method,
@@ -192,7 +192,7 @@ def _done_all_the_same(port: Port, request: Request) -> bool:
         _settle(port, request)
         if _reached(port, request):
             return True
-        if request.takes and _is_what_was_sent(port, request):
+        if request.consumes and _is_what_was_sent(port, request):
             _stays(port, request)
     except (errors.NotFound, errors.NotTrusted):
         # Done or not, this connection can't tell: a certificate that replaced itself is a stranger from then on.
@@ -201,7 +201,7 @@ def _done_all_the_same(port: Port, request: Request) -> bool:
 
 
 def _finish(port: Port, request: Request, answer: Answer, what: str) -> None:
-    if not request.lasting:
+    if not request.keeps_operation:
         operations.wait_for_operation(port, answer, request.deadline, what)
 
 
@@ -211,7 +211,7 @@ def _settle(port: Port, request: Request) -> None:
         # The server's own settings: LXD changes them at once.
         return
     end = time.monotonic() + request.deadline
-    name = (request.made or request.path)[-1 if request.path[-1] != "state" else -2]
+    name = (request.creates or request.path)[-1 if request.path[-1] != "state" else -2]
     while time.monotonic() < end:
         busy = [
             operation["id"]
@@ -240,7 +240,7 @@ def _there(port: Port, request: Request) -> bool:
 def _found(port: Port, request: Request) -> Mapping[str, Any] | None:
     """What the request is about or makes; None where there is no such thing."""
     try:
-        found = port.call("GET", request.made or request.path, project=request.project).metadata
+        found = port.call("GET", request.creates or request.path, project=request.project).metadata
     except errors.NotFound:
         return None
     return found if isinstance(found, Mapping) else {}
@@ -260,8 +260,8 @@ def _reached(port: Port, request: Request) -> bool:
     """
     if request.method == "DELETE":
         return not _there(port, request)
-    if request.goal:
-        return _settled_status(port, request) in request.goal
+    if request.target_statuses:
+        return _settled_status(port, request) in request.target_statuses
     if request.method in ("PUT", "PATCH") and isinstance(request.body, Mapping):
         found = port.call("GET", request.path, project=request.project).metadata
         return all(_alike(found.get(field), value) for field, value in request.body.items())

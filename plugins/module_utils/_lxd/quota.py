@@ -22,7 +22,7 @@ def told(port: Port, request: Request, failure: errors.OperationFailed) -> error
         # What LXD said of the write itself is worth more than why nothing more is known.
         return failure
     for kind, limit in limits.items():
-        asked = request.takes[kind]
+        asked = request.consumes[kind]
         if limit.most < limit.used + asked:
             return errors.NoRoom(
                 f"project {request.project}: {limit.key} is {shown(limit, limit.most)}, {shown(limit, limit.used)} are "
@@ -52,7 +52,7 @@ def overdrawn(port: Port, request: Request) -> errors.NoRoom | None:
     if not beyond:
         return None
     made = Reader(port).instances(request.project or "")
-    own = [instance for instance in made if instance.name == request.made[-1]]
+    own = [instance for instance in made if instance.name == request.creates[-1]]
     promises = [promised_to(instance) for instance in not_later(own[0], made)] if own else []
     for kind, limit in beyond.items():
         if limit.most < sum((each.cores if kind == "cpu" else each.memory) or 0 for each in promises):
@@ -69,11 +69,11 @@ def overdrawn(port: Port, request: Request) -> errors.NoRoom | None:
 
 def _limits(port: Port, request: Request) -> dict[str, Limit]:
     """The project's limits on what the request takes; none where there are none, or LXD doesn't tell."""
-    if not request.takes or not request.project or not port.server.has("project_usage"):
+    if not request.consumes or not request.project or not port.server.has("project_usage"):
         return {}
     state = Reader(port).project_state(request.project)
     found = {
         kind: Limit(f"limits.{kind}", state.get(kind, {}).get("Limit", -1), state.get(kind, {}).get("Usage", 0))
-        for kind in request.takes
+        for kind in request.consumes
     }
     return {kind: limit for kind, limit in found.items() if limit.most >= 0}

@@ -28,7 +28,7 @@ from .._core.plan import (
     Step,
     WipeDevice,
     WriteFile,
-    filled,
+    fill_in,
 )
 from .._host import block
 from .._lxd.apply import apply
@@ -45,7 +45,7 @@ Claim = Callable[[Mapping[str, Any], dict[str, Any]], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Means:
+class ExecutionContext:
     """What carrying out needs beyond the plan.
 
     A port for each VM host, the claims that can be shown, how many groups at once on each host, how to encrypt a file,
@@ -74,7 +74,7 @@ class Outcome:
     unanswered: tuple[Change, ...] = ()
 
 
-def carry_out(plan: Plan, means: Means) -> Outcome:
+def carry_out(plan: Plan, means: ExecutionContext) -> Outcome:
     """Every group of the plan; a failure ends its group and no other."""
     groups: dict[str, list[Change]] = {}
     for change in plan.changes:
@@ -89,7 +89,7 @@ def carry_out(plan: Plan, means: Means) -> Outcome:
     )
 
 
-def _side_by_side(groups: list[list[Change]], means: Means) -> list[_Ended]:
+def _side_by_side(groups: list[list[Change]], means: ExecutionContext) -> list[_Ended]:
     """Each host's groups by workers of its own, so that a slow host holds up nobody else's."""
     hosts = [changes[0].host for changes in groups]
     phase = means.progress.phase("VMs done", Counter(host for host in hosts if host))
@@ -108,14 +108,14 @@ class _Ended(NamedTuple):
     unanswered: Change | None = None
 
 
-def _told(changes: list[Change], means: Means, phase: Phase) -> _Ended:
+def _told(changes: list[Change], means: ExecutionContext, phase: Phase) -> _Ended:
     ended = _group(changes, means)
     if changes[0].host:
         phase.ended(changes[0].host)
     return ended
 
 
-def _group(changes: list[Change], means: Means) -> _Ended:
+def _group(changes: list[Change], means: ExecutionContext) -> _Ended:
     done: list[Change] = []
     made: dict[str, Any] = {}
     for change in changes:
@@ -137,8 +137,8 @@ def _group(changes: list[Change], means: Means) -> _Ended:
 
 def _taken_back(done: list[Change], change: Change, failure: errors.RolledBack) -> _Ended:
     """What this group made and is there no more was never done; what couldn't be taken back was."""
-    kept = [each for each in done if each.verb != "create" or f"{each.kind} {each.name}" not in failure.gone]
-    return _Ended(kept + _cut_short(change, f"{change.kind} {change.name}" in failure.left), failure)
+    kept = [each for each in done if each.verb != "create" or f"{each.kind} {each.name}" not in failure.deleted]
+    return _Ended(kept + _cut_short(change, f"{change.kind} {change.name}" in failure.remaining), failure)
 
 
 def _refused(step: Step, failure: OSError) -> errors.TenantryError:
@@ -157,7 +157,7 @@ def _cut_short(change: Change, written: int) -> list[Change]:
     return [dataclasses.replace(change, detail=detail)]
 
 
-def _step(step: Step, change: Change, means: Means, made: dict[str, Any]) -> None:
+def _step(step: Step, change: Change, means: ExecutionContext, made: dict[str, Any]) -> None:
     if isinstance(step, Request):
         apply(means.ports[change.host], step, made)
     elif isinstance(step, (WriteFile, MoveFile, RemoveFile)):
@@ -172,7 +172,7 @@ def _step(step: Step, change: Change, means: Means, made: dict[str, Any]) -> Non
         means.publish(step)
 
 
-def _file(step: Union[WriteFile, MoveFile, RemoveFile], means: Means, made: Mapping[str, Any]) -> None:
+def _file(step: Union[WriteFile, MoveFile, RemoveFile], means: ExecutionContext, made: Mapping[str, Any]) -> None:
     if isinstance(step, WriteFile):
         file_store.write_file(step.path, _content(step, means, made), step.mode)
     elif isinstance(step, MoveFile):
@@ -182,8 +182,8 @@ def _file(step: Union[WriteFile, MoveFile, RemoveFile], means: Means, made: Mapp
         file_store.remove_folder_if_empty(os.path.dirname(step.path))
 
 
-def _content(step: WriteFile, means: Means, made: Mapping[str, Any]) -> str:
-    text = str(filled(step.content, made))
+def _content(step: WriteFile, means: ExecutionContext, made: Mapping[str, Any]) -> str:
+    text = str(fill_in(step.content, made))
     if not step.vaulted:
         return text
     if means.seal is None:
@@ -196,8 +196,8 @@ def _key_pair(step: GenerateKeyPair) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.timezone.utc)
     pair = key_pair.generate(step.common_name, step.key_type, step.valid_for, now)
     return {
-        f"{step.leaves}.certificate": pair.certificate.pem,
-        f"{step.leaves}.key": pair.private_key,
-        f"{step.leaves}.der": base64.b64encode(pem.der_of(pair.certificate.pem)).decode("ascii"),
-        f"{step.leaves}.fingerprint": pair.certificate.fingerprint,
+        f"{step.result_name}.certificate": pair.certificate.pem,
+        f"{step.result_name}.key": pair.private_key,
+        f"{step.result_name}.der": base64.b64encode(pem.der_of(pair.certificate.pem)).decode("ascii"),
+        f"{step.result_name}.fingerprint": pair.certificate.fingerprint,
     }

@@ -13,7 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._access import estate, targets
 from .._core import errors
-from .._core.plan import shown
+from .._core.plan import to_plain
 from .._lxd.reader import Reader
 from . import expiry_notices, run
 
@@ -40,7 +40,7 @@ def run_info(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk
         rows = read_rows(module.params, read, on_disk)
         if module.params["strict"]:
             _demand_all(rows)
-        module.exit_json(changed=False, **{plural: _queried(module.params.get("query"), shown(rows))})
+        module.exit_json(changed=False, **{plural: _queried(module.params.get("query"), to_plain(rows))})
     except errors.TenantryError as failure:
         run.fail(module, failure)
 

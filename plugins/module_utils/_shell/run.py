@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from ansible.module_utils.basic import AnsibleModule
 
 from .._core import errors
-from .._core.plan import Change, Plan, build_diff, shown
+from .._core.plan import Change, Plan, build_diff, to_plain
 from . import expiry_notices
-from .carry_out import Means, Outcome, carry_out
+from .carry_out import ExecutionContext, Outcome, carry_out
 
 # Somebody else may change the same thing while we plan; three times in a row is a fight, not a coincidence.
 _ROUNDS = 3
@@ -28,7 +28,7 @@ class Job(Protocol):
     def plan(self) -> Plan:
         """Read the world and say what should change; called again when the world moved."""
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """What carrying the last plan out needs."""
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
@@ -67,7 +67,7 @@ def _carried_out(job: Job, plan: Plan) -> tuple[Plan, Outcome]:
     total = Outcome()
     _demand_verified(plan)
     for _round in range(_ROUNDS):
-        latest = carry_out(plan, job.means())
+        latest = carry_out(plan, job.execution_context())
         # What failed is in the next plan again: only its last try counts.
         total = dataclasses.replace(latest, done=total.done + latest.done)
         if not latest.stale:
@@ -85,7 +85,7 @@ def _carried_out(job: Job, plan: Plan) -> tuple[Plan, Outcome]:
 
 def _waited(job: Job, outcome: Outcome) -> Outcome:
     """What the job waits for afterwards, unless the plan could not be carried out to its end."""
-    after = job.means().after
+    after = job.execution_context().after
     if after is None or "" in outcome.failed:
         return outcome
     return dataclasses.replace(outcome, failed={**outcome.failed, **after(outcome)})
@@ -119,7 +119,7 @@ def _shared(module: AnsibleModule, plan: Plan, outcome: Outcome | None) -> dict[
 def _own(module: AnsibleModule, result: Mapping[str, Any]) -> dict[str, Any]:
     for warning in result.get("warnings") or ():
         module.warn(warning)
-    return dict(shown({key: value for key, value in result.items() if key != "warnings"}))
+    return dict(to_plain({key: value for key, value in result.items() if key != "warnings"}))
 
 
 def _end(module: AnsibleModule, plan: Plan, outcome: Outcome | None, result: Mapping[str, Any]) -> None:
@@ -144,5 +144,5 @@ def _fail_groups(
 def fail(module: AnsibleModule, failure: errors.TenantryError, more: str = "", **result: Any) -> None:
     """The one way a module fails: message, code and hint; never a traceback."""
     module.fail_json(
-        msg=f"{failure}{more}", code=failure.code, hint=failure.hint, **{**shown(failure.details), **result}
+        msg=f"{failure}{more}", code=failure.code, hint=failure.hint, **{**to_plain(failure.details), **result}
     )

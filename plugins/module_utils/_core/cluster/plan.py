@@ -138,7 +138,7 @@ def _invited(wanted: Wanted, found: Found, host: str, now: datetime.datetime) ->
         return
     yield from _uninvited(wanted, found, host)
     body = {"server_name": wanted.name}
-    make = Request("POST", _MEMBERS, body=body, lasting=True)
+    make = Request("POST", _MEMBERS, body=body, keeps_operation=True)
     yield Change("make", "join token for", wanted.name, (make,), after={"token": "(secret)"}, host=host)
 
 

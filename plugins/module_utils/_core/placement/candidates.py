@@ -89,7 +89,7 @@ def locate(
     might be there. `ignore`: the task takes that risk.
     """
     found = {each: hosts[each].instances[name] for each in names if each in hosts and name in hosts[each].instances}
-    ours = [each for each, instance in found.items() if instance.owner == hosts[each].owner or instance.lost]
+    ours = [each for each, instance in found.items() if instance.owner == hosts[each].owner or instance.is_unreachable]
     if len(ours) > 1:
         raise Conflict(
             f"VM {name}: it is on {' and on '.join(ours)}",

@@ -106,14 +106,14 @@ def _image_architecture(wanted: Wanted, hosts: Sequence[Host]) -> Optional[str]:
 
 
 def _growth(key: str, wanted: Wanted, instance: Instance, host: Host, filters: Filters) -> Optional[Ask]:
-    if instance.lost or not instance.is_vm or instance.owner != host.owner:
+    if instance.is_unreachable or not instance.is_vm or instance.owner != host.owner:
         return None
     memory = _memory_of(instance, host)
     now, then = promised_to(instance, memory), _promise(wanted, instance, host, memory)
     settled = is_settled(wanted, instance)
     repinned = wanted.pinning is None and then.pinned != now.pinned
     pinned_now = then.pinned if repinned else ()
-    disks = _more_disks(wanted, instance, host) if instance.whole else _remade_disks(wanted, now, host)
+    disks = _more_disks(wanted, instance, host) if instance.is_complete else _remade_disks(wanted, now, host)
     ask = Ask(
         key=key,
         name=wanted.name,

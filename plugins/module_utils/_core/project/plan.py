@@ -112,7 +112,7 @@ def _project_change(wanted: Wanted, found: Found, config: dict[str, str], host: 
     project = found.project
     body = {"description": _description(wanted, project), "config": config}
     if project is None:
-        step = Request("POST", ("projects",), body={"name": wanted.name, **body}, made=("projects", wanted.name))
+        step = Request("POST", ("projects",), body={"name": wanted.name, **body}, creates=("projects", wanted.name))
         return Change("create", "project", wanted.name, (step,), after=body, host=host)
     before = {"description": project.description, "config": dict(project.config)}
     if body == before:

@@ -114,7 +114,7 @@ def _create(part: Part, found: Found, host: str) -> Change:
     )
     config = {} if part.tried else _without_nulls(wanted.common if members or part.found else wanted.config)
     body = {**head, "description": wanted.description or "", "config": config}
-    end = Request("POST", path, body=body, made=(*path, name), deadline=_DEADLINE, slow=True)
+    end = Request("POST", path, body=body, creates=(*path, name), deadline=_DEADLINE, slow=True)
     after = {part.kind.field: part.said, "description": wanted.description or "", "config": shown(config)}
     if members:
         after["members"] = {member: shown(config) for member, config in own.items()}

@@ -54,7 +54,7 @@ def _check_interfaces(vm: str, devices: Devices, host: Host, networks: Mapping[s
             vm_nics.check_unmanaged(name, device)
     vm_nics.check_together(vm_nics.nics(planned), sorted(brought), networks)
     there = host.instances.get(vm)
-    if there and there.whole:
+    if there and there.is_complete:
         vm_nics.check_moves(brought, vm_nics.nics(there.expanded_devices), networks)
     unique = {name: device for name, device in brought.items() if any(device.get(key) for key in vm_nics.UNIQUE)}
     others = {each.name: _with_macs(each) for each in host.instances.values() if each.name != vm} if unique else {}

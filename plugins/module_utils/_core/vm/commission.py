@@ -81,9 +81,9 @@ def check(wanted: Wanted, found: Optional[Instance], place: Place) -> Instance:
     what = f"{place.host}: VM {wanted.name}"
     if found is None:
         raise NotFound(f"{what} is not in project {place.project}", "tenantry.lxd.lxd_vm_info lists all")
-    if found.lost:
+    if found.is_unreachable:
         raise Unreachable(f"{what}: its cluster member doesn't answer", "run again when it is back")
-    if found.moving:
+    if found.is_move_copy:
         raise Conflict(f"{what}: LXD moves it to another member", "run again when it is there")
     if not found.is_vm:
         raise Invalid(f"{what}: it is a {found.type}", "only virtual machines are commissioned")

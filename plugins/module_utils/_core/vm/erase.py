@@ -74,7 +74,7 @@ def plan(wanted: Wanted, seen: Seen, place: Place, now: str) -> Plan:
         place.project,
         params={"target": seen.member} if seen.member else {},
         body={**Body(made, (), {"type": "none"}).create_body(), **named},
-        made=("instances", stand_in(wanted.name)),
+        creates=("instances", stand_in(wanted.name)),
         hint="nothing was deleted: for a moment the project needs room for both",
     )
     delete = Request("DELETE", ("instances", wanted.name), place.project, expect=put_fields(found))
@@ -120,7 +120,7 @@ def _planned(
 
 def _rename(wanted: Wanted, place: Place) -> Request:
     path = ("instances", stand_in(wanted.name))
-    return Request("POST", path, place.project, body={"name": wanted.name}, made=("instances", wanted.name))
+    return Request("POST", path, place.project, body={"name": wanted.name}, creates=("instances", wanted.name))
 
 
 def _mark(name: str, now: str) -> str:
@@ -130,7 +130,7 @@ def _mark(name: str, now: str) -> str:
 def _check_stand_in(wanted: Wanted, new: Instance, place: Place) -> None:
     """Refuse what may be somebody's VM of that name, erased or not: a stand-in says for whom, and never ran."""
     for_it = new.config.get(ERASED, "").rpartition(" ")[2] == wanted.name
-    if new.owner or not for_it or new.used or new.status != "Stopped":
+    if new.owner or not for_it or new.was_started or new.status != "Stopped":
         raise Conflict(
             f"{place.host}: VM {new.name}: it is not what an erasure left, and has the name that one needs",
             "rename it, or delete it, if it is yours",
@@ -143,14 +143,14 @@ def _check_free(wanted: Wanted, found: Instance, copies: tuple[str, ...], place:
     refused: dict[str, str] = {}
     if found.status != "Stopped":
         refused[f"it is {found.status}"] = "stop it"
-    if found.protected:
+    if found.is_protected:
         refused["it is protected against deletion"] = "take the protection off"
     if copies:
         refused[f"copies of its disk would go with it ({', '.join(copies)})"] = "delete them"
     if disks:
         refused[f"it has disks that are not its own ({', '.join(disks)})"] = "detach them"
     if refused:
-        kind = Protected if found.protected else Conflict
+        kind = Protected if found.is_protected else Conflict
         told = f"{place.host}: VM {wanted.name}: it is not erased: {'; '.join(refused)}"
         raise kind(told, f"if that is meant: {', '.join(refused.values())}, and run again")
 

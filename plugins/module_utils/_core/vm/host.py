@@ -82,7 +82,7 @@ def needs(wanted: Sequence[Wanted], host: Host) -> Needs:
             # Volumes of a VM whose deletion was cut short may lie in any pool.
             everywhere = True
             continue
-        listings = listings or instance is None or not instance.whole or _brings_something(vm, instance)
+        listings = listings or instance is None or not instance.is_complete or _brings_something(vm, instance)
         pools |= _pools(vm, host)
         # A disk that was detached says no pool any more.
         everywhere = everywhere or any(disk.delete_volume and not disk.pool for disk in vm.disks or ())

@@ -51,7 +51,7 @@ def plan(wanted: Wanted, host: Host, policy: Policy) -> Planned:
             return Planned(_gone(wanted.name, instance, host))
         if instance is None:
             return Planned(_made(wanted, host, policy))
-        if not instance.whole:
+        if not instance.is_complete:
             # A create that was cut short: never started, and nothing in it that anybody could miss.
             return Planned((*_removed(instance, host, "half made by an interrupted run"), *_made(wanted, host, policy)))
         return _mended(wanted, instance, host, policy)
@@ -60,9 +60,9 @@ def plan(wanted: Wanted, host: Host, policy: Policy) -> Planned:
 
 
 def _must_be_ours(instance: Instance, host: Host) -> None:
-    if instance.lost:
+    if instance.is_unreachable:
         raise Unreachable(f"its member {instance.location} doesn't answer", "run again when the member is back")
-    if instance.moving:
+    if instance.is_move_copy:
         raise Conflict("it is the copy of a VM that LXD moves to another member just now", "run again when it is there")
     if not instance.is_vm:
         raise Conflict("a container has that name", "choose another name")
@@ -86,7 +86,7 @@ def _change(verb: str, host: Host, name: str, **rest: Any) -> Change:
 
 
 def _gone(name: str, instance: Instance | None, host: Host) -> tuple[Change, ...]:
-    if instance is not None and instance.protected:
+    if instance is not None and instance.is_protected:
         raise Protected("it is protected against deletion", "set protected: false first, and mean it")
     volumes = vm_volumes.removed_with(name, host)
     return (*(_removed(instance, host) if instance else ()), *volumes)
@@ -114,7 +114,7 @@ def _state(name: str, host: Host, action: str, policy: Policy) -> Request:
         goal, deadline = ("Stopped",), policy.stop_timeout + 60
         hint = "the guest didn't shut down; give it a longer stop_timeout, or say force_stop: true"
     return Request(
-        "PUT", (*_path(name), "state"), host.project.name, body=body, goal=goal, deadline=deadline, hint=hint
+        "PUT", (*_path(name), "state"), host.project.name, body=body, target_statuses=goal, deadline=deadline, hint=hint
     )
 
 
@@ -137,11 +137,11 @@ def _made(wanted: Wanted, host: Host, policy: Policy) -> tuple[Change, ...]:
         host.project.name,
         params={"target": wanted.target} if wanted.target else {},
         body=_unlocked(new.create_body()),
-        made=_path(wanted.name),
+        creates=_path(wanted.name),
         deadline=900,
         tries=3 if wanted.image else 1,
-        takes=_takes(host, new.instance),
-        undone_with=vm_volumes.undoing(volumes),
+        consumes=_takes(host, new.instance),
+        rollback=vm_volumes.undoing(volumes),
     )
     steps = (create, *_locked(new.instance, host))
     as_made = shown_vm(new.instance, host.name, host.project.name, vm_volumes.as_planned(wanted, host))
@@ -230,7 +230,7 @@ def _update(body: vm_edits.Body, now: Instance, wanted: Wanted, host: Host) -> l
         host.project.name,
         body=body.put_body(),
         expect=vm_edits.put_fields(now),
-        takes=_takes(host, body.instance, now),
+        consumes=_takes(host, body.instance, now),
     )
     volumes = {**host.volumes, **vm_volumes.as_planned(wanted, host)}
     before = shown_vm(now, host.name, host.project.name, host.volumes)

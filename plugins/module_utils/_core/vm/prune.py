@@ -56,11 +56,11 @@ def victims(prune: Prune, hosts: Sequence[Host], listed: Mapping[str, Collection
         unlisted = sorted(
             (each for each in tagged if each.name not in listed.get(host.name, ())), key=lambda each: each.name
         )
-        going[host.name] = tuple(each.name for each in unlisted if not each.protected)
+        going[host.name] = tuple(each.name for each in unlisted if not each.is_protected)
         warnings += [
             f"VM {each.name} on {host.name} isn't listed and stays: it is protected"
             for each in unlisted
-            if each.protected
+            if each.is_protected
         ]
     count = sum(len(names) for names in going.values())
     if count > prune.most:
@@ -73,5 +73,5 @@ def victims(prune: Prune, hosts: Sequence[Host], listed: Mapping[str, Collection
 
 
 def _tagged(instance: Instance, host: Host, tag: str) -> bool:
-    ours = instance.is_vm and instance.owner == host.owner and not instance.moving
+    ours = instance.is_vm and instance.owner == host.owner and not instance.is_move_copy
     return ours and tag in instance.config.get(f"{MARK}tags", "").split(",")

@@ -34,7 +34,7 @@ def vm(
         "description": instance.description,
         "architecture": instance.architecture,
         "owner": instance.owner,
-        "cores": None if instance.lost else count_cores(config.get("limits.cpu")),
+        "cores": None if instance.is_unreachable else count_cores(config.get("limits.cpu")),
         "pinned_cores": parse_pinned_cores(config.get("limits.cpu")),
         "memory": config.get("limits.memory"),
         "disks": _disks(instance, volumes or {}),
@@ -45,7 +45,7 @@ def vm(
         "zone": config.get(f"{MARK}zone"),
         "tags": [tag for tag in config.get(f"{MARK}tags", "").split(",") if tag],
         "annotations": {k[len(ANNOTATION) :]: v for k, v in sorted(config.items()) if k.startswith(ANNOTATION)},
-        "protected": instance.protected,
+        "protected": instance.is_protected,
         "commissioned": instance.config.get(COMMISSIONED),
         "config": _config(config),
     }
@@ -66,8 +66,8 @@ def row(
     shown = vm(instance, vmhost, project, volumes)
     shown["interfaces"] = _addressed(shown["interfaces"], instance.state)
     shown["created_at"] = instance.created_at or None
-    shown["last_used_at"] = instance.last_used_at if instance.used else None
-    shown["enlisted"] = None if instance.lost or owner is None else instance.owner != owner
+    shown["last_used_at"] = instance.last_used_at if instance.was_started else None
+    shown["enlisted"] = None if instance.is_unreachable or owner is None else instance.owner != owner
     return shown
 
 

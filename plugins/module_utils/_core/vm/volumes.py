@@ -89,7 +89,7 @@ def undoing(changes: Sequence[Change]) -> dict[str, Request]:
         for step in change.steps
         if isinstance(step, Request) and step.method == "POST"
     }
-    return {name: Request("DELETE", step.made, step.project, params=step.params) for name, step in made.items()}
+    return {name: Request("DELETE", step.creates, step.project, params=step.params) for name, step in made.items()}
 
 
 def _planned(wanted: Wanted, disk: Disk, host: Host) -> Volume:
@@ -119,7 +119,7 @@ def _one_made(wanted: Wanted, disk: Disk, host: Host) -> list[Change]:
     body = {"name": volume.name, "type": "custom", "content_type": "block", "config": marked}
     path = _path(volume.pool, volume.name)
     steps = [
-        Request("POST", path[:-1], project, params=where, body=body, made=path),
+        Request("POST", path[:-1], project, params=where, body=body, creates=path),
         Request(
             "PUT",
             path,

@@ -46,7 +46,7 @@ def missing(wait: str, instance: Instance, cloud_init: Optional[Status] = None) 
 
     `instance` carries its state where `asks_guest(wait)`; `cloud_init` is what the guest was heard to say of it.
     """
-    if not instance.runs:
+    if not instance.is_running:
         return f"it is {instance.status}"
     if wait == "address":
         return "" if proven_addresses(instance) else _no_address(instance)

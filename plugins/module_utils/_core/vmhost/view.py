@@ -87,6 +87,10 @@ def _vms(name: str, found: Found, owner: Optional[str]) -> Optional[list[dict[st
     if project is None:
         return None
     # What is on a member that doesn't answer is listed without its type: better one container too many than a VM lost.
-    vms = [instance for instance in found.instances if (instance.is_vm or instance.lost) and not instance.moving]
+    vms = [
+        instance
+        for instance in found.instances
+        if (instance.is_vm or instance.is_unreachable) and not instance.is_move_copy
+    ]
     ordered = sorted(vms, key=lambda each: each.name)
     return [view.row(each, name, project.name, owner, found.volumes) for each in ordered]

@@ -20,7 +20,7 @@ from ..._core.server import spec as server
 from ..._host import listening, machine, network, software
 from ..._lxd.port import Port
 from ..._lxd.reader import Reader
-from ..carry_out import Means, Outcome
+from ..carry_out import ExecutionContext, Outcome
 from ..readers import host_bridges
 from .server import ServerJob
 
@@ -82,9 +82,9 @@ class PreflightJob:
         clock = params["controller_clock"]
         return preflight.Asked(params["package"], params["channel"] or "", hugepages, clock, wanted), wrong
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """Nothing: nothing is carried out."""
-        return Means()
+        return ExecutionContext()
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:  # noqa: ARG002 (as every job has it)
         """What was found."""

@@ -21,7 +21,7 @@ from ..._core.project.found import Found, Profile
 from ..._lxd.port import Port
 from ..._lxd.reader import Reader
 from ..._pki import pem
-from ..carry_out import Means, Outcome
+from ..carry_out import ExecutionContext, Outcome
 
 _ADMIN = "the admin's authority is needed: url: unix: on the host with become: true, or an admin certificate"
 
@@ -95,9 +95,9 @@ class ProjectJob:
                 )
             )
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """The one port."""
-        return Means(ports={self._target.name: self._port} if self._port else {})
+        return ExecutionContext(ports={self._target.name: self._port} if self._port else {})
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
         """The project as it is, or in check mode would be, and what a holder of its certificate could do beyond it."""

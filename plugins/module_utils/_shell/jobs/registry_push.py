@@ -15,7 +15,7 @@ from ..._core.plan import Plan, Publish
 from ..._core.vmhost import registry_push
 from ..._registry import durable, entries, file_store, git_ignore
 from ..._registry.git_repository import Repository
-from ..carry_out import Means, Outcome
+from ..carry_out import ExecutionContext, Outcome
 
 # What we write into a host's folder; anything else there is the user's own to commit.
 _FILES = (
@@ -85,9 +85,9 @@ class RegistryPushJob:
             if all(texts[self._repository.path(self._store.path(name, file))] is None for file in _FILES)
         )
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """Git does it."""
-        return Means(publish=self._publish)
+        return ExecutionContext(publish=self._publish)
 
     def _publish(self, step: Publish) -> None:
         author = (self._params["author_name"], self._params["author_email"])

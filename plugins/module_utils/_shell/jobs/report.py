@@ -17,7 +17,7 @@ from ..._report import as_of, folder
 from ..._report.pages import Pages
 from ..._report.problems import SEVERITIES
 from ..._report.site import Settings, Site, site
-from ..carry_out import Means, Outcome
+from ..carry_out import ExecutionContext, Outcome
 from ..readers import report as report_reading
 
 # Beside the registry, as the registry is beside the inventory.
@@ -56,9 +56,9 @@ class Job:
         names = sorted({*wanted, *made})
         return folder.Found(made, {name: durable.read(os.path.join(self._path, name)) for name in names})
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """Files are all that is written."""
-        return Means()
+        return ExecutionContext()
 
     def result(self, _plan: Plan, _outcome: Outcome | None) -> Mapping[str, Any]:
         """What the report tells, in short."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..._core import errors
-from ..._core.plan import Later, Plan, Prove, Request, filled
+from ..._core.plan import Later, Plan, Prove, Request, fill_in
 from ..._core.project import exposure
 from ..._core.tenant_cert import plan as tenant_cert
 from ..._core.tenant_cert import trust
@@ -18,7 +18,7 @@ from ..._core.tenant_cert.commands import revoke_command
 from ..._core.tenant_cert.pair import Found, Pair, Wanted, certificate_view, facts, want
 from ..._lxd.reader import Reader
 from ..._pki import key_pair, pem, trust_token
-from ..carry_out import Means, Outcome
+from ..carry_out import ExecutionContext, Outcome
 from ..readers.tenant_proof import demand_trusted, prove_closed
 from ..readers.tenant_trust import World, by_socket, row_of
 
@@ -61,9 +61,9 @@ class TenantCertJob:
                 "trust_token: it has expired", "have another made on the server: lxc config trust add --name <name>"
             )
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """The connections, how a key is encrypted, and what can be shown of the certificate."""
-        return Means(
+        return ExecutionContext(
             ports=self._world.ports,
             seal=self._world.keys.seal,
             claims={
@@ -77,17 +77,17 @@ class TenantCertJob:
     # Claims
 
     def _connect(self, about: Mapping[str, Any], made: Mapping[str, Any]) -> None:
-        pair = filled(about, made)
+        pair = fill_in(about, made)
         self._world.own(pair["certificate"], pair["private_key"])
 
     def _demand_trust(self, about: Mapping[str, Any], made: Mapping[str, Any]) -> None:
-        pair = filled(about, made)
+        pair = fill_in(about, made)
         if self._found is None or not self._world.own(pair["certificate"], pair["private_key"]).server.trusted:
             raise trust.refusal(self._wanted, self._found or self._world.look(), pair["certificate"])
 
     def _read_entry(self, about: Mapping[str, Any], made: Mapping[str, Any]) -> None:
         """What LXD made of our request: a server may ignore what it doesn't know, and a token says it all itself."""
-        pair = filled(about, made)
+        pair = fill_in(about, made)
         fingerprint = pem.fingerprint(pair["certificate"])
         port = self._world.ports.get(trust.AUTHORITY)
         if port is None:
@@ -103,7 +103,7 @@ class TenantCertJob:
         self._entry = trust.as_is(entry)
 
     def _prove_closed(self, about: Mapping[str, Any], made: Mapping[str, Any]) -> None:
-        pair = filled(about, made)
+        pair = fill_in(about, made)
         port = self._world.ports.get(trust.OWN)
         if port is None or port.connection.certificate != pair["certificate"] or not port.server.trusted:
             port = self._world.own(pair["certificate"], pair["private_key"])

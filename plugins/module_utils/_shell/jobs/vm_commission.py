@@ -19,7 +19,7 @@ from ..._core.vm import erase as vm_erasure
 from ..._core.vmhost import registration as vmhost
 from ..._lxd.port import Port
 from ..._lxd.reader import Reader
-from ..carry_out import Means, Outcome
+from ..carry_out import ExecutionContext, Outcome
 
 
 class CommissionJob:
@@ -65,9 +65,9 @@ class CommissionJob:
         member = found.location if reader.server.clustered else ""
         return vm_erasure.Seen(found, stand_in, tuple(reader.copies(project, name)), member)
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """The one port."""
-        return Means(ports={self._target.name: self._port} if self._port else {})
+        return ExecutionContext(ports={self._target.name: self._port} if self._port else {})
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
         """The VM as it is now, or in check mode would be."""

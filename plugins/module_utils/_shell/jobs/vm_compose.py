@@ -21,7 +21,7 @@ from ..._core.vm import prune as vm_prune
 from ..._core.vm import spec as vm
 from ..._core.vm.host import Host
 from .. import vm_results
-from ..carry_out import Means, Outcome
+from ..carry_out import ExecutionContext, Outcome
 from ..progress import Progress
 from ..readers.vm_hosts import Fleet
 from ..readers.vm_waits import VmWaits, awaited
@@ -201,10 +201,10 @@ class ComposeJob:
         ordered = sorted(self._refused, key=lambda refusal: order.get(refusal[0], len(order)))
         errors.raise_all([error for _name, error in ordered])
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """A port for each host, and a bounded number of VMs at once on each."""
         ports = {opened.target.name: opened.port for opened in self._fleet.opened.values() if opened.port}
-        return Means(
+        return ExecutionContext(
             ports=ports,
             workers=self._params["concurrency"],
             progress=self._progress,

@@ -23,7 +23,7 @@ from ..._lxd.port import Port
 from ..._lxd.reader import Reader
 from ..._pki import key_pair, pem, vaulted
 from ..._registry import entries, file_store, vmhost_yaml
-from ..carry_out import Means, Outcome
+from ..carry_out import ExecutionContext, Outcome
 from ..readers import vmhost as vmhost_reading
 
 _ON_CONTROLLER = "run it on the controller (delegate_to: localhost, connection: local)"
@@ -207,9 +207,9 @@ class PresentJob:
 
     # Result
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """The one port."""
-        return Means(ports={self._wanted.name: self._port} if self._port else {})
+        return ExecutionContext(ports={self._wanted.name: self._port} if self._port else {})
 
     def result(self, _plan: Plan, _outcome: Outcome | None) -> Mapping[str, Any]:
         """The VM host as it is registered, or in check mode would be, and what waits for the admin."""

@@ -21,7 +21,7 @@ from ..._core.vmhost import pin as vmhost_pin
 from ..._lxd import https, waiting
 from ..._pki import pem, server_names
 from ..._registry import entries, file_store
-from ..carry_out import Means, Outcome
+from ..carry_out import ExecutionContext, Outcome
 from ..readers.tenant_files import Keys
 from .vmhost import row_of
 
@@ -84,9 +84,9 @@ class ExpectedJob(_Folder):
         ignored = vmhost_files.git_ignore(*file_store.FileStore(self._params["registry"]).gitignore())
         return dataclasses.replace(planned, changes=(*ignored, *planned.changes))
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """How to vault the secret."""
-        return Means(seal=Keys({}, self._params["_vault"]).seal)
+        return ExecutionContext(seal=Keys({}, self._params["_vault"]).seal)
 
 
 class PinnedJob(_Folder):
@@ -152,6 +152,6 @@ class PinnedJob(_Folder):
             "its console",
         )
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """How the host is waited for."""
-        return Means(claims={vmhost_pin.SHOWN: self._await})
+        return ExecutionContext(claims={vmhost_pin.SHOWN: self._await})

@@ -24,7 +24,7 @@ from ..._lxd.port import Port
 from ..._lxd.reader import Reader
 from ..._pki import pem
 from ..._registry import file_store
-from ..carry_out import Means, Outcome
+from ..carry_out import ExecutionContext, Outcome
 from ..vm_results import failed_vm
 from .vmhost import row_of
 
@@ -72,7 +72,7 @@ class AbsentJob:
         left: dict[str, errors.TenantryError] = {}
         if host is None:
             return changes, left
-        ours = {name for name, each in host.instances.items() if each.lost or each.owner == host.owner}
+        ours = {name for name, each in host.instances.items() if each.is_unreachable or each.owner == host.owner}
         # Where a run was cut short, volumes remember a VM that is gone.
         traces = {volume.config.get(VM) or "" for volume in host.volumes.values() if volume.owner == host.owner}
         for name in sorted(ours | (traces - set(host.instances) - {""})):
@@ -133,10 +133,10 @@ class AbsentJob:
         (first, *rest) = changes
         return [dataclasses.replace(first, steps=(Prove(_CLEARED), *first.steps)), *rest]
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """One VM after the other, so that the entry's turn comes when theirs is over."""
         ports = {self._name: self._port} if self._port else {}
-        return Means(ports=ports, claims={_CLEARED: self._cleared}, workers=1)
+        return ExecutionContext(ports=ports, claims={_CLEARED: self._cleared}, workers=1)
 
     def result(self, _plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
         """What is left behind; raises Protected or its like where a VM was kept from going before anything began."""

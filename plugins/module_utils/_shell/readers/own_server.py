@@ -12,7 +12,7 @@ from ..._access import targets
 from ..._core import errors
 from ..._core.model import Server
 from ..._lxd.port import Port
-from ..carry_out import Means
+from ..carry_out import ExecutionContext
 
 # What a server is taken for as long as nobody could ask it.
 UNREAD = Server.from_api({})
@@ -34,9 +34,9 @@ class OwnServer:
             self._opened = targets.trusted(self._target)
         return self._opened
 
-    def means(self) -> Means:
+    def execution_context(self) -> ExecutionContext:
         """The one port."""
-        return Means(ports={self._target.name: self._opened} if self._opened else {})
+        return ExecutionContext(ports={self._target.name: self._opened} if self._opened else {})
 
     def close(self) -> None:
         """Give the connection back."""

@@ -43,7 +43,7 @@ def looking(params: Mapping[str, Any]) -> info.ReadHost:
 def _row(to: Target, reader: Reader, certificate: Optional[Mapping[str, Any]]) -> dict[str, Any]:
     """One VM host: its row, with its instances as VM rows, its certificate with its trust, and what lies around."""
     found = vmhost_reading.seen(to, reader, state=True)
-    instances = [each for each in found.instances if not each.moving]
+    instances = [each for each in found.instances if not each.is_move_copy]
     return {
         **vmhost_reading.row_of(to, found),
         "vms": [view.row(each, to.name, str(to.project), to.owner, found.volumes) for each in instances],

@@ -91,7 +91,7 @@ class Fleet:
         return {
             name: errors.Unreachable(f"{host.name}: LXD moves a VM to another member", "run again when it is there")
             for name, host in self.hosts.items()
-            if any(instance.moving for instance in host.instances.values())
+            if any(instance.is_move_copy for instance in host.instances.values())
         }
 
     def read(self) -> None:
@@ -220,7 +220,9 @@ def _settled(port: Port, reader: Reader, opened: Opened) -> dict[str, Instance]:
     project, owner = opened.target.project or "", opened.target.owner
     instances = {instance.name: instance for instance in reader.instances(project)}
     half = [
-        name for name in opened.names & set(instances) if not instances[name].whole and instances[name].owner == owner
+        name
+        for name in opened.names & set(instances)
+        if not instances[name].is_complete and instances[name].owner == owner
     ]
     if not half:
         return instances

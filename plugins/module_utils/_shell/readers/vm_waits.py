@@ -197,7 +197,7 @@ class _HostWait:
     def _ask_guests(self) -> None:
         asked = []
         for vm in self._open():
-            if vm.seen is None or not vm.seen.runs:
+            if vm.seen is None or not vm.seen.is_running:
                 continue
             if waits.agent_answers(vm.seen):
                 asked.append(vm)

@@ -48,7 +48,7 @@ def instance(**body: Any) -> Instance:
     ],
 )
 def test_whole(body: dict[str, Any], whole: bool) -> None:
-    assert instance(**body).whole is whole
+    assert instance(**body).is_complete is whole
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_whole(body: dict[str, Any], whole: bool) -> None:
     ],
 )
 def test_protected(config: dict[str, str], protected: bool) -> None:
-    assert instance(expanded_config=config).protected is protected
+    assert instance(expanded_config=config).is_protected is protected
 
 
 def test_a_profile_protects_too() -> None:
-    assert instance(config={}, expanded_config={"security.protection.delete": "yes"}).protected
+    assert instance(config={}, expanded_config={"security.protection.delete": "yes"}).is_protected
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_a_profile_protects_too() -> None:
     ],
 )
 def test_lost(body: dict[str, Any], lost: bool) -> None:
-    assert instance(**body).lost is lost
+    assert instance(**body).is_unreachable is lost
 
 
 @pytest.mark.parametrize(
     ("status", "runs"), [("Running", True), ("Ready", True), ("Frozen", False), ("Stopped", False)]
 )
 def test_runs(status: str, runs: bool) -> None:
-    assert instance(status=status).runs is runs
+    assert instance(status=status).is_running is runs
 
 
 @pytest.mark.parametrize(("config", "owner"), [({OWNER: "us"}, "us"), ({OWNER: ""}, None), ({}, None), (None, None)])

@@ -17,8 +17,8 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import (
     Plan,
     Request,
     build_diff,
-    filled,
-    shown,
+    fill_in,
+    to_plain,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,19 +88,19 @@ VALUES = st.recursive(
 @settings(deadline=None)
 @given(VALUES)
 def test_what_is_shown_is_plain_and_has_nothing_later(value: Any) -> None:
-    plain = shown(value)
+    plain = to_plain(value)
     assert json.loads(json.dumps(plain)) == plain
-    assert shown(plain) == plain
+    assert to_plain(plain) == plain
 
 
 @settings(deadline=None)
 @given(VALUES)
 def test_filled_and_shown_differ_only_in_what_came_later(value: Any) -> None:
     placeholders = {"a": KNOWN_AFTER_APPLY, "b": KNOWN_AFTER_APPLY}
-    assert filled(value, placeholders) == shown(value)
+    assert fill_in(value, placeholders) == to_plain(value)
 
 
 def test_filled_takes_what_an_earlier_step_left() -> None:
-    assert filled({"a": [Later("x"), ("y", Later("x"))]}, {"x": 1}) == {"a": [1, ["y", 1]]}
+    assert fill_in({"a": [Later("x"), ("y", Later("x"))]}, {"x": 1}) == {"a": [1, ["y", 1]]}
     with pytest.raises(KeyError):
-        filled(Later("x"), {})
+        fill_in(Later("x"), {})

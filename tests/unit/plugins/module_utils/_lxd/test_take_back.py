@@ -100,7 +100,7 @@ def create(cores: int = 6, name: str = "vm") -> Request:
     undone = {"volume default/vm-data": Request("DELETE", VOLUME, "p")}
     body = {"name": name, "config": {OWNER: "us", "limits.cpu": str(cores)}}
     made = ("instances", name)
-    return Request("POST", ("instances",), "p", body=body, made=made, takes={"cpu": cores}, undone_with=undone)
+    return Request("POST", ("instances",), "p", body=body, creates=made, consumes={"cpu": cores}, rollback=undone)
 
 
 def refused(port: Full, cores: int = 6) -> errors.RolledBack:
@@ -138,7 +138,7 @@ def test_what_was_too_late_goes_with_what_was_made_for_it() -> None:
     port = Full()
     told = refused(port)
     assert names(port) == {"theirs"}
-    assert told.gone == ("VM vm", "volume default/vm-data") and told.left == ()
+    assert told.deleted == ("VM vm", "volume default/vm-data") and told.remaining == ()
     assert "limits.cpu is 10" in told.message and "taken back: VM vm, volume default/vm-data" in told.message
 
 
@@ -147,20 +147,20 @@ def test_what_can_not_be_taken_back_is_told_and_never_planned_again(trouble: err
     port = Full({"DELETE instances/vm": trouble})
     told = refused(port)
     assert names(port) == {"theirs", "vm", "vm-data"}
-    assert told.left == ("VM vm", "volume default/vm-data") and told.gone == ()
+    assert told.remaining == ("VM vm", "volume default/vm-data") and told.deleted == ()
     assert "could not be taken back" in told.message and trouble.message in told.message and "VM vm" in told.hint
 
 
 def test_a_lost_answer_to_a_delete_that_was_done_is_no_failure() -> None:
     port = Full({"DELETE instances/vm": LOST}, frozenset({"DELETE instances/vm"}))
-    assert refused(port).gone == ("VM vm", "volume default/vm-data")
+    assert refused(port).deleted == ("VM vm", "volume default/vm-data")
     assert names(port) == {"theirs"}
 
 
 def test_a_volume_that_stays_is_named() -> None:
     port = Full({"DELETE custom/vm-data": BUSY})
     told = refused(port)
-    assert (told.gone, told.left) == (("VM vm",), ("volume default/vm-data",))
+    assert (told.deleted, told.remaining) == (("VM vm",), ("volume default/vm-data",))
     assert "volume default/vm-data is left" in told.message and BUSY.message in told.message
 
 
@@ -169,7 +169,7 @@ def test_a_volume_that_stays_is_named() -> None:
 def test_what_nobody_could_count_does_not_stay(which: str, why: errors.TenantryError) -> None:
     port = Full({which: why})
     told = refused(port)
-    assert names(port) == {"theirs"} and told.gone[0] == "VM vm"
+    assert names(port) == {"theirs"} and told.deleted[0] == "VM vm"
     assert "could not be read" in told.message and why.message in told.message
 
 
@@ -218,7 +218,7 @@ def test_of_two_members_whose_clocks_can_not_tell_neither_stays(stamp: str, memb
 def test_ours_is_taken_back_though_its_answer_was_lost() -> None:
     port = Full({"POST instances": LOST}, frozenset({"POST instances"}))
     told = refused(port)
-    assert names(port) == {"theirs"} and told.gone[0] == "VM vm"
+    assert names(port) == {"theirs"} and told.deleted[0] == "VM vm"
 
 
 @pytest.mark.parametrize("owner", ["us", "them"])

@@ -62,7 +62,7 @@ UP = [{"name": "v", "status": "Running"}]
 
 def test_the_first_look_comes_at_once_and_may_be_the_last(clock: Clock) -> None:
     port = Port(UP)
-    assert watch(port, lambda listed: listed["v"].runs) is None
+    assert watch(port, lambda listed: listed["v"].is_running) is None
     assert clock.slept == [] and len(port.asked) == 1
     assert port.asked[0]["request"] == ("GET", "instances") and port.asked[0]["params"] == {"recursion": "2"}
     assert port.asked[0]["project"] == "p"

@@ -68,7 +68,7 @@ def push(checkout: Path, remote: str) -> list[str]:
     """Push it; what the result warns of."""
     work = job(checkout, remote)
     plan = work.plan()
-    outcome = carry_out(plan, work.means())
+    outcome = carry_out(plan, work.execution_context())
     assert not outcome.failed and not outcome.stale, outcome
     return list(work.result(plan, outcome).get("warnings", ()))
 
@@ -132,5 +132,5 @@ def test_a_remote_that_refuses_in_another_encoding(checkout: Path, remote: Path)
     hook.write_text("#!/bin/sh\nprintf 'gesch\\374tzt\\n' >&2\nexit 1\n")
     hook.chmod(0o755)
     work = job(checkout, str(remote))
-    failure = carry_out(work.plan(), work.means()).failed.popitem()[1]
+    failure = carry_out(work.plan(), work.execution_context()).failed.popitem()[1]
     assert isinstance(failure, errors.Unreachable) and "gesch\ufffdtzt" in failure.message, failure

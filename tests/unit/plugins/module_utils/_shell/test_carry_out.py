@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Change, Plan, Prove, WipeDevice
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import carry_out
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import Means
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import ExecutionContext
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.progress import SIZE, Progress, sentence
 
 Doing = Callable[[str, str], None]
@@ -33,8 +33,12 @@ def plan(hosts: Mapping[str, int]) -> Plan:
     return Plan(tuple(changes))
 
 
-def means(step: Callable[[Mapping[str, Any]], None], workers: int, progress: Progress | None = None) -> Means:
-    return Means(claims={"step": lambda about, _made: step(about)}, workers=workers, progress=progress or Progress())
+def means(
+    step: Callable[[Mapping[str, Any]], None], workers: int, progress: Progress | None = None
+) -> ExecutionContext:
+    return ExecutionContext(
+        claims={"step": lambda about, _made: step(about)}, workers=workers, progress=progress or Progress()
+    )
 
 
 def test_a_slow_host_takes_no_workers_of_others() -> None:
@@ -178,7 +182,7 @@ def test_what_was_taken_back_was_never_done(gone: tuple[str, ...], left: tuple[s
         raise errors.RolledBack("too late", "", gone, left)
 
     claims = {**dict.fromkeys(("deleteVM", "createvolume", "growvolume"), lambda *_said: None), "createVM": refuse}
-    outcome = carry_out.carry_out(group(*MADE), Means(claims=claims))
+    outcome = carry_out.carry_out(group(*MADE), ExecutionContext(claims=claims))
     assert [change.sentence for change in outcome.done] == told
     assert list(outcome.failed) == ["a/vm"] and not outcome.stale and not outcome.unanswered
 
@@ -188,6 +192,6 @@ def test_a_disk_that_refuses_to_be_wiped_is_the_vm_hosts(monkeypatch: pytest.Mon
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(carry_out.block, "wipe", refuse)
-    ended = carry_out.carry_out(Plan((Change("wipe", "device", "x", (WipeDevice("/dev/vdb"),)),)), Means())
+    ended = carry_out.carry_out(Plan((Change("wipe", "device", "x", (WipeDevice("/dev/vdb"),)),)), ExecutionContext())
     assert ended.failed[""].message == "/dev/vdb: Input/output error"
     assert "VM host" in ended.failed[""].hint

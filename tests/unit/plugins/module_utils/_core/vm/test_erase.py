@@ -84,7 +84,7 @@ def test_everything_is_kept_but_what_the_disk_was_made_of() -> None:
     found = instance()
     [change] = vm_erasure.plan(wanted(), vm_erasure.Seen(found, member="m2"), PLACE, NOW).changes
     create, delete, rename = change.steps
-    assert create.params == {"target": "m2"} and create.made == ("instances", "vm-erased")
+    assert create.params == {"target": "m2"} and create.creates == ("instances", "vm-erased")
     assert create.body == {
         "name": "vm-erased",
         "type": "virtual-machine",
@@ -102,7 +102,7 @@ def test_everything_is_kept_but_what_the_disk_was_made_of() -> None:
         },
     }
     assert delete.expect is not None and delete.expect["config"] == found.config
-    assert rename.body == {"name": "vm"} and rename.made == ("instances", "vm")
+    assert rename.body == {"name": "vm"} and rename.creates == ("instances", "vm")
     assert (change.sentence, change.after["name"], change.after["commissioned"]) == ("erase VM vm", "vm", NOW)
 
 

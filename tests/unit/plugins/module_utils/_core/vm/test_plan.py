@@ -282,7 +282,7 @@ def test_changes_of_one_vm_are_one_group() -> None:
 def test_a_create_from_an_image_is_tried_again_and_an_empty_one_is_not() -> None:
     for image, tries in (("debian", 3), (None, 1)):
         create = requests(planned(World(), image=image, state="present"))[0]
-        assert (create.tries, create.made) == (tries, ("instances", "vm"))
+        assert (create.tries, create.creates) == (tries, ("instances", "vm"))
 
 
 def test_check_mode_plans_on_a_host_that_is_not_there_yet() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY, build_diff, shown
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY, build_diff, to_plain
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import plan as vm_plan
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import view
 from hypothesis import given, settings
@@ -26,7 +26,7 @@ def viewed(found: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
     instance = host.instances["vm"]
     if state:
         instance = Instance.from_api({**(found or body()), "expanded_config": instance.expanded_config, "state": state})
-    return dict(shown(view.vm(instance, "kvm", "p", host.volumes)))
+    return dict(to_plain(view.vm(instance, "kvm", "p", host.volumes)))
 
 
 def test_everything_people_ask_for() -> None:
@@ -131,7 +131,7 @@ def test_no_secret_is_in_any_view(secret: str, option: str) -> None:
     ]
     for plan in plans:
         assert plan.changes
-        everything = [shown(change.before) for change in plan.changes], build_diff(plan.changes), repr(plan)
+        everything = [to_plain(change.before) for change in plan.changes], build_diff(plan.changes), repr(plan)
         assert secret not in json.dumps(everything)
 
 

@@ -38,7 +38,7 @@ def test_a_volume_is_marked_before_it_is_attached() -> None:
         "content_type": "block",
         "config": {**marks, COMPOSING: "true"},
     }
-    assert post.made == ("storage-pools", "default", "volumes", "custom", "vm-data")
+    assert post.creates == ("storage-pools", "default", "volumes", "custom", "vm-data")
     assert put.body == {"config": marks, "description": ""} and put.expect == {"config": post.body["config"]}
 
 
@@ -227,10 +227,10 @@ def test_what_was_made_for_a_create_goes_with_it_and_nothing_else(before: list[V
     world = World(volumes=[*before, volume("vm-old")])
     writes = requests(planned(world, SAID))
     create = next(each for each in writes if each.path == ("instances",))
-    assert list(create.undone_with) == (["volume default/vm-data"] if goes else []), why
+    assert list(create.rollback) == (["volume default/vm-data"] if goes else []), why
     for request in writes[: writes.index(create)]:
         world.apply(request)
-    for undone in create.undone_with.values():
+    for undone in create.rollback.values():
         world.apply(undone)
     assert {name for _pool, name in world.volumes} == ({"vm-old"} if goes else {"vm-old", "vm-data"})
 
@@ -239,4 +239,4 @@ def test_a_volume_of_one_member_is_deleted_there() -> None:
     clustered = World().host().server.__class__.from_api({"environment": {"server_clustered": True}})
     plan = vm_plan.plan(wanted(disks=[{}, SAID], target="m2"), World().host(server=clustered), vm_plan.Policy())
     create = next(each for each in requests(plan) if each.path == ("instances",))
-    assert [dict(each.params) for each in create.undone_with.values()] == [{"target": "m2"}]
+    assert [dict(each.params) for each in create.rollback.values()] == [{"target": "m2"}]

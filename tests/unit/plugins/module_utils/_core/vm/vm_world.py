@@ -181,7 +181,7 @@ class World:
             assert request.method == "DELETE" and found["status"] == "Stopped", "LXD deletes no running instance"
             assert found["config"].get("security.protection.delete") != "true", "LXD deletes no locked instance"
             there = self._instance(found)
-            assert not (there.protected and there.whole), "a protected instance was deleted"
+            assert not (there.is_protected and there.is_complete), "a protected instance was deleted"
             del self.instances[found["name"]]
 
     def _create(self, said: Mapping[str, Any]) -> None:
@@ -234,7 +234,7 @@ class World:
         allowed = {"start": ("Stopped",), "stop": UP, "unfreeze": ("Frozen",)}
         assert status in allowed[action], f"LXD doesn't {action} what is {status}"
         found["status"] = "Stopped" if action == "stop" else "Running"
-        assert found["status"] in request.goal, "the goal of a change of power isn't what it leads to"
+        assert found["status"] in request.target_statuses, "the goal of a change of power isn't what it leads to"
         found["last_used_at"] = NOW
         found["config"]["volatile.last_state.power"] = found["status"].upper()
 
