@@ -22,7 +22,7 @@ help:
 	@echo "make demo    register a throwaway LXD of its own as a VM host, compose a VM on it, see it run"
 	@echo "make test    every check and every test"
 	@echo "make lint    the checks that need no server: seconds"
-	@echo "make bench   what a run costs, against what else does the same; WRITE=1 puts it into docs/benchmarks.md"
+	@echo "make bench   what a run costs, against what else does the same; WRITE=1 puts it into docs/reference/benchmarks.md"
 	@echo "make clean   leave nothing behind, no process either"
 
 demo: setup packages

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All benchmarks, or the named ones: prints Markdown, and with --write puts it into docs/benchmarks.md."""
+"""All benchmarks, or the named ones: prints Markdown, and with --write puts it into docs/reference/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all if none is named")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/reference/benchmarks.md")
     said = parser.parse_args(arguments)
     unknown = set(said.cases) - set(CASES)
     if unknown:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of docs/benchmarks.md, as Markdown, with the machine that they came from."""
+"""The tables of docs/reference/benchmarks.md, as Markdown, with the machine that they came from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.bench.stopwatch import Times
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "benchmarks.md"
 _BEGIN, _END = "<!-- measured: written by `make bench WRITE=1` -->", "<!-- end of what was measured -->"
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a hostile holder of the tenant's key may try, as data: docs/hostile.md has a row for each, by its words.
+"""What a hostile holder of the tenant's key may try, as data: each is a row of docs/reference/hostile.md.
 
 Words in capitals stand for names of the run: OWN the project, NEIGHBOUR another tenant's, BRIDGE the network that the
 project reaches and OTHER one that it doesn't, IMAGE the default project's image, CERT our own trust entry and THEIRS

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""docs/confined.md, row by row: what it says is what this collection refuses, and what LXD refuses by itself."""
+"""Each row of docs/reference/confined.md: this collection refuses what it forbids, and so does LXD by itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.lxd.place import default_root
 from tests.lxd.teardown import discard_project
 from tests.lxd.world import differences
 
-TABLE = Path(__file__).resolve().parents[2] / "docs" / "confined.md"
+TABLE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "confined.md"
 ROOT = {"type": "disk", "path": "/", "pool": "default"}
 LOWLEVEL = "restricted.virtual-machines.lowlevel"
 CARD, ACCESS, DISK = "restricted.devices.nic", "restricted.networks.access", "restricted.devices.disk"

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who holds the tenant's key, and means harm: each attempt in a project of each kind, held against docs/hostile.md."""
+"""Each attempt of docs/reference/hostile.md with a stolen key, in a project of each kind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.lxd.daemon import Daemon
 from tests.lxd.image import import_image, micro_image
 from tests.lxd.world import differences
 
-TABLE = Path(__file__).resolve().parents[2] / "docs" / "hostile.md"
+TABLE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "hostile.md"
 KINDS = (SHARED, NETWORKS, BRIDGES)
 NEIGHBOUR = "hostile-neighbour"
 

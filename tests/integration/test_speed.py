@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Speed as ratios measured side by side on a real LXD: what must hold on any machine, however slow or busy.
 
-Each is taken from the best of a few turns, which leaves out most of what else the machine does; docs/benchmarks.md has
-all figures, medians and the peers.
+Each is taken from the best of a few turns, which leaves out most of what else the machine does;
+docs/reference/benchmarks.md has all figures, medians and the peers.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ class Pages:
             raise errors.Invalid(f"templates: {where}: {cause.message}", "correct the template") from None
         except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as cause:
             raise errors.Invalid(
-                f"templates: {name}: {type(cause).__name__}: {cause}", "docs/report.md lists what templates get"
+                f"templates: {name}: {type(cause).__name__}: {cause}",
+                "see docs/reference/report.md for the variables of a template",
             ) from None
 
     def _missing(self, cause: jinja2.TemplateNotFound) -> errors.TenantryError:

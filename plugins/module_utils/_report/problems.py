@@ -169,7 +169,7 @@ def _exposure(row: Mapping[str, Any]) -> Iterator[Problem]:
             "exposure",
             row["vmhost"],
             sentence,
-            "docs/confined.md says what a project permits, and what closes it",
+            "docs/reference/confined.md says what a project permits, and what closes it",
         )
 
 

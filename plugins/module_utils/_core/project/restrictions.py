@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a confined project forbids of a VM, and the key of the project with which its admin opens that.
 
-Every row of docs/confined.md is decided here; its test asks LXD the same.
+Every row of docs/reference/confined.md is decided here; its test asks LXD the same.
 """
 
 from __future__ import annotations
