@@ -168,7 +168,7 @@ def test_what_came_too_late_is_taken_back_with_its_volumes(held: Held, monkeypat
     result = held.compose(LATE)
     assert result.get("failed") and result["code"] == "no_room", result
     assert "limits.cpu is 6" in result["msg"], result["msg"]
-    assert "taken back: VM late, volume default/late-data" in result["msg"], result["msg"]
+    assert "deleted again: VM late, volume default/late-data" in result["msg"], result["msg"]
     assert held.names() == {"theirs"} and held.volumes() == []
     assert (result["changed"], result["actions"]) == (False, []), "told as made, and it is not there"
 
@@ -183,7 +183,7 @@ def test_what_somebody_started_meanwhile_is_left_and_told(held: Held, monkeypatc
         meddle(patch, lowering(held, start))
         result = held.compose({**LATE, "secure_boot": False, "memory": "160MiB"})
     assert result.get("failed") and result["code"] == "no_room", result
-    assert "VM late could not be taken back" in result["msg"] and "delete VM late" in result["hint"], result
+    assert "VM late could not be deleted again" in result["msg"] and "delete VM late" in result["hint"], result
     assert held.instance("late")["status"] == "Running"
     assert result["changed"] and result["actions"] == ["create volume default/late-data", "create VM late: cut short"]
     again = held.compose(bare("theirs"), _ansible_check_mode=True)
@@ -201,7 +201,7 @@ def test_a_lost_answer_while_taking_back_changes_nothing(held: Held, monkeypatch
         meddle(monkeypatch, lowering(held, lose))
         result = held.compose(LATE, connection=held.connection(urls=(relay.url,), timeout=3))
         assert relay.lost.is_set()
-    assert result.get("failed") and result["code"] == "no_room" and "taken back: VM late" in result["msg"], result
+    assert result.get("failed") and result["code"] == "no_room" and "deleted again: VM late" in result["msg"], result
     assert held.names() == {"theirs"}
 
 
@@ -217,7 +217,7 @@ def test_ours_is_taken_back_though_the_answer_to_its_create_was_lost(
         meddle(monkeypatch, lowering(held, lose))
         result = held.compose(LATE, connection=held.connection(urls=(relay.url,), timeout=3))
         assert relay.lost.is_set()
-    assert result.get("failed") and result["code"] == "no_room" and "taken back: VM late" in result["msg"], result
+    assert result.get("failed") and result["code"] == "no_room" and "deleted again: VM late" in result["msg"], result
     assert held.names() == {"theirs"} and held.volumes() == []
 
 

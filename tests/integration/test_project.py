@@ -498,7 +498,7 @@ def test_a_change_between_reading_and_writing_is_planned_again(admin: Admin) -> 
     job = project.ProjectJob({**admin.connection, "name": admin.name, "limits": {"cpu": 3}})
     planned = job.plan()
     admin.change(user_other="1", limits_cpu="9")
-    _plan, outcome = run._carried_out(job, planned)
+    _plan, outcome = run._carry_out_until_stable(job, planned)
     assert [change.sentence for change in outcome.done] == [f"change project {admin.name}: limits.cpu"]
     assert not outcome.failed
     assert admin.config()["user.other"] == "1", "another's change was lost"
@@ -510,7 +510,7 @@ def test_a_project_made_by_another_meanwhile_is_not_taken(admin: Admin) -> None:
     job = project.ProjectJob({**admin.connection, "name": admin.name})
     planned = job.plan()
     admin.lxd.api("POST", "/1.0/projects", {"name": admin.name, "config": {MARK: "them"}})
-    _plan, outcome = run._carried_out(job, planned)
+    _plan, outcome = run._carry_out_until_stable(job, planned)
     assert not outcome.done
     assert [type(error) for error in outcome.failed.values()] == [errors.NotOwned]
     assert admin.config()[MARK] == "them"

@@ -264,13 +264,13 @@ def test_of_two_runs_that_do_not_fit_together_one_wins(fleet: Fleet, together: b
     try:
         if together:
             plans = [first.plan(), second.plan()]
-            _plan, won = run._carried_out(first, plans[0])
-            _plan, lost = run._carried_out(second, plans[1])
+            _plan, won = run._carry_out_until_stable(first, plans[0])
+            _plan, lost = run._carry_out_until_stable(second, plans[1])
             assert not won.failed
             (refusal,) = lost.failed.values()
             assert refusal.code == "no_room" and "limits.cpu" in str(refusal), refusal
         else:
-            run._carried_out(first, first.plan())
+            run._carry_out_until_stable(first, first.plan())
             with pytest.raises(errors.NoRoom, match="3 cores asked, 4 cores free, 1 core beside"):
                 second.plan()
     finally:

@@ -130,7 +130,7 @@ def _pin(params: Mapping[str, Any], row: Mapping[str, Any], pin: str) -> str:
 
 def _refuse_unpinned(url: str) -> str:
     try:
-        seen = https.seen_fingerprint(url)
+        seen = https.fetch_fingerprint(url)
     except (OSError, ValueError) as cause:
         raise errors.Unreachable(f"{url}: no answer: {cause}", "is LXD listening there (core.https_address)?") from None
     raise errors.NotTrusted(

@@ -13,14 +13,14 @@ from typing import Optional
 _TIME = re.compile(r"(?P<second>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?(?P<zone>Z|[+-]\d\d:\d\d)")
 
 
-def is_never(said: str) -> bool:
-    """Whether it is Go's zero time, or left out."""
-    return not said or said.startswith("0001-")
+def is_never(text: str) -> bool:
+    """Return whether a time is empty or Go's zero time, which means never."""
+    return not text or text.startswith("0001-")
 
 
-def parse_time(said: str) -> Optional[datetime.datetime]:
-    """The time in UTC without its decimals; None for what is no time."""
-    match = _TIME.fullmatch(said)
+def parse_time(text: str) -> Optional[datetime.datetime]:
+    """Return the time in UTC without its decimals; None for a text that is no time."""
+    match = _TIME.fullmatch(text)
     if match is None:
         return None
     try:
@@ -30,12 +30,12 @@ def parse_time(said: str) -> Optional[datetime.datetime]:
         return None
 
 
-def parse_nanoseconds(said: str) -> int:
-    """Nanoseconds since 1970; 0 for what is no time.
+def parse_nanoseconds(text: str) -> int:
+    """Return nanoseconds since 1970; 0 for a text that is no time.
 
-    Go leaves zeros at a fraction's end out, so that as texts two times would not compare.
+    Go omits zeros at the end of the fraction, so two times can't be compared as texts.
     """
-    match, whole = _TIME.fullmatch(said), parse_time(said)
+    match, whole = _TIME.fullmatch(text), parse_time(text)
     if match is None or whole is None:
         return 0
     return int(whole.timestamp()) * 10**9 + int((match["fraction"] or "")[:9].ljust(9, "0"))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ports of a machine's network cards, as `GET /1.0/resources` tells of them."""
+"""The ports of a machine's network cards, from `GET /1.0/resources`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def read_node_ports(network: Mapping[str, Any], node: int) -> list[dict[str, Any]]:
-    """The ports whose card belongs to a NUMA node; a link's speed in Mbit/s."""
+    """Return the ports whose card belongs to a NUMA node; `speed` is in Mbit/s."""
     return [
         {
             "name": port["id"],
@@ -25,7 +25,7 @@ def read_node_ports(network: Mapping[str, Any], node: int) -> list[dict[str, Any
 
 
 def count_virtual_functions(network: Mapping[str, Any]) -> dict[str, int]:
-    """How many each port can give (SR-IOV), by its name; 0 for none."""
+    """Return how many SR-IOV virtual functions each port offers, by the port's name."""
     return {port["id"]: _functions(card) for card, port in _ports(network)}
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""LXD's answers as frozen types, made once at the border; fields are what LXD calls them."""
+"""LXD's objects as frozen types, read from its JSON; the fields have LXD's names."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from . import host_ports
 OWNER = "user.tenantry.owner"
 MARK = "user.tenantry."
 COMMISSIONED = "user.tenantry.commissioned"
-# When an enlisted VM was made anew with nothing on its disk.
+# The time at which an enlisted VM was recreated with an empty disk.
 ERASED = "user.tenantry.erased"
-# Set while something of ours comes to be, and taken off when it is whole and may stay.
+# Set while a managed object is being created, and removed once it is complete and within all limits.
 COMPOSING = "user.tenantry.composing"
 
-# One store for all members of a cluster: each of them tells of the same space.
+# Drivers whose storage all members of a cluster share: each member reports the same space.
 _SHARED_DRIVERS = frozenset({"alletra", "ceph", "cephfs", "cephobject", "lvmcluster", "linstor", "powerflex", "pure"})
 
 
@@ -34,7 +34,7 @@ def _tuple(body: Mapping[str, Any], key: str) -> tuple[Any, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """`GET /1.0`: what this server is and what this connection may do on it."""
+    """`GET /1.0`: the server, and whether it trusts this connection."""
 
     version: str
     flavour: str
@@ -50,7 +50,7 @@ class Server:
 
     @classmethod
     def from_api(cls, body: Mapping[str, Any]) -> Server:
-        """From LXD's JSON; an untrusted client is told little more than the extensions."""
+        """Read LXD's JSON; an untrusted client gets little more than the API extensions."""
         environment = _map(body, "environment")
         return cls(
             version=environment.get("server_version", ""),
@@ -67,7 +67,7 @@ class Server:
         )
 
     def has(self, extension: str) -> bool:
-        """Whether the server says it knows an API extension; versions say nothing, since fixes are backported."""
+        """Return whether the server has an API extension; the version can't tell, since fixes are backported."""
         return extension in self.extensions
 
 
@@ -83,16 +83,16 @@ class Project:
 
     @classmethod
     def from_api(cls, body: Mapping[str, Any], etag: str | None = None) -> Project:
-        """From LXD's JSON."""
+        """Read LXD's JSON."""
         return cls(body["name"], body.get("description") or "", _map(body, "config"), _tuple(body, "used_by"), etag)
 
     @property
     def owner(self) -> str | None:
-        """The tenant whose mark it carries."""
+        """The owner whose mark the object carries; None without a mark."""
         return self.config.get(OWNER) or None
 
     def has_own(self, feature: str) -> bool:
-        """Whether the project keeps its own of a feature's things; LXD takes an unset key for off."""
+        """Return whether `features.<feature>` is on; LXD reads an unset key as off."""
         return self.config.get(f"features.{feature}", "").lower() in ("true", "1", "yes", "on")
 
 
@@ -110,7 +110,7 @@ class TrustEntry:
 
     @classmethod
     def from_api(cls, body: Mapping[str, Any], etag: str | None = None) -> TrustEntry:
-        """From LXD's JSON; the order of `projects` is not stable there, so it is a set here."""
+        """Read LXD's JSON; LXD lists `projects` in no stable order, so it is a set here."""
         return cls(
             body["fingerprint"],
             body.get("name") or "",
@@ -124,7 +124,7 @@ class TrustEntry:
 
 @dataclasses.dataclass(frozen=True)
 class Instance:
-    """`GET /1.0/instances/<name>`, containers included: they hold names and room too."""
+    """`GET /1.0/instances/<name>`: a VM, or a container, which takes a name and resources too."""
 
     name: str
     type: str
@@ -144,7 +144,7 @@ class Instance:
 
     @classmethod
     def from_api(cls, body: Mapping[str, Any]) -> Instance:
-        """From LXD's JSON."""
+        """Read LXD's JSON."""
         return cls(
             name=body["name"],
             type=body.get("type") or "",
@@ -165,7 +165,7 @@ class Instance:
 
     @property
     def owner(self) -> str | None:
-        """The tenant whose mark it carries."""
+        """The owner whose mark the object carries; None without a mark."""
         return self.config.get(OWNER) or None
 
     @property
@@ -175,40 +175,40 @@ class Instance:
 
     @property
     def is_running(self) -> bool:
-        """Running, or what newer servers call Ready: the guest has said that it is up."""
+        """Whether it is Running, or Ready, as newer servers report once the guest has booted."""
         return self.status in ("Running", "Ready")
 
     @property
     def is_protected(self) -> bool:
-        """Whether it carries LXD's lock against deletion, or ours."""
+        """Whether LXD's key or this collection's mark protects it against deletion."""
         locks = (f"{MARK}protected", "security.protection.delete")
         return any(self.expanded_config.get(key, "").lower() in ("true", "1", "yes", "on") for key in locks)
 
     @property
     def is_unreachable(self) -> bool:
-        """Whether it is on a cluster member that doesn't answer: LXD then lists it without a config."""
+        """Whether its cluster member doesn't answer: LXD then lists it without a config."""
         return self.status == "Error" and not self.config
 
     @property
     def is_move_copy(self) -> bool:
-        """Whether it is the copy that LXD makes while it moves an instance to another member, our mark and all.
+        """Whether it is the copy that LXD makes while it moves an instance to another member, marks included.
 
-        LXD 5.0 deletes the original before it gives the copy its name: whoever deleted the copy would delete the VM.
+        LXD 5.0 deletes the original before it renames the copy: to delete the copy would be to delete the VM.
         """
         return self.name.startswith("lxd-move-of-")
 
     @property
     def was_started(self) -> bool:
-        """Whether it was ever started; LXD writes the beginning of its time for never."""
+        """Whether it was ever started; LXD writes its zero time for never."""
         return bool(self.last_used_at) and not self.last_used_at.startswith(("0001-", "1970-"))
 
     @property
     def is_complete(self) -> bool:
-        """Whether LXD finished making it.
+        """Whether LXD finished creating it.
 
-        A create that a crash cut short leaves an instance that looks like any stopped one. What a finished one
-        carries is a template still to apply, traces of having run, or the vsock id of a first start that was begun
-        (LXD 5.0.2; the template's mark goes early in that start, the traces come at its end).
+        A create that a crash interrupts leaves an instance that looks like any stopped one. A finished one has a
+        template still to apply, traces of a start, or the vsock id of a first start that has begun. (LXD 5.0.2 removes
+        the template key early in the first start, and writes the traces at its end.)
         """
         traces = ("volatile.apply_template", "volatile.last_state.power", "volatile.vsock_id")
         return self.is_running or self.was_started or any(self.config.get(key) for key in traces)
@@ -228,7 +228,7 @@ class Volume:
 
     @classmethod
     def from_api(cls, pool: str, body: Mapping[str, Any]) -> Volume:
-        """From LXD's JSON."""
+        """Read LXD's JSON."""
         return cls(
             pool,
             body["name"],
@@ -241,13 +241,13 @@ class Volume:
 
     @property
     def owner(self) -> str | None:
-        """The tenant whose mark it carries."""
+        """The owner whose mark the object carries; None without a mark."""
         return self.config.get(OWNER) or None
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network as a project sees it; `managed` ones have a config of LXD's."""
+    """A network as a project sees it; LXD keeps a config for `managed` ones only."""
 
     name: str
     type: str
@@ -256,13 +256,13 @@ class Network:
 
     @classmethod
     def from_api(cls, body: Mapping[str, Any]) -> Network:
-        """From LXD's JSON."""
+        """Read LXD's JSON."""
         return cls(body["name"], body.get("type") or "", bool(body.get("managed")), _map(body, "config"))
 
 
 @dataclasses.dataclass(frozen=True)
 class StoragePool:
-    """A storage pool; a restricted certificate sees its config as null."""
+    """A storage pool, with its space in bytes where it was read; a restricted certificate gets no config."""
 
     name: str
     driver: str
@@ -272,7 +272,7 @@ class StoragePool:
 
     @classmethod
     def from_api(cls, body: Mapping[str, Any], resources: Mapping[str, Any] | None = None) -> StoragePool:
-        """From LXD's JSON, with `GET /1.0/storage-pools/<name>/resources` where it was asked for (bytes)."""
+        """Read LXD's JSON, and that of `GET /1.0/storage-pools/<name>/resources` if it was requested."""
         space = _map(resources or {}, "space")
         return cls(
             body["name"], body.get("driver") or "", body.get("status") or "", space.get("total"), space.get("used")
@@ -280,13 +280,13 @@ class StoragePool:
 
     @property
     def shared(self) -> bool:
-        """Whether all members of a cluster have the same space in it."""
+        """Whether all members of a cluster share its space."""
         return self.driver in _SHARED_DRIVERS
 
 
 @dataclasses.dataclass(frozen=True)
 class Image:
-    """An image of a project; `cached` ones were fetched by LXD itself and may go when unused."""
+    """An image of a project; LXD downloaded a `cached` one by itself, and it may be deleted when unused."""
 
     fingerprint: str
     type: str
@@ -297,7 +297,7 @@ class Image:
 
     @classmethod
     def from_api(cls, body: Mapping[str, Any]) -> Image:
-        """From LXD's JSON."""
+        """Read LXD's JSON."""
         aliases: Sequence[Mapping[str, Any]] = body.get("aliases") or ()
         return cls(
             body["fingerprint"],
@@ -311,9 +311,9 @@ class Image:
 
 @dataclasses.dataclass(frozen=True)
 class Resources:
-    """`GET /1.0/resources`: what the machine has. Memory in bytes; a node is a NUMA node.
+    """`GET /1.0/resources`: the hardware of a machine. Memory is in bytes; a node is a NUMA node.
 
-    `virtual_functions`: how many each port of a network card can give (SR-IOV), by the port's name; 0 for none.
+    `virtual_functions`: the SR-IOV virtual functions that each network port offers, by the port's name.
     """
 
     threads: int
@@ -326,13 +326,13 @@ class Resources:
 
     @classmethod
     def from_api(cls, body: Mapping[str, Any]) -> Resources:
-        """From LXD's JSON; threads are what LXD calls cores where it counts them (`limits.cpu`)."""
+        """Read LXD's JSON; `limits.cpu` counts threads."""
         cpu, memory = _map(body, "cpu"), _map(body, "memory")
         cpus: dict[int, list[int]] = {}
         for socket in cpu.get("sockets") or ():
             for thread in (each for core in socket.get("cores") or () for each in core.get("threads") or ()):
                 cpus.setdefault(thread.get("numa_node", 0), []).append(thread["id"])
-        # A machine with a single node lists no memory nodes: then the whole memory is its.
+        # A machine with a single node lists no memory nodes: that node has all the memory.
         memories = {node.get("numa_node", 0): node for node in memory.get("nodes") or [memory]}
         nodes = tuple(
             {
@@ -358,11 +358,13 @@ class Resources:
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """One machine that runs instances: the server itself, or one member of a cluster.
+    """A machine that runs instances: the server itself, or one member of a cluster.
 
-    `member`: its name in the cluster; "none", as LXD calls the location of an instance, where there is no cluster.
-    `resources`: None where it doesn't answer. `pools`: with the space that this machine has in each (bytes).
-    `groups`: the cluster groups it is in. `status`: as the cluster tells it ("Online", "Offline", "Evacuated", ...).
+    - `member`: its name in the cluster; "none" without a cluster, as LXD writes the location of an instance.
+    - `resources`: None if the machine doesn't answer.
+    - `pools`: the storage pools, with the space that this machine has in each.
+    - `groups`: its cluster groups.
+    - `status`: its status in the cluster ("Online", "Offline", "Evacuated", ...).
     """
 
     member: str

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Sizes, booleans and other values as LXD writes them, compared by what they mean."""
+"""Sizes, booleans and other values as LXD writes them: parsed, formatted and compared by their meaning."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FALSE = frozenset({"false", "0", "no", "off"})
 
 
 def parse_size(value: object, what: str) -> int:
-    """Bytes of an LXD size ("2GiB", "500MB", 2147483648); `what` names the option in the error."""
+    """Return the bytes of an LXD size ("2GiB", "500MB", 2147483648); raises Invalid that names the option `what`."""
     found = parse_size_or_none(value)
     if found is None:
         raise Invalid(
@@ -45,7 +45,7 @@ def parse_size_or_none(value: object) -> int | None:
 
 
 def format_size(count: int) -> str:
-    """The shortest exact spelling: 2147483648 becomes 2GiB, 1000 stays 1000B."""
+    """Return the shortest exact spelling of a number of bytes: 2147483648 is 2GiB, 1000 is 1000B."""
     for unit in ("EiB", "PiB", "TiB", "GiB", "MiB", "KiB"):
         if count and count % _FACTORS[unit] == 0:
             return f"{count // _FACTORS[unit]}{unit}"
@@ -53,14 +53,14 @@ def format_size(count: int) -> str:
 
 
 def to_text(value: object, what: str) -> str | None:
-    """A value as LXD stores it: always a string; null stays null and means "remove"."""
+    """Return a value as LXD stores it, which is a string; None stays None and means "remove the key"."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return str(value)
-    raise Invalid(f"{what}: {type(value).__name__} where LXD takes a string", "quote it, or write it as YAML text")
+    raise Invalid(f"{what}: {type(value).__name__} instead of a string", "quote the value, or write it as YAML text")
 
 
 def to_texts(values: Mapping[str, object], what: str) -> dict[str, str | None]:
@@ -69,17 +69,17 @@ def to_texts(values: Mapping[str, object], what: str) -> dict[str, str | None]:
 
 
 def is_true(value: str | None) -> bool:
-    """LXD's own reading of a boolean; unset is false."""
+    """Return whether LXD reads the value as true; an unset key is false."""
     return value is not None and value.lower() in _TRUE
 
 
 def is_same_value(key: str, one: str | None, other: str | None) -> bool:
-    """Whether two values of a key mean the same to LXD: true = yes, 2GiB = 2147483648; `user.*` is text."""
+    """Return whether two values of a key mean the same to LXD: true and yes, 2GiB and 2147483648; `user.*` is text."""
     if one == other:
         return True
     if key.startswith(("user.", "cloud-init.", "raw.")):
         return (one or "") == (other or "")
-    # LXD reads an unset key and an empty one alike.
+    # An unset key and an empty one mean the same to LXD.
     if not one or not other:
         return not one and not other
     if {one.lower(), other.lower()} <= _TRUE or {one.lower(), other.lower()} <= _FALSE:
@@ -89,6 +89,6 @@ def is_same_value(key: str, one: str | None, other: str | None) -> bool:
 
 
 def shorten(names: Sequence[str], most: int = 8) -> str:
-    """A list that stays in one line."""
+    """Return the first names as "a, b, c and 4 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The only place that writes to LXD: one step at a time, guarded by ETags, looked up when an answer is lost."""
+"""The only place that writes to LXD: one request at a time, guarded by ETags, and verified if an answer is lost."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ from . import operations, quota
 from .port import Answer, Port
 from .reader import Reader
 
-_LXDS_OWN = "volatile."
+_VOLATILE = "volatile."
 
-_STAYS = ("Running", "Ready", "Stopped", "Frozen")
-# Seconds: how long a VM may be in between, and how often to look.
-_SETTLES, _LOOK = 10.0, 0.2
+_LASTING_STATUSES = ("Running", "Ready", "Stopped", "Frozen")
+# Seconds that a VM may have a passing status, and seconds between two readings of it.
+_SETTLING, _POLL_INTERVAL = 10.0, 0.2
 
-
-# A guest's stop is told before LXD has tidied up after it: what is read in between is out of date a moment later.
+# LXD reports that a guest has stopped before it has cleaned up after it: a reading in between is soon out of date.
 _READINGS = 3
 
 
-def apply(port: Port, request: Request, made: Mapping[str, Any]) -> None:
-    """Carry one request out; what earlier steps left behind is filled into its body.
+def apply(port: Port, request: Request, results: Mapping[str, Any]) -> None:
+    """Send one request, with the `results` of earlier steps filled into its body, and wait until it is done.
 
-    Raises Stale where the object isn't what the plan was made from any more, or where a lost answer makes a new
-    reading necessary: the caller plans again.
+    Raises Stale if the object is no longer what the plan was made from, or if a lost answer makes a new reading
+    necessary; the caller then plans again.
     """
-    ready = _recognizable(_guarded(port, request, made))
+    ready = _with_create_mark(_with_current_etag(port, request, results))
     for attempt in range(max(request.tries, _READINGS if request.expect is not None else 1)):
         try:
             _send(port, ready)
@@ -45,20 +44,20 @@ def apply(port: Port, request: Request, made: Mapping[str, Any]) -> None:
             refused.hint = ready.hint or refused.hint
             raise
         except errors.OperationFailed as failure:
-            if _reached(port, ready):
+            if _is_goal_reached(port, ready):
                 return
             failure.hint = failure.hint or request.hint
-            ready = _next_try(port, request, ready, made, failure, attempt + 1 >= request.tries)
+            ready = _prepare_retry(port, request, ready, results, failure, attempt + 1 >= request.tries)
         else:
-            _stays(port, ready)
+            _check_limits_after_create(port, ready)
             return
-    raise errors.Stale(f"{'/'.join(request.path)}: it kept changing meanwhile", "run again")
+    raise errors.Stale(f"{'/'.join(request.path)}: it changed during each attempt to write it", "run again")
 
 
-def _recognizable(request: Request) -> Request:
-    """A create under the project's limits with a mark that no other run's create of that name has.
+def _with_create_mark(request: Request) -> Request:
+    """Mark a create that counts against the project's limits, to tell it from another run's create of that name.
 
-    LXD's own `volatile.uuid` would be one, but in a restricted project it takes none from us.
+    `volatile.uuid` would be such a mark, but LXD refuses to set it in a restricted project.
     """
     if not request.consumes or not request.creates:
         return request
@@ -66,10 +65,10 @@ def _recognizable(request: Request) -> Request:
     return dataclasses.replace(request, body={**request.body, "config": config})
 
 
-def _stays(port: Port, create: Request) -> None:
-    """Undo a create that is beyond the project's limits all the same: it was made a moment ago, and never started.
+def _check_limits_after_create(port: Port, create: Request) -> None:
+    """Delete what a create made beyond the project's limits: it is a moment old and was never started.
 
-    What can't be undone is told too: a new plan would find the VM as it should be, and nobody would know.
+    What can't be deleted is reported too: a new plan would find the VM as declared, and nobody would know.
     """
     if not create.creates or not create.consumes:
         return
@@ -77,87 +76,92 @@ def _stays(port: Port, create: Request) -> None:
         beyond = quota.overdrawn(port, create)
     except errors.TenantryError as unread:
         name = create.creates[-1]
-        told = f"project {create.project}: whether its limits allow {name} could not be read: {unread.message}"
-        beyond = errors.NoRoom(told, unread.hint)
+        message = f"project {create.project}: its limits could not be read after {name} was created: {unread.message}"
+        beyond = errors.NoRoom(message, unread.hint)
     if beyond is not None:
-        raise _taken_back(port, create, beyond)
-    # A mark that is left says nothing to anybody; the VM is as it should be.
+        raise _roll_back(port, create, beyond)
+    # If the mark stays, nothing is wrong: the VM is as declared, and nothing reads the mark later.
     with contextlib.suppress(errors.TenantryError):
         _send(port, Request("PATCH", create.creates, create.project, body={"config": {COMPOSING: ""}}))
 
 
-def _taken_back(port: Port, create: Request, beyond: errors.NoRoom) -> errors.RolledBack:
-    """Delete what was made, and say what became of that."""
+def _roll_back(port: Port, create: Request, beyond: errors.NoRoom) -> errors.RolledBack:
+    """Delete what was created; returns the error that reports what was deleted and what was not."""
     own = f"VM {create.creates[-1]}"
-    why = _deleted(port, Request("DELETE", create.creates, create.project))
-    if why is not None:
-        # What else was made for it is attached to it.
-        told = f"{beyond.message}; {own} could not be taken back: {why.message}"
+    failure = _delete(port, Request("DELETE", create.creates, create.project))
+    if failure is not None:
+        # What else was created for it is attached to it, and can't be deleted either.
+        message = f"{beyond.message}; {own} could not be deleted again: {failure.message}"
         hint = f"delete {own}, or have the admin raise the limit"
-        return errors.RolledBack(told, hint, (), (own, *create.rollback), **beyond.details)
-    failures = {name: _deleted(port, request) for name, request in create.rollback.items()}
-    left = {name: failure.message for name, failure in failures.items() if failure is not None}
-    gone = [own, *(name for name in failures if name not in left)]
-    told = "".join(f"; {name} is left, to be deleted: {message}" for name, message in left.items())
+        return errors.RolledBack(message, hint, (), (own, *create.rollback), **beyond.details)
+    failures = {name: _delete(port, request) for name, request in create.rollback.items()}
+    remaining = {name: failure.message for name, failure in failures.items() if failure is not None}
+    deleted = [own, *(name for name in failures if name not in remaining)]
+    rest = "".join(f"; {name} could not be deleted: {message}" for name, message in remaining.items())
     return errors.RolledBack(
-        f"{beyond.message}; taken back: {', '.join(gone)}{told}", beyond.hint, gone, tuple(left), **beyond.details
+        f"{beyond.message}; deleted again: {', '.join(deleted)}{rest}",
+        beyond.hint,
+        deleted,
+        tuple(remaining),
+        **beyond.details,
     )
 
 
-def _deleted(port: Port, request: Request) -> errors.TenantryError | None:
-    """Why it is still there; None where it is gone."""
+def _delete(port: Port, request: Request) -> errors.TenantryError | None:
+    """Delete an object; returns the failure, or None once it no longer exists."""
     try:
         _send(port, request)
     except errors.TenantryError as failure:
         try:
-            return failure if _there(port, request) else None
+            return failure if _exists(port, request) else None
         except errors.TenantryError:
             return failure
     return None
 
 
-def _next_try(
-    port: Port, request: Request, sent: Request, made: Mapping[str, Any], failure: errors.OperationFailed, last: bool
+def _prepare_retry(
+    port: Port, request: Request, sent: Request, results: Mapping[str, Any], failure: errors.OperationFailed, last: bool
 ) -> Request:
-    """What to send after LXD tried and failed; raises where it would only fail again, or is for a new plan to say."""
+    """Return the request to send after LXD tried and failed; raise if it would fail again or needs a new plan."""
     if request.expect is not None:
-        ready = _guarded(port, request, made)
+        ready = _with_current_etag(port, request, results)
         if ready.etag == sent.etag:
             raise quota.told(port, request, failure)
         return ready
     if request.creates:
-        # Another run's create of the same thing was faster: where LXD 5.0 fails the operation, newer ones answer 409.
-        # It may not be there yet: LXD also says that it is busy with it.
-        _settle(port, request)
-        found = _found(port, request)
-        # A pool or network is there from when it is begun: why it failed LXD has just said, and a new plan would not.
-        if found is not None and found.get("status") not in BEGUN:
+        # Another run created the same object first: LXD 5.0 fails the operation, newer versions answer 409. The object
+        # may not exist yet: LXD also fails while it is busy creating it.
+        _wait_until_idle(port, request)
+        current = _read_object(port, request)
+        # A pool or network exists as soon as its creation begins. LXD has just reported why it failed, and a new
+        # plan would not.
+        if current is not None and current.get("status") not in BEGUN:
             raise errors.Stale(failure.message, failure.hint) from None
-    # LXD 5.0 fails one in ten concurrent creates from an image for a race of its own, and cleans up after it; anything
-    # else that fails will fail again, at the price of one more request.
+    # Because of a race of its own, LXD 5.0 fails one in ten concurrent creates from an image, and cleans up after it.
+    # Any other failure will repeat, at the price of one more request.
     if last:
         raise quota.told(port, request, failure)
     return sent
 
 
-def _guarded(port: Port, request: Request, made: Mapping[str, Any]) -> Request:
-    body = fill_in(request.body, made)
+def _with_current_etag(port: Port, request: Request, results: Mapping[str, Any]) -> Request:
+    body = fill_in(request.body, results)
     if request.expect is None:
         return dataclasses.replace(request, body=body)
     answer = port.call("GET", request.path, project=request.project)
     for field, planned_on in request.expect.items():
-        if not _alike(answer.metadata.get(field), planned_on):
-            raise errors.Stale(f"{'/'.join(request.path)}: its {field} changed meanwhile", "run again")
-    return dataclasses.replace(request, etag=answer.etag, body=_kept(body, answer.metadata))
+        if not _is_alike(answer.metadata.get(field), planned_on):
+            raise errors.Stale(f"{'/'.join(request.path)}: {field} changed meanwhile", "run again")
+    return dataclasses.replace(request, etag=answer.etag, body=_with_volatile_keys(body, answer.metadata))
 
 
-def _kept(body: Any, found: Mapping[str, Any]) -> Any:
-    """The body with LXD's own keys as they are now: a start or a stop since the listing has changed them."""
+def _with_volatile_keys(body: Any, current: Mapping[str, Any]) -> Any:
+    """Return the body with `volatile.*` as it is now: a start or a stop since the listing has changed it."""
     if not isinstance(body, Mapping) or "config" not in body:
         return body
-    volatile = {key: value for key, value in found["config"].items() if key.startswith(_LXDS_OWN)}
-    said = {key: value for key, value in body["config"].items() if not key.startswith(_LXDS_OWN)}
-    return {**body, "config": {**said, **volatile}}
+    volatile = {key: value for key, value in current["config"].items() if key.startswith(_VOLATILE)}
+    own = {key: value for key, value in body["config"].items() if not key.startswith(_VOLATILE)}
+    return {**body, "config": {**own, **volatile}}
 
 
 def _send(port: Port, request: Request) -> None:
@@ -179,23 +183,23 @@ def _send(port: Port, request: Request) -> None:
     except errors.Stale:
         raise
     except errors.Conflict as taken:
-        # Somebody was faster: whether that is what we wanted is for a new plan to say.
+        # Another client created it first: a new plan decides whether it is the declared object.
         raise errors.Stale(taken.message, taken.hint) from None
     except errors.AnswerLost as lost:
-        if not _done_all_the_same(port, request):
+        if not _was_done(port, request):
             raise errors.OutcomeUnknown(lost.message, lost.hint) from None
 
 
-def _done_all_the_same(port: Port, request: Request) -> bool:
-    """Whether LXD did what it gave no answer to; raises NoRoom for a create of it that had to be taken back."""
+def _was_done(port: Port, request: Request) -> bool:
+    """Return whether LXD did the work although its answer was lost; raises NoRoom for a create that is rolled back."""
     try:
-        _settle(port, request)
-        if _reached(port, request):
+        _wait_until_idle(port, request)
+        if _is_goal_reached(port, request):
             return True
-        if request.consumes and _is_what_was_sent(port, request):
-            _stays(port, request)
+        if request.consumes and _was_created_by(port, request):
+            _check_limits_after_create(port, request)
     except (errors.NotFound, errors.NotTrusted):
-        # Done or not, this connection can't tell: a certificate that replaced itself is a stranger from then on.
+        # This connection can't tell: a certificate that replaced itself is no longer trusted.
         pass
     return False
 
@@ -205,10 +209,10 @@ def _finish(port: Port, request: Request, answer: Answer, what: str) -> None:
         operations.wait_for_operation(port, answer, request.deadline, what)
 
 
-def _settle(port: Port, request: Request) -> None:
-    """Wait until nothing in LXD works on the object any more: a lost answer doesn't stop the operation behind it."""
+def _wait_until_idle(port: Port, request: Request) -> None:
+    """Wait until no operation of LXD works on the object: an operation goes on although its answer was lost."""
     if not request.path:
-        # The server's own settings: LXD changes them at once.
+        # The settings of the server: LXD changes them without an operation.
         return
     end = time.monotonic() + request.deadline
     name = (request.creates or request.path)[-1 if request.path[-1] != "state" else -2]
@@ -225,65 +229,65 @@ def _settle(port: Port, request: Request) -> None:
             port.call("GET", ("operations", busy[0], "wait"), params=params, timeout=15)
         except errors.NotFound:
             continue
-    raise errors.TimedOut(f"{name}: LXD still works on it after {request.deadline} s", "run again later")
+    raise errors.TimedOut(f"{name}: LXD is still working on it after {request.deadline} s", "run again later")
 
 
 def _resources(operation: Mapping[str, Any]) -> list[list[str]]:
-    # A token's are null.
+    # The resources of a token are null.
     return [urls for urls in (operation.get("resources") or {}).values() if urls]
 
 
-def _there(port: Port, request: Request) -> bool:
-    return _found(port, request) is not None
+def _exists(port: Port, request: Request) -> bool:
+    return _read_object(port, request) is not None
 
 
-def _found(port: Port, request: Request) -> Mapping[str, Any] | None:
-    """What the request is about or makes; None where there is no such thing."""
+def _read_object(port: Port, request: Request) -> Mapping[str, Any] | None:
+    """Read the object that the request changes or creates; None if it doesn't exist."""
     try:
-        found = port.call("GET", request.creates or request.path, project=request.project).metadata
+        current = port.call("GET", request.creates or request.path, project=request.project).metadata
     except errors.NotFound:
         return None
-    return found if isinstance(found, Mapping) else {}
+    return current if isinstance(current, Mapping) else {}
 
 
-def _is_what_was_sent(port: Port, request: Request) -> bool:
-    """Whether this very create made what is there, and not somebody else who was faster."""
-    sent, found = request.body["config"].get(COMPOSING), _found(port, request)
-    return bool(sent) and found is not None and (found.get("config") or {}).get(COMPOSING) == sent
+def _was_created_by(port: Port, request: Request) -> bool:
+    """Return whether this very request created the object, and not another client."""
+    sent, current = request.body["config"].get(COMPOSING), _read_object(port, request)
+    return bool(sent) and current is not None and (current.get("config") or {}).get(COMPOSING) == sent
 
 
-def _reached(port: Port, request: Request) -> bool:
-    """Whether the goal stands, whatever LXD said.
+def _is_goal_reached(port: Port, request: Request) -> bool:
+    """Return whether the object is as the request wants it, whatever LXD answered.
 
-    Seen on 5.0: deleting what somebody else deletes fails and it is gone; a change of `user.*` on a running VM
-    without an agent answers 500 and is saved; starting what has just been started fails.
+    Seen on LXD 5.0: a delete fails because another client deleted the object; a change of `user.*` on a running VM
+    without an agent answers 500 and is saved; a start fails because the VM has just been started.
     """
     if request.method == "DELETE":
-        return not _there(port, request)
+        return not _exists(port, request)
     if request.target_statuses:
-        return _settled_status(port, request) in request.target_statuses
+        return _read_lasting_status(port, request) in request.target_statuses
     if request.method in ("PUT", "PATCH") and isinstance(request.body, Mapping):
-        found = port.call("GET", request.path, project=request.project).metadata
-        return all(_alike(found.get(field), value) for field, value in request.body.items())
+        current = port.call("GET", request.path, project=request.project).metadata
+        return all(_is_alike(current.get(field), value) for field, value in request.body.items())
     return False
 
 
-def _settled_status(port: Port, request: Request) -> str:
-    """The status once it is one that stays: while QEMU goes away, LXD calls a VM that it stopped an Error."""
-    end = time.monotonic() + _SETTLES
+def _read_lasting_status(port: Port, request: Request) -> str:
+    """Return the VM's status once it is a lasting one: while QEMU ends, LXD gives a VM that it stopped status Error."""
+    end = time.monotonic() + _SETTLING
     while True:
-        found = port.call("GET", request.path[:-1], project=request.project).metadata
-        status = Instance.from_api(found).status
-        if status in _STAYS or time.monotonic() > end:
+        current = port.call("GET", request.path[:-1], project=request.project).metadata
+        status = Instance.from_api(current).status
+        if status in _LASTING_STATUSES or time.monotonic() > end:
             return status
-        time.sleep(_LOOK)
+        time.sleep(_POLL_INTERVAL)
 
 
-def _alike(found: Any, sent: Any) -> bool:
-    if isinstance(sent, Mapping) and isinstance(found, Mapping):
-        return _without_volatile(found) == _without_volatile(sent)
-    return bool(found == sent)
+def _is_alike(current: Any, sent: Any) -> bool:
+    if isinstance(sent, Mapping) and isinstance(current, Mapping):
+        return _without_volatile(current) == _without_volatile(sent)
+    return bool(current == sent)
 
 
 def _without_volatile(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if not key.startswith(_LXDS_OWN)}
+    return {key: value for key, value in values.items() if not key.startswith(_VOLATILE)}

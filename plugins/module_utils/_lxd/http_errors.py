@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The one translation of what goes wrong on the wire: from status codes, never from English."""
+"""HTTP failures as the collection's errors: decided by status codes, never by the text of a message."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _BY_STATUS: Mapping[int, type[errors.TenantryError]] = {
 }
 
 _HINTS: Mapping[int, str] = {
-    403: "the server doesn't allow this to the certificate in use: it needs the admin's authority, or another project",
-    412: "somebody changed it meanwhile; run again",
+    403: "the server refuses this to the certificate in use: use an administrator's, or another project",
+    412: "another client changed it meanwhile; run again",
     503: "the server is starting or stopping; run again",
 }
 
 
 def error_for_status(status: int, text: object, where: str, path: Sequence[str]) -> errors.TenantryError:
-    """An HTTP status and LXD's own words as an error that names the server and the thing."""
+    """Return the error for an HTTP status, with LXD's own message; it names the server and the object."""
     kind = _BY_STATUS.get(status, errors.OperationFailed)
     thing = "/".join(path) or "server"
     return kind(
@@ -37,18 +37,19 @@ def error_for_status(status: int, text: object, where: str, path: Sequence[str])
 
 
 def not_lxd_error(where: str) -> errors.TenantryError:
-    """An answer that isn't LXD's: of another program, of a proxy in between, or one that leads elsewhere."""
+    """Return the error for an answer that isn't LXD's: another program, a proxy in between, or a redirect."""
     return errors.Unreachable(
-        f"{where}: it doesn't speak LXD's API", "check the address: LXD's port is 8443, its socket is unix.socket"
+        f"{where}: the answer is not LXD's", "check the address: LXD's port is 8443, its socket is unix.socket"
     )
 
 
 def no_answer_error(where: str, cause: BaseException, method: str, timeout: float) -> errors.TenantryError:
-    """No whole answer: for a write that may mean that it was done, so the kind of error says so."""
+    """Return the error for an answer that is missing or incomplete: AnswerLost if LXD may have done a write."""
     reason = " ".join(str(cause).split()) or type(cause).__name__
     if method == "GET":
         return errors.Unreachable(
-            f"{where}: no answer: {reason}", f"is LXD listening there (core.https_address), within {timeout:g} s?"
+            f"{where}: no answer: {reason}",
+            f"check that LXD listens there (core.https_address); it had {timeout:g} s to answer",
         )
     return errors.AnswerLost(
         f"{where}: the answer to a {method} was lost: {reason}", "run again: what was done is kept"

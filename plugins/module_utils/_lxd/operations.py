@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Waiting for LXD's operations: in slices, with a deadline, and with an honest answer when the outcome is lost."""
+"""Waiting for LXD's operations: in short requests, with a deadline, and with an error when the outcome is unknown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from .._core import errors
 from .port import Answer, Port
 
-# A slice keeps a silent connection from blocking the run: LXD answers at its end with "still running".
+# Seconds of one request: a connection that went silent must not block the run. LXD answers "still running" at its end.
 _SLICE = 20
 _SLACK = 10
 _RUNNING = range(100, 200)
@@ -20,10 +20,11 @@ _SUCCESS = 200
 
 
 def wait_for_operation(port: Port, answer: Answer, deadline: float, what: str) -> Mapping[str, Any]:
-    """Wait until an operation ended well and return it; an answer without one is already done.
+    """Wait until an operation succeeded and return it; an answer without an operation is done already.
 
-    Raises OperationFailed with LXD's words, Deadline after `deadline` seconds, and Lost where the server forgot the
-    operation: it keeps finished ones for 5 seconds, failed ones too, and none across a restart.
+    `what` names the object in errors. Raises OperationFailed with LXD's reason, TimedOut after `deadline` seconds, and
+    AnswerLost if the server no longer knows the operation: LXD keeps finished ones, failed ones included, for 5
+    seconds, and none across a restart.
     """
     if not answer.operation:
         return {}
@@ -32,8 +33,8 @@ def wait_for_operation(port: Port, answer: Answer, deadline: float, what: str) -
         left = end - time.monotonic()
         if left <= 0:
             raise errors.TimedOut(
-                f"{what}: not done after {deadline:g} s, and still going on in LXD",
-                f"look with: lxc operation show {answer.operation}",
+                f"{what}: not done after {deadline:g} s; LXD is still working on it",
+                f"run: lxc operation show {answer.operation}",
             )
         piece = max(1, min(_SLICE, int(left)))
         try:
@@ -44,7 +45,8 @@ def wait_for_operation(port: Port, answer: Answer, deadline: float, what: str) -
                 timeout=piece + _SLACK,
             ).metadata
         except errors.NotFound:
-            raise errors.AnswerLost(f"{what}: LXD forgot how it ended", "run again: what was done is kept") from None
+            message = f"{what}: LXD no longer knows the operation, so its outcome is unknown"
+            raise errors.AnswerLost(message, "run again: what was done is kept") from None
         if found["status_code"] in _RUNNING:
             continue
         if found["status_code"] != _SUCCESS:

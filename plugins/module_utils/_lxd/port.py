@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The port: what the rest of the collection may ask of LXD, whatever carries it there."""
+"""The interface to LXD's API that the rest of the collection uses, over https or over the unix socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._core.model import Server
 
 @dataclasses.dataclass(frozen=True)
 class Connection:
-    """How to reach one VM host: addresses that are tried in order, our key pair, and their certificate's fingerprint.
+    """How to reach one VM host: addresses that are tried in order, the client's key pair, and the pinned fingerprint.
 
     `urls`: https addresses, or one `unix:<path>`. `pin`: SHA-256 in lower-case hex. `timeout`: seconds for a request.
     """
@@ -29,7 +29,7 @@ class Connection:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """LXD's answer: the metadata, the object's ETag, and the operation to wait for where it answered with one."""
+    """LXD's answer: the metadata, the object's ETag, and the id of the operation to wait for, if there is one."""
 
     metadata: Any
     etag: str | None = None
@@ -37,7 +37,7 @@ class Answer:
 
 
 class Port(Protocol):
-    """One connection to one server. Thread-safe. Every failure is a TenantryError."""
+    """A connection to one server. It is thread-safe, and every failure is a TenantryError."""
 
     connection: Connection
     server: Server
@@ -53,31 +53,32 @@ class Port(Protocol):
         etag: str | None = None,
         timeout: float | None = None,
     ) -> Answer:
-        """One request; `path` holds the unquoted segments behind /1.0."""
+        """Send one request; `path` holds the unquoted segments behind /1.0."""
 
     def text(self, path: Sequence[str], *, project: str) -> str:
-        """A file that LXD hands out as it is, such as a log of an instance."""
+        """Read a file that LXD returns without an envelope, such as a log of an instance."""
 
     def close(self) -> None:
-        """Give the sockets back."""
+        """Close the sockets."""
 
 
-def quoted(path: Sequence[str]) -> list[str]:
-    """Every segment quoted: LXD allows `?`, `#` and letters of any script in names; an empty one would climb a level.
+def quote_path(path: Sequence[str]) -> list[str]:
+    """Quote every segment: LXD allows `?`, `#` and letters of any script in names.
 
-    A dot survives quoting, so `.` and `..` are spelled out: a server or a proxy would resolve them.
+    Quoting keeps dots, so `.` and `..` are encoded here: a server or a proxy would resolve them. An empty segment
+    would name the level above.
     """
     return ["%2E" * len(part) if part in (".", "..") else quote(part, safe="") or "%00" for part in path]
 
 
 def is_lxd_envelope(payload: Any) -> bool:
-    """Whether a decoded answer is LXD's envelope: it says its type, and holds what belongs to it."""
+    """Return whether a decoded answer is LXD's envelope: it has a type and the key that belongs to that type."""
     holds = {"sync": "metadata", "async": "operation", "error": "error"}
     return isinstance(payload, Mapping) and holds.get(str(payload.get("type"))) in payload
 
 
 def open_envelope(payload: Mapping[str, Any], etag: str | None) -> Answer:
-    """LXD's envelope, opened: newer servers answer with an operation where older ones did the work at once."""
+    """Open LXD's envelope: newer servers answer with an operation where older ones did the work at once."""
     operation = ""
     if payload.get("type") == "async":
         operation = str(payload.get("operation") or "").split("?", 1)[0].rsplit("/", 1)[-1]

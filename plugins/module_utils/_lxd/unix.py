@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The transport for modules that run on the LXD host itself: its unix socket, by the standard library alone."""
+"""The transport for modules that run on the VM host: the unix socket, with the standard library only."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from urllib.parse import urlencode
 from .._core import errors
 from .._core.model import Server
 from . import http_errors
-from .port import Answer, Connection, is_lxd_envelope, open_envelope, quoted
+from .port import Answer, Connection, is_lxd_envelope, open_envelope, quote_path
 
-# The snap and the package each have their place; LXD_DIR and INCUS_DIR overrule them, as for the servers' own clients.
-_PLACES = ("/var/snap/lxd/common/lxd", "/var/lib/lxd", "/var/lib/incus")
+# Where the snap and the packages have the socket; LXD_DIR and INCUS_DIR take precedence, as for `lxc` and `incus`.
+_DIRECTORIES = ("/var/snap/lxd/common/lxd", "/var/lib/lxd", "/var/lib/incus")
 
 
 class UnixPort:
-    """LXD by its socket: whoever may open it has the admin's authority."""
+    """LXD over its unix socket: whoever can open it has administrator rights."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._path = socket_path(connection.urls[0][len("unix:") :])
+        self._path = find_socket(connection.urls[0][len("unix:") :])
         self.server = Server.from_api(self.call("GET", ()).metadata)
 
     def call(
@@ -41,18 +41,18 @@ class UnixPort:
         etag: str | None = None,
         timeout: float | None = None,
     ) -> Answer:
-        """One request on a socket of its own: LXD answers on it in microseconds, and threads share nothing."""
-        wanted = {**(params or {}), **({"project": project} if project is not None else {})}
+        """Send one request on a socket of its own: it opens in microseconds, and threads share nothing."""
+        query = {**(params or {}), **({"project": project} if project is not None else {})}
         headers = {"Content-Type": "application/json", **({"If-Match": etag} if etag else {})}
         content = None if body is None else json.dumps(body)
-        response, text = self._exchange(method, path, wanted, content, headers, timeout or self.connection.timeout)
-        return _opened(response, text, self._where, path)
+        response, text = self._exchange(method, path, query, content, headers, timeout or self.connection.timeout)
+        return _open_answer(response, text, self._where, path)
 
     def text(self, path: Sequence[str], *, project: str) -> str:
-        """A file that LXD hands out as it is; what it refuses comes in its envelope."""
+        """Read a file that LXD returns without an envelope; its errors come in one."""
         response, text = self._exchange("GET", path, {"project": project}, None, {}, self.connection.timeout)
         if response.status >= 300:
-            _opened(response, text, self._where, path)
+            _open_answer(response, text, self._where, path)
         return text.decode("utf-8", "replace")
 
     @property
@@ -68,7 +68,7 @@ class UnixPort:
         headers: Mapping[str, str],
         limit: float,
     ) -> tuple[http.client.HTTPResponse, bytes]:
-        target = "/".join(["/1.0", *quoted(path)]) + (f"?{urlencode(params)}" if params else "")
+        target = "/".join(["/1.0", *quote_path(path)]) + (f"?{urlencode(params)}" if params else "")
         where = self._where
         connection = _SocketConnection(self._path, limit)
         try:
@@ -76,37 +76,41 @@ class UnixPort:
             response = connection.getresponse()
             return response, response.read()
         except ConnectionRefusedError as cause:
-            raise errors.Unreachable(f"{where}: nothing listens on it", "start LXD, or name its socket") from cause
+            raise errors.Unreachable(
+                f"{where}: nothing listens on the socket", "start LXD, or set url to its socket"
+            ) from cause
         except PermissionError as cause:
-            raise errors.NotTrusted(f"{where}: the socket may not be opened", "use become: true") from cause
+            raise errors.NotTrusted(f"{where}: permission to open the socket is denied", "set become: true") from cause
         except FileNotFoundError as cause:
-            raise errors.Unreachable(f"{where}: no such socket", "is LXD running on the host of this task?") from cause
+            raise errors.Unreachable(
+                f"{where}: the socket doesn't exist", "start LXD on the host of this task"
+            ) from cause
         except (OSError, http.client.HTTPException) as cause:
             raise http_errors.no_answer_error(where, cause, method, limit) from cause
         finally:
             connection.close()
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no socket is kept open."""
 
 
-def socket_path(said: str) -> str:
-    """The socket that was said, or where the server's own client would look."""
-    if said:
-        return said
+def find_socket(path: str) -> str:
+    """Return the path if it is set, or the socket that the server's own client would use."""
+    if path:
+        return path
     for variable in ("LXD_DIR", "INCUS_DIR"):
         if os.environ.get(variable):
             return os.path.join(os.environ[variable], "unix.socket")
-    found = [path for path in (os.path.join(place, "unix.socket") for place in _PLACES) if os.path.exists(path)]
+    found = [path for path in (os.path.join(place, "unix.socket") for place in _DIRECTORIES) if os.path.exists(path)]
     if not found:
         raise errors.Unreachable(
-            "lxd: no unix socket in any of " + ", ".join(_PLACES),
-            "install or start LXD on the host of this task, or write url: unix:/path/unix.socket",
+            "lxd: there is no unix socket in " + ", ".join(_DIRECTORIES),
+            "install or start LXD on the host of this task, or set url: unix:/path/unix.socket",
         )
     return found[0]
 
 
-def _opened(response: http.client.HTTPResponse, text: bytes, where: str, path: Sequence[str]) -> Answer:
+def _open_answer(response: http.client.HTTPResponse, text: bytes, where: str, path: Sequence[str]) -> Answer:
     try:
         payload = json.loads(text)
     except ValueError:

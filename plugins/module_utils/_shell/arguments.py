@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The options that every module has, said once; doc fragment `connection` says the same to people."""
+"""The options that the modules have in common; the doc fragment `connection` documents them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ansible.module_utils.basic import AnsibleModule
 from .._core.server import spec as server
 from .._core.tenant_cert import expiry
 
-# The action plugin hands over what it found on the controller as one JSON text. It is no option: a task can't say it,
-# and it is taken out before options are checked. Without it (a task that names no VM host) there is nothing.
+# The action plugin passes what it found on the controller as one JSON text. It is no option: a task can't set it, and
+# it is removed before options are checked. A task that names no VM host comes without it.
 FROM_CONTROLLER = "_controller"
 _FOUND: Mapping[str, Any] = {"_connections": [], "_kept": {}, "_vault": None, "_progress": "", "_known": []}
 _SECRETS = ("private_key", "next_private_key", "secret")
@@ -43,9 +43,9 @@ INFO: Mapping[str, Any] = {
 
 
 class _Module(AnsibleModule):
-    """AnsibleModule with what the action plugin found on the controller, and a code in every failure.
+    """AnsibleModule with what the action plugin found on the controller, and with a code in every failure.
 
-    What its own option checks refuse is `invalid`.
+    The code is `invalid` where AnsibleModule's own checks refuse an option.
     """
 
     def __init__(self, spec: Mapping[str, Any], **constraints: Any) -> None:
@@ -58,22 +58,22 @@ class _Module(AnsibleModule):
     def _load_params(self) -> None:
         super()._load_params()  # type: ignore[no-untyped-call]
         self._found = json.loads(self.params.pop(FROM_CONTROLLER, None) or "{}")
-        # Before anything is checked, logged or refused.
+        # Before anything is checked or logged.
         self.no_log_values.update(server.secrets(self.params))
 
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
         kwargs.setdefault("code", "invalid")
         kwargs.setdefault("hint", "")
-        super().fail_json(**self._ended({"msg": msg, **kwargs}))
+        super().fail_json(**self._complete({"msg": msg, **kwargs}))
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
-        super().exit_json(**self._ended(kwargs))
+        super().exit_json(**self._complete(kwargs))
 
-    def _ended(self, result: Mapping[str, Any]) -> dict[str, Any]:
-        """The result with what the task said.
+    def _complete(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the result with the options of the task.
 
-        Ansible searches every text of a result for every secret, which with a key for each of many hosts takes minutes:
-        where no text has what every PEM key has, keys are not searched for.
+        Ansible searches every text of a result for every secret, which takes minutes with a key for each of many hosts.
+        If no text contains the marker that every PEM key has, keys are not searched for.
         """
         self.no_log_values.update(server.secrets(self.params))
         ended = {"invocation": self._invocation(), **result}
@@ -82,12 +82,12 @@ class _Module(AnsibleModule):
         return ended
 
     def _invocation(self) -> dict[str, Any]:
-        """What the task said, without what the controller added; secrets among it are AnsibleModule's to hide."""
+        """Return the options of the task, without what the controller added; AnsibleModule hides the secrets."""
         return {"module_args": {key: value for key, value in self.params.items() if key not in _FOUND}}
 
 
 def _secrets(found: Any) -> Iterator[str]:
-    """Every secret text in what the controller found, to be kept out of all output."""
+    """Yield every secret in what the controller found, so that none is shown."""
     if isinstance(found, Mapping):
         for key, value in found.items():
             if key in _SECRETS and value:
@@ -100,7 +100,7 @@ def _secrets(found: Any) -> Iterator[str]:
 
 
 def create_module(*specs: Mapping[str, Any], **constraints: Any) -> AnsibleModule:
-    """An AnsibleModule of the merged specs; later ones win, so that a module may say an option its own way."""
+    """Return an AnsibleModule with the merged argument specs; a later spec overrides an earlier one."""
     merged: dict[str, Any] = {}
     for spec in specs:
         merged.update(spec)

@@ -26,26 +26,26 @@ except ImportError as missing:
 
 Rows = Sequence[Mapping[str, Any]]
 ReadHost = Callable[[targets.Target, Reader], Rows]
-# What a row with an error still knows, from the registry's row and the options.
+# What a row with an error can still show, from the registry and the options.
 OnDisk = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 
 
 def run_info(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk = lambda _row, _params: {}) -> None:
-    """Read every host that the task names, and end the module with the rows under `plural`."""
-    # This process ends with what it read. Over a thousand hosts, looking for garbage among it is a tenth of the work.
+    """Read every VM host of the task, and end the module with the rows under the key `plural`."""
+    # The process keeps all that it reads until its end; garbage collection would be a tenth of the work.
     gc.disable()
     for notice in expiry_notices.notices(module.params):
         module.warn(notice)
     try:
         rows = read_rows(module.params, read, on_disk)
         if module.params["strict"]:
-            _demand_all(rows)
-        module.exit_json(changed=False, **{plural: _queried(module.params.get("query"), to_plain(rows))})
+            _check_all_read(rows)
+        module.exit_json(changed=False, **{plural: _apply_query(module.params.get("query"), to_plain(rows))})
     except errors.TenantryError as failure:
         run.fail(module, failure)
 
 
-def _hosts(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _select_hosts(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if params.get("url") and not params.get("vmhosts"):
         return [{}]
     rows = list(params.get("_connections") or ())
@@ -56,8 +56,8 @@ def _hosts(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def read_rows(
     params: Mapping[str, Any], read: ReadHost, on_disk: OnDisk = lambda _row, _params: {}
 ) -> list[Mapping[str, Any]]:
-    """The rows of all hosts; of one that can't be read a single one, with why."""
-    hosts = _hosts(params)
+    """Return the rows of all VM hosts; a VM host that can't be read has a single row with the key `error`."""
+    hosts = _select_hosts(params)
     rows: list[Mapping[str, Any]] = []
     for host, found in zip(hosts, estate.read(hosts, params, lambda to, reader: (to.name, read(to, reader)))):
         if isinstance(found, errors.TenantryError):
@@ -70,21 +70,21 @@ def read_rows(
     return rows
 
 
-def _demand_all(rows: Rows) -> None:
+def _check_all_read(rows: Rows) -> None:
     for row in rows:
         if "error" in row:
             error = row["error"]
-            raise _kind(error["code"])(f"{row['vmhost']}: {error['msg']}", error["hint"])
+            raise _error_type(error["code"])(f"{row['vmhost']}: {error['msg']}", error["hint"])
 
 
-def _kind(code: str) -> type[errors.TenantryError]:
+def _error_type(code: str) -> type[errors.TenantryError]:
     for kind in errors.TenantryError.__subclasses__():
         if kind.code == code:
             return kind
     return errors.OperationFailed
 
 
-def _queried(query: str | None, rows: Any) -> Any:
+def _apply_query(query: str | None, rows: Any) -> Any:
     if not query:
         return rows
     if JMESPATH_IMPORT_ERROR is not None:
@@ -92,5 +92,5 @@ def _queried(query: str | None, rows: Any) -> Any:
     try:
         return jmespath.search(query, rows)
     except jmespath.exceptions.JMESPathError as cause:
-        said = " ".join(str(cause).split())
-        raise errors.Invalid(f"query: not a JMESPath expression: {said}", "see jmespath.org") from None
+        reason = " ".join(str(cause).split())
+        raise errors.Invalid(f"query: not a JMESPath expression: {reason}", "see jmespath.org") from None

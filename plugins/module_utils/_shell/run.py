@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The one runner: plan, show the plan, and outside check mode carry it out."""
+"""The runner of all modules that change something: plan, and outside check mode carry the plan out."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from .._core.plan import Change, Plan, build_diff, to_plain
 from . import expiry_notices
 from .carry_out import ExecutionContext, Outcome, carry_out
 
-# Somebody else may change the same thing while we plan; three times in a row is a fight, not a coincidence.
+# Another client may change the same object while a plan is made; three times in a row is no coincidence.
 _ROUNDS = 3
 
 
 class Job(Protocol):
-    """What one module does: read and plan, say how to carry out, and tell the result."""
+    """What one module does: read and plan, supply what carrying out needs, and return the result."""
 
     def plan(self) -> Plan:
-        """Read the world and say what should change; called again when the world moved."""
+        """Read the current state and plan the changes; called again if the state changed meanwhile."""
 
     def execution_context(self) -> ExecutionContext:
-        """What carrying the last plan out needs."""
+        """Return what carrying out the last plan needs."""
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
-        """The module's own return values: as they are after carrying out, or as predicted (`outcome` is None).
+        """Return the module's own return values: actual ones, or predicted ones if `outcome` is None.
 
-        What is in `warnings` is no value: it is warned of.
+        The texts under `warnings` are not returned but issued as warnings.
         """
 
     def close(self) -> None:
-        """Give connections back."""
+        """Close the connections."""
 
 
 def run(module: AnsibleModule, start: Any) -> None:
-    """Run the job that `start(params)` makes, and end the module; check mode stops after the plan."""
-    # A module's process is short, and what it reads of many hosts stays until its end: collecting finds nothing.
+    """Run the job that `start(params)` creates, and end the module; check mode stops after the plan."""
+    # The process is short-lived and keeps all that it reads until its end, so that garbage collection finds nothing.
     gc.disable()
     done = Outcome()
     for notice in expiry_notices.notices(module.params):
@@ -53,8 +53,8 @@ def run(module: AnsibleModule, start: Any) -> None:
             plan = job.plan()
             outcome: Outcome | None = None
             if not module.check_mode:
-                plan, done = _carried_out(job, plan)
-                done = outcome = _waited(job, done)
+                plan, done = _carry_out_until_stable(job, plan)
+                done = outcome = _wait_afterwards(job, done)
             failed = {**plan.failed, **done.failed}
             if failed:
                 _fail_groups(module, plan, outcome, failed, job.result(plan, outcome))
@@ -63,48 +63,48 @@ def run(module: AnsibleModule, start: Any) -> None:
         fail(module, failure, changed=bool(done.done), actions=[change.sentence for change in done.done])
 
 
-def _carried_out(job: Job, plan: Plan) -> tuple[Plan, Outcome]:
+def _carry_out_until_stable(job: Job, plan: Plan) -> tuple[Plan, Outcome]:
     total = Outcome()
-    _demand_verified(plan)
+    _check_verified(plan)
     for _round in range(_ROUNDS):
         latest = carry_out(plan, job.execution_context())
-        # What failed is in the next plan again: only its last try counts.
+        # What failed is in the next plan again: only its last attempt counts.
         total = dataclasses.replace(latest, done=total.done + latest.done)
         if not latest.stale:
             return plan, total
         try:
             plan = job.plan()
-            _demand_verified(plan)
-            total = dataclasses.replace(total, done=total.done + _found_done(latest, plan))
+            _check_verified(plan)
+            total = dataclasses.replace(total, done=total.done + _find_done(latest, plan))
         except errors.TenantryError as failure:
-            # What was done until now is reported all the same.
+            # What was done so far is reported all the same.
             return plan, dataclasses.replace(total, failed={**total.failed, "": failure})
     lost = {name: errors.Conflict(error.message, error.hint) for name, error in total.stale.items()}
     return plan, dataclasses.replace(total, failed={**total.failed, **lost})
 
 
-def _waited(job: Job, outcome: Outcome) -> Outcome:
-    """What the job waits for afterwards, unless the plan could not be carried out to its end."""
-    after = job.execution_context().after
-    if after is None or "" in outcome.failed:
+def _wait_afterwards(job: Job, outcome: Outcome) -> Outcome:
+    """Wait for what the plan leads to, unless the plan could not be carried out to its end."""
+    wait = job.execution_context().wait_afterwards
+    if wait is None or "" in outcome.failed:
         return outcome
-    return dataclasses.replace(outcome, failed={**outcome.failed, **after(outcome)})
+    return dataclasses.replace(outcome, failed={**outcome.failed, **wait(outcome)})
 
 
-def _found_done(latest: Outcome, plan: Plan) -> tuple[Change, ...]:
-    """Changes whose answer was lost, and that the new plan doesn't ask for any more."""
+def _find_done(latest: Outcome, plan: Plan) -> tuple[Change, ...]:
+    """Return the changes whose answer was lost and that the new plan no longer contains."""
     asked = {(change.verb, change.kind, change.name, change.host) for change in plan.changes}
     return tuple(
         change for change in latest.unanswered if (change.verb, change.kind, change.name, change.host) not in asked
     )
 
 
-def _demand_verified(plan: Plan) -> None:
+def _check_verified(plan: Plan) -> None:
     if plan.unverified:
         raise plan.unverified[0]
 
 
-def _shared(module: AnsibleModule, plan: Plan, outcome: Outcome | None) -> dict[str, Any]:
+def _common_results(module: AnsibleModule, plan: Plan, outcome: Outcome | None) -> dict[str, Any]:
     changes = plan.changes if outcome is None else outcome.done
     for warning in plan.warnings:
         module.warn(warning)
@@ -116,17 +116,17 @@ def _shared(module: AnsibleModule, plan: Plan, outcome: Outcome | None) -> dict[
     return ended
 
 
-def _own(module: AnsibleModule, result: Mapping[str, Any]) -> dict[str, Any]:
+def _own_results(module: AnsibleModule, result: Mapping[str, Any]) -> dict[str, Any]:
     for warning in result.get("warnings") or ():
         module.warn(warning)
     return dict(to_plain({key: value for key, value in result.items() if key != "warnings"}))
 
 
 def _end(module: AnsibleModule, plan: Plan, outcome: Outcome | None, result: Mapping[str, Any]) -> None:
-    # Python looks for garbage once more when it ends, whatever was disabled; guests that have just been started leave
-    # it little of the processor for that.
+    # Python collects garbage once more at its end, even if that is disabled; guests that have just been started leave
+    # it little processor time for that.
     gc.freeze()
-    module.exit_json(**_shared(module, plan, outcome), **_own(module, result))
+    module.exit_json(**_common_results(module, plan, outcome), **_own_results(module, result))
 
 
 def _fail_groups(
@@ -138,11 +138,11 @@ def _fail_groups(
 ) -> None:
     first, *others = failed.values()
     more = f" (and {len(others)} more failed)" if others else ""
-    fail(module, first, more, **_shared(module, plan, outcome), **_own(module, result))
+    fail(module, first, more, **_common_results(module, plan, outcome), **_own_results(module, result))
 
 
 def fail(module: AnsibleModule, failure: errors.TenantryError, more: str = "", **result: Any) -> None:
-    """The one way a module fails: message, code and hint; never a traceback."""
+    """End the module with message, code and hint; every failure goes through here, so that none is a traceback."""
     module.fail_json(
         msg=f"{failure}{more}", code=failure.code, hint=failure.hint, **{**to_plain(failure.details), **result}
     )

@@ -65,7 +65,7 @@ class TenantCertJob:
         """The connections, how a key is encrypted, and what can be shown of the certificate."""
         return ExecutionContext(
             ports=self._world.ports,
-            seal=self._world.keys.seal,
+            encrypt=self._world.keys.seal,
             claims={
                 "connect": self._connect,
                 "trusted": self._demand_trust,

@@ -208,7 +208,7 @@ class ComposeJob:
             ports=ports,
             workers=self._params["concurrency"],
             progress=self._progress,
-            after=self._afterwards,
+            wait_afterwards=self._afterwards,
         )
 
     def _afterwards(self, outcome: Outcome) -> Mapping[str, errors.TenantryError]:

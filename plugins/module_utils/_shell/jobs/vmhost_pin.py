@@ -86,7 +86,7 @@ class ExpectedJob(_Folder):
 
     def execution_context(self) -> ExecutionContext:
         """How to vault the secret."""
-        return ExecutionContext(seal=Keys({}, self._params["_vault"]).seal)
+        return ExecutionContext(encrypt=Keys({}, self._params["_vault"]).seal)
 
 
 class PinnedJob(_Folder):
@@ -116,7 +116,7 @@ class PinnedJob(_Folder):
         silence = ""
         for url in self._urls:
             try:
-                text = https.seen_certificate(url, _GLANCE)
+                text = https.fetch_certificate(url, _GLANCE)
             except (OSError, ValueError) as cause:
                 silence = silence or f"{url}: {getattr(cause, 'strerror', None) or cause}"
                 continue

@@ -36,9 +36,9 @@ def until(condition: object, seconds: float = 5) -> None:
 def test_new_sentences_are_shown_one_after_the_other(lines: list[str]) -> None:
     with progress.shown("host: module") as path:
         told = Progress(path)
-        told.tell("1 of 2 VMs done")
+        told.write("1 of 2 VMs done")
         until(lambda: len(lines) == 1)
-        told.tell("2 of 2 VMs done")
+        told.write("2 of 2 VMs done")
         until(lambda: len(lines) == 2)
     assert [line.rsplit(",", 1)[0] for line in lines] == [
         "host: module: 1 of 2 VMs done",
@@ -54,14 +54,14 @@ def test_nothing_is_shown_of_what_is_soon_over_or_says_nothing(
     assert lines == []
     monkeypatch.setattr(progress, "_FIRST", 5)
     with progress.shown("host: module") as path:
-        Progress(path).tell("1 of 2 VMs done")
+        Progress(path).write("1 of 2 VMs done")
         threading.Event().wait(0.15)
     assert lines == []
 
 
 def test_what_isnt_a_letter_reaches_no_terminal(lines: list[str]) -> None:
     with progress.shown("p") as path:
-        Progress(path).tell("a\x1b[31m\nb")
+        Progress(path).write("a\x1b[31m\nb")
         until(lambda: lines)
     assert lines[0].startswith("p: a?[31m?b,")
 
@@ -78,7 +78,7 @@ def test_no_failure_of_it_is_one_of_the_module(monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(progress, "_display", broken)
     with progress.shown("p") as path:
-        Progress(path).tell("x")
+        Progress(path).write("x")
         threading.Event().wait(0.1)
     monkeypatch.setattr(progress.constants, "DEFAULT_LOCAL_TMP", "/nowhere")
     with progress.shown("p") as path:

@@ -29,7 +29,7 @@ FOUND = {"config": {"user.a": "old", "volatile.uuid": "1", "volatile.vsock_id": 
 )
 def test_trap_14_lxds_own_keys_are_kept(body: Any, expected: Any) -> None:
     before = repr(body)
-    assert apply._kept(body, FOUND) == expected
+    assert apply._with_volatile_keys(body, FOUND) == expected
     assert repr(body) == before, "the plan's own body was changed"
 
 
@@ -49,7 +49,7 @@ def test_trap_14_lxds_own_keys_are_kept(body: Any, expected: Any) -> None:
     ],
 )
 def test_what_was_planned_on_is_what_is_there(found: Any, sent: Any, expected: bool) -> None:
-    assert apply._alike(found, sent) is expected
+    assert apply._is_alike(found, sent) is expected
 
 
 class Nobody:

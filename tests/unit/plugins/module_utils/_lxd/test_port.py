@@ -14,7 +14,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import (
     Connection,
     is_lxd_envelope,
     open_envelope,
-    quoted,
+    quote_path,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,12 +39,12 @@ from hypothesis import strategies as st
     ],
 )
 def test_trap_02_a_segment_is_quoted(name: str, expected: str) -> None:
-    assert quoted(["instances", name]) == ["instances", expected]
+    assert quote_path(["instances", name]) == ["instances", expected]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_trap_02_every_path_keeps_its_segments(path: list[str]) -> None:
-    url = "https://host:8443/1.0/" + "/".join(quoted(path))
+    url = "https://host:8443/1.0/" + "/".join(quote_path(path))
     found = urlsplit(url)
     assert (found.query, found.fragment, found.netloc) == ("", "", "host:8443")
     segments = found.path.split("/")[2:]

@@ -139,7 +139,7 @@ def test_what_was_too_late_goes_with_what_was_made_for_it() -> None:
     told = refused(port)
     assert names(port) == {"theirs"}
     assert told.deleted == ("VM vm", "volume default/vm-data") and told.remaining == ()
-    assert "limits.cpu is 10" in told.message and "taken back: VM vm, volume default/vm-data" in told.message
+    assert "limits.cpu is 10" in told.message and "deleted again: VM vm, volume default/vm-data" in told.message
 
 
 @pytest.mark.parametrize("trouble", [LOST, BUSY, RUNS], ids=["lost", "busy", "somebody started it"])
@@ -148,7 +148,7 @@ def test_what_can_not_be_taken_back_is_told_and_never_planned_again(trouble: err
     told = refused(port)
     assert names(port) == {"theirs", "vm", "vm-data"}
     assert told.remaining == ("VM vm", "volume default/vm-data") and told.deleted == ()
-    assert "could not be taken back" in told.message and trouble.message in told.message and "VM vm" in told.hint
+    assert "could not be deleted again" in told.message and trouble.message in told.message and "VM vm" in told.hint
 
 
 def test_a_lost_answer_to_a_delete_that_was_done_is_no_failure() -> None:
@@ -161,7 +161,7 @@ def test_a_volume_that_stays_is_named() -> None:
     port = Full({"DELETE custom/vm-data": BUSY})
     told = refused(port)
     assert (told.deleted, told.remaining) == (("VM vm",), ("volume default/vm-data",))
-    assert "volume default/vm-data is left" in told.message and BUSY.message in told.message
+    assert "volume default/vm-data could not be deleted" in told.message and BUSY.message in told.message
 
 
 @pytest.mark.parametrize("which", ["GET p/state", "GET instances"])

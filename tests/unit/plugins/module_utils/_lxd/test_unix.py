@@ -17,30 +17,30 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._lxd import unix
 def _nothing_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in ("LXD_DIR", "INCUS_DIR"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(unix, "_PLACES", (str(tmp_path / "snap"), str(tmp_path / "package")))
+    monkeypatch.setattr(unix, "_DIRECTORIES", (str(tmp_path / "snap"), str(tmp_path / "package")))
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "unix.socket").touch()
 
 
 def test_what_was_said_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LXD_DIR", "/elsewhere")
-    assert unix.socket_path("/said/unix.socket") == "/said/unix.socket"
+    assert unix.find_socket("/said/unix.socket") == "/said/unix.socket"
 
 
 @pytest.mark.parametrize("variable", ["LXD_DIR", "INCUS_DIR"])
 def test_the_environment_is_next(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "/elsewhere")
-    assert unix.socket_path("") == os.path.join("/elsewhere", "unix.socket")
+    assert unix.find_socket("") == os.path.join("/elsewhere", "unix.socket")
 
 
 def test_then_the_first_that_is_there(tmp_path: Path) -> None:
-    assert unix.socket_path("") == str(tmp_path / "package" / "unix.socket")
+    assert unix.find_socket("") == str(tmp_path / "package" / "unix.socket")
     (tmp_path / "snap").mkdir()
     (tmp_path / "snap" / "unix.socket").touch()
-    assert unix.socket_path("") == str(tmp_path / "snap" / "unix.socket")
+    assert unix.find_socket("") == str(tmp_path / "snap" / "unix.socket")
 
 
 def test_none_is_unreachable_and_says_where_was_looked(tmp_path: Path) -> None:
     (tmp_path / "package" / "unix.socket").unlink()
     with pytest.raises(errors.Unreachable, match=str(tmp_path / "snap")):
-        unix.socket_path("")
+        unix.find_socket("")

@@ -16,7 +16,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Change, Plan, Prove, WipeDevice
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import carry_out
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import ExecutionContext
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.progress import SIZE, Progress, sentence
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.progress import SIZE, Progress, format_progress
 
 Doing = Callable[[str, str], None]
 
@@ -128,7 +128,7 @@ def test_how_far_it_is_is_told_of_every_vm(tmp_path: Any) -> None:
         plan({"a": 2, "b": 1}), means(lambda _about: told.append(said.read_text().strip()), 1, Progress(str(said)))
     )
     assert not outcome.failed
-    assert told[0] == "0 of 3 VMs done (at work: a 0 of 2, b 0 of 1)"
+    assert told[0] == "0 of 3 VMs done (working: a 0 of 2, b 0 of 1)"
     assert said.read_text() == "3 of 3 VMs done".ljust(SIZE), "what was longer before shows through"
 
 
@@ -139,7 +139,7 @@ def test_progress_that_cant_be_told_stops_nothing(tmp_path: Any) -> None:
     aim = tmp_path / "aim"
     aim.write_text("mine")
     (tmp_path / "link").symlink_to(aim)
-    Progress(str(tmp_path / "link")).tell("x")
+    Progress(str(tmp_path / "link")).write("x")
     assert aim.read_text() == "mine", "a link was followed"
 
 
@@ -147,18 +147,18 @@ def test_progress_that_cant_be_told_stops_nothing(tmp_path: Any) -> None:
     ("ended", "totals", "said"),
     [
         ({"a": 3}, {"a": 5}, "3 of 5 VMs done"),
-        ({"a": 3, "b": 0}, {"a": 5, "b": 5}, "3 of 10 VMs done (at work: b 0 of 5, a 3 of 5)"),
-        ({"a": 5, "b": 1}, {"a": 5, "b": 2}, "6 of 7 VMs done (at work: b 1 of 2)"),
+        ({"a": 3, "b": 0}, {"a": 5, "b": 5}, "3 of 10 VMs done (working: b 0 of 5, a 3 of 5)"),
+        ({"a": 5, "b": 1}, {"a": 5, "b": 2}, "6 of 7 VMs done (working: b 1 of 2)"),
         ({"a": 1, "b": 1}, {"a": 1, "b": 1}, "2 of 2 VMs done"),
         (
             dict.fromkeys("abcde", 0),
             {"a": 1, "b": 9, "c": 8, "d": 7, "e": 6},
-            "0 of 31 VMs done (at work: b 0 of 9, c 0 of 8, d 0 of 7, 2 hosts more)",
+            "0 of 31 VMs done (working: b 0 of 9, c 0 of 8, d 0 of 7, 2 more VM hosts)",
         ),
     ],
 )
 def test_the_hosts_with_most_before_them_are_named(ended: Any, totals: Any, said: str) -> None:
-    assert sentence("VMs done", ended, totals) == said
+    assert format_progress("VMs done", ended, totals) == said
 
 
 def group(*named: str) -> Plan:
