@@ -78,6 +78,18 @@ LAYERS: Mapping[str, Layer] = {
 }
 
 
+# The floors of the core, from the ground up: a file or package imports what is below its own floor, never a neighbour.
+# A newcomer who reads from the first floor to the last meets nothing that wasn't there before.
+CORE_FLOORS = (
+    {"errors", "go_time", "host_ports", "cpu_limit"},
+    {"model", "plan", "units"},
+    {"capacity", "inventory", "project", "server", "tenant_cert"},
+    {"cluster", "machine", "vm"},
+    {"vmhost"},
+    {"placement"},
+)
+
+
 def layer_of(path: Path) -> str:
     parts = path.relative_to(PLUGINS).parts
     return parts[1] if parts[0] == "module_utils" else parts[0]
@@ -142,6 +154,29 @@ def test_imports_only_downwards(path: Path) -> None:
     allowed = LAYERS[layer_of(path)]
     ours = {name.split(".")[1] for name in imports(path) if name.startswith("module_utils.")}
     assert ours <= allowed.ours
+
+
+def rooms(layer: str) -> Iterator[tuple[str, str, str]]:
+    """Each import between two rooms of a layer: the file, its room, and the room that it imports."""
+    for path in FILES:
+        if layer_of(path) == layer:
+            parts = path.relative_to(PLUGINS / "module_utils" / layer).with_suffix("").parts
+            for name in imports(path):
+                target = name.split(".")[1:3] if name.startswith(f"module_utils.{layer}.") else []
+                if target and target[0] == layer and target[1:] != [parts[0]]:
+                    yield name_of(path), parts[0], target[1]
+
+
+def test_every_room_of_the_core_is_on_a_floor() -> None:
+    top = PLUGINS / "module_utils" / "_core"
+    there = [path.stem for path in top.iterdir() if path.suffix == ".py" or (path.is_dir() and list(path.glob("*.py")))]
+    assert sorted(there) == sorted(room for floor in CORE_FLOORS for room in floor)
+
+
+def test_the_core_imports_only_floors_below() -> None:
+    floor_of = {room: number for number, floor in enumerate(CORE_FLOORS) for room in floor}
+    upwards = [each for each in rooms("_core") if floor_of[each[2]] >= floor_of[each[1]]]
+    assert upwards == [], "a room imports another on its own floor or above"
 
 
 @every_file
