@@ -143,20 +143,20 @@ ATTEMPTS: dict[str, Attempt] = {
     "`security.syscalls.intercept.mount` in a container": config(
         "security.syscalls.intercept.mount", "true", "container"
     ),
-    "`raw.qemu` on a VM that is there": request(
+    "`raw.qemu` on an existing VM": request(
         "PATCH", "/1.0/instances/mine", {"config": {"raw.qemu": "-name x"}}, through=AS_MAAS
     ),
-    "`volatile.eth0.host_name` of an interface of the host's": request(
+    "`volatile.eth0.host_name` set to an interface of the host": request(
         "PATCH", "/1.0/instances/mine", {"config": {"volatile.eth0.host_name": "eth0"}}, through=AS_MAAS
     ),
-    "`raw.qemu` by way of a profile": Attempt(
+    "`raw.qemu` through a profile": Attempt(
         (
             Step("POST", "/1.0/profiles", {"name": "tool", "config": {"raw.qemu": "-name x"}, "devices": {}}),
             instance(profiles=["tool"]),
         ),
         AS_MAAS,
     ),
-    "a backup with a second config that is never checked": request(
+    "a backup with a second config that LXD does not check": request(
         "POST",
         "/1.0/instances?project=OWN",
         backup(),
@@ -169,7 +169,9 @@ ATTEMPTS: dict[str, Attempt] = {
     # Devices of the host
     "a folder of the host as a disk": device(type="disk", source="/etc", path="/mnt"),
     "a block device of the host as a disk": device(type="disk", source="/dev/loop0"),
-    "another project's volume by `../`": device(NOWHERE, type="disk", pool="default", source="../NEIGHBOUR_treasure"),
+    "a volume of another project through `../`": device(
+        NOWHERE, type="disk", pool="default", source="../NEIGHBOUR_treasure"
+    ),
     "`unix-char`": device(kind="container", type="unix-char", source="/dev/null", path="/dev/x"),
     "`unix-block`": device(kind="container", type="unix-block", source="/dev/loop0", path="/dev/x"),
     "`unix-hotplug`": device(kind="container", type="unix-hotplug", vendorid="1234"),
@@ -183,7 +185,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "`nic`, macvlan, with another parent": device(type="nic", nictype="macvlan", parent="OTHER"),
     "`nic`, physical, with another parent": device(type="nic", nictype="physical", parent="OTHER"),
     "`nic`, sriov, with another parent": device(type="nic", nictype="sriov", parent="OTHER"),
-    "addresses of others sent to a `nic` on the bridge": Attempt(
+    "routes for foreign addresses on a bridged `nic`": Attempt(
         (
             instance(config=BOOTS, devices={"x": {"type": "nic", "ON": "BRIDGE", "ipv4.routes": "198.51.100.0/24"}}),
             START,
@@ -191,7 +193,7 @@ ATTEMPTS: dict[str, Attempt] = {
         EVERYWHERE,
         SEND,
     ),
-    "addresses of others sent to a `nic`, routed": Attempt(
+    "routes for foreign addresses on a routed `nic`": Attempt(
         (
             instance(config=BOOTS, devices={"x": {"type": "nic", "nictype": "routed", "ipv4.address": "198.51.100.9"}}),
             START,
@@ -200,31 +202,39 @@ ATTEMPTS: dict[str, Attempt] = {
         SEND,
     ),
     # Another tenant's
-    "list her instances": request("GET", f"/1.0/instances{HERS}"),
-    "list everybody's instances": request("GET", "/1.0/instances?all-projects=true"),
-    "list everybody's volumes": request("GET", "/1.0/storage-pools/default/volumes?all-projects=true"),
-    "read her VM": request("GET", f"/1.0/instances/victim{HERS}"),
+    "list the instances of another tenant": request("GET", f"/1.0/instances{HERS}"),
+    "list the instances of all projects": request("GET", "/1.0/instances?all-projects=true"),
+    "list the volumes of all projects": request("GET", "/1.0/storage-pools/default/volumes?all-projects=true"),
+    "read a VM of another tenant": request("GET", f"/1.0/instances/victim{HERS}"),
     "read a VM of the default project": request("GET", "/1.0/instances/victim?project=default"),
-    "change her VM": request("PATCH", f"/1.0/instances/victim{HERS}", {"config": {"user.x": "y"}}),
-    "stop her VM": request("PUT", f"/1.0/instances/victim/state{HERS}", STOP),
+    "change a VM of another tenant": request("PATCH", f"/1.0/instances/victim{HERS}", {"config": {"user.x": "y"}}),
+    "stop a VM of another tenant": request("PUT", f"/1.0/instances/victim/state{HERS}", STOP),
     "stop all VMs of the default project": request("PUT", "/1.0/instances?project=default", {"state": STOP}),
-    "delete her VM": request("DELETE", f"/1.0/instances/victim{HERS}"),
-    "run a command in her VM": request("POST", f"/1.0/instances/victim/exec{HERS}", {"command": ["id"]}),
-    "her VM's console": request("POST", f"/1.0/instances/victim/console{HERS}", {"type": "vga"}),
-    "her VM's files": request("GET", f"/1.0/instances/victim/files?path=%2Fetc%2Fpasswd&{HERS[1:]}"),
-    "a snapshot of her VM": request("POST", f"/1.0/instances/victim/snapshots{HERS}", {"name": "x"}),
-    "a backup of her VM": request("POST", f"/1.0/instances/victim/backups{HERS}", {"name": "x"}),
-    "an image of her VM": request(
+    "delete a VM of another tenant": request("DELETE", f"/1.0/instances/victim{HERS}"),
+    "run a command in a VM of another tenant": request(
+        "POST", f"/1.0/instances/victim/exec{HERS}", {"command": ["id"]}
+    ),
+    "open the console of a VM of another tenant": request(
+        "POST", f"/1.0/instances/victim/console{HERS}", {"type": "vga"}
+    ),
+    "read files in a VM of another tenant": request(
+        "GET", f"/1.0/instances/victim/files?path=%2Fetc%2Fpasswd&{HERS[1:]}"
+    ),
+    "create a snapshot of a VM of another tenant": request(
+        "POST", f"/1.0/instances/victim/snapshots{HERS}", {"name": "x"}
+    ),
+    "create a backup of a VM of another tenant": request("POST", f"/1.0/instances/victim/backups{HERS}", {"name": "x"}),
+    "create an image of a VM of another tenant": request(
         "POST", "/1.0/images", {"source": {"type": "instance", "name": "victim", "project": "NEIGHBOUR"}}
     ),
-    "move her VM here": request(
+    "move a VM of another tenant into the own project": request(
         "POST", f"/1.0/instances/victim{HERS}", {"name": "victim", "project": "OWN", "migration": True}
     ),
-    "move a VM of ours into her project": request(
+    "move a VM of the own project to another tenant": request(
         "POST", "/1.0/instances/mine", {"name": "mine", "project": "NEIGHBOUR", "migration": True}
     ),
-    "copy her VM, its disk with it": Attempt((instance(source=COPIED),), EVERYWHERE, COPY),
-    "copy her volume": request(
+    "copy a VM of another tenant with its disk": Attempt((instance(source=COPIED),), EVERYWHERE, COPY),
+    "copy a volume of another tenant": request(
         "POST",
         CUSTOM,
         {
@@ -235,10 +245,10 @@ ATTEMPTS: dict[str, Attempt] = {
         through=EVERYWHERE,
         told=COPY,
     ),
-    "read her volume": request("GET", f"{CUSTOM}/treasure{HERS}"),
-    "delete her volume": request("DELETE", f"{CUSTOM}/treasure{HERS}"),
-    "read her profile": request("GET", f"/1.0/profiles/house{HERS}"),
-    "move a volume of ours into her project": request(
+    "read a volume of another tenant": request("GET", f"{CUSTOM}/treasure{HERS}"),
+    "delete a volume of another tenant": request("DELETE", f"{CUSTOM}/treasure{HERS}"),
+    "read a profile of another tenant": request("GET", f"/1.0/profiles/house{HERS}"),
+    "move a volume of the own project to another tenant": request(
         "POST", f"{CUSTOM}/stock", {"name": "stock", "project": "NEIGHBOUR"}
     ),
     # What the default project lends
@@ -251,25 +261,27 @@ ATTEMPTS: dict[str, Attempt] = {
     "change an image of the default project": request(
         "PATCH", "/1.0/images/IMAGE", {"properties": {"x": "y"}}, through=AS_MAAS
     ),
-    "take an image's alias away": request("DELETE", "/1.0/images/aliases/micro", through=AS_MAAS),
+    "delete the alias of an image of the default project": request(
+        "DELETE", "/1.0/images/aliases/micro", through=AS_MAAS
+    ),
     "delete an image of the default project": request("DELETE", "/1.0/images/IMAGE", through=AS_MAAS),
     # Networks
-    "change the network that the project reaches": request(
+    "change the network that the project uses": request(
         "PATCH", "/1.0/networks/BRIDGE", {"config": {"user.x": "y"}}, through=CONFIGURED, told=CONFIGURATION
     ),
-    "a forward on that network": request(
+    "create a forward on that network": request(
         "POST",
         "/1.0/networks/BRIDGE/forwards",
         {"listen_address": "198.51.100.7", "config": {}, "ports": []},
         through=CONFIGURED,
         told="forwards",
     ),
-    "who has which address on that network": request(
+    "read the leases of that network": request(
         "GET", "/1.0/networks/BRIDGE/leases", through=CONFIGURED, told=CONFIGURATION
     ),
     "change another network": request("PATCH", "/1.0/networks/OTHER", {"config": {"user.x": "y"}}, through=AS_MAAS),
     "delete another network": request("DELETE", "/1.0/networks/OTHER", through=AS_MAAS),
-    "make a bridge on the host": request(
+    "create a bridge on the host": request(
         "POST", "/1.0/networks", {"name": "NEW", "type": "bridge", "config": UNADDRESSED}, through=AS_MAAS
     ),
     "change a network ACL of the default project": request(
@@ -282,33 +294,35 @@ ATTEMPTS: dict[str, Attempt] = {
         "DELETE", "/1.0/network-zones/wall.example", through=CONFIGURED, told=ACL
     ),
     # The server
-    "its settings": request("PATCH", "/1.0", {"config": {"user.x": "y"}}),
-    "make it a cluster": request("PUT", "/1.0/cluster", {"server_name": "x", "enabled": True}),
-    "a join token": request("POST", "/1.0/cluster/members", {"server_name": "x"}),
-    "a storage pool": request("POST", "/1.0/storage-pools", {"name": "tool", "driver": "dir"}),
-    "delete the storage pool": request("DELETE", "/1.0/storage-pools/default"),
-    "a project": request("POST", "/1.0/projects", {"name": "tool"}),
-    "the limits and restrictions of the own project": request("PUT", "/1.0/projects/OWN", {"config": {}}),
+    "change the settings of the server": request("PATCH", "/1.0", {"config": {"user.x": "y"}}),
+    "turn the server into a cluster": request("PUT", "/1.0/cluster", {"server_name": "x", "enabled": True}),
+    "create a join token": request("POST", "/1.0/cluster/members", {"server_name": "x"}),
+    "create a storage pool": request("POST", "/1.0/storage-pools", {"name": "tool", "driver": "dir"}),
+    "delete a storage pool": request("DELETE", "/1.0/storage-pools/default"),
+    "create a project": request("POST", "/1.0/projects", {"name": "tool"}),
+    "remove the limits and restrictions of the own project": request("PUT", "/1.0/projects/OWN", {"config": {}}),
     "change the default project": request("PATCH", "/1.0/projects/default", {"description": "x"}),
     "read another project": request("GET", "/1.0/projects/NEIGHBOUR"),
     "trust a certificate": request("POST", "/1.0/certificates", {"type": "client", "name": "x", "certificate": "x"}),
-    "a trust token": request("POST", "/1.0/certificates", {"type": "client", "name": "x", "token": True}),
-    "end the restriction of the own certificate": request("PATCH", "/1.0/certificates/CERT", {"restricted": False}),
-    "widen the own certificate": request(
+    "create a trust token": request("POST", "/1.0/certificates", {"type": "client", "name": "x", "token": True}),
+    "remove the restriction of the own certificate": request("PATCH", "/1.0/certificates/CERT", {"restricted": False}),
+    "add projects to the own certificate": request(
         "PATCH", "/1.0/certificates/CERT", {"restricted": True, "projects": ["OWN", "NEIGHBOUR"]}
     ),
-    "make the own certificate a server's": request("PATCH", "/1.0/certificates/CERT", {"type": "server"}),
-    "end the trust in another certificate": request("DELETE", "/1.0/certificates/THEIRS"),
-    "read who is trusted": request(
+    "turn the own certificate into a server certificate": request(
+        "PATCH", "/1.0/certificates/CERT", {"type": "server"}
+    ),
+    "remove another certificate from the trust store": request("DELETE", "/1.0/certificates/THEIRS"),
+    "read the trust store": request(
         "GET", "/1.0/certificates?recursion=1", through=EVERYWHERE, told="trust store", shows="NEIGHBOUR"
     ),
-    "read what the host is made of": request(
+    "read the hardware of the host": request(
         "GET", "/1.0/resources", through=EVERYWHERE, told="what the host is made of"
     ),
     "read the warnings": request("GET", "/1.0/warnings"),
-    "another project's metrics": request("GET", f"/1.0/metrics{HERS}", shows="victim"),
-    "LXD's own database": request("GET", "/internal/sql?database=global"),
-    "have it fetch an image from an address of its own": request(
+    "read the metrics of another project": request("GET", f"/1.0/metrics{HERS}", shows="victim"),
+    "read the internal database of LXD": request("GET", "/internal/sql?database=global"),
+    "fetch an image from an address of the server itself": request(
         "POST",
         "/1.0/images",
         {"source": {"type": "url", "url": "LISTENER/x"}},
