@@ -416,6 +416,11 @@ def test_a_plan_carried_out_leaves_nothing_to_plan(spec: dict[str, Any], world: 
         world.instances["vm"]["status"] = "Stopped"  # else each run restarts it once more
         spec = {**spec, "state": "stopped"}
     again = vm_plan.plan(want(spec), world.host(), policy)
+    if again.changes and any(nic.get("state") == "absent" for nic in spec.get("interfaces", ())):
+        # LXD may find the slot of the removed card still in use, so the run after the removal adds the other card.
+        world.carry_out(again)
+        assert again.waiting == tuple(each for each in plan.waiting if each != "device lan")
+        plan, again = again, vm_plan.plan(want(spec), world.host(), policy)
     assert again == vm_plan.Planned((), plan.waiting)
 
 
