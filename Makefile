@@ -17,10 +17,11 @@ export PIP_CACHE_DIR := $(CURDIR)/$(BUILD)/cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help setup setup-tests packages test lint demo bench clean
+.PHONY: help setup setup-tests packages test nightly lint demo bench clean
 help:
 	@echo "make demo    register a throwaway LXD of its own as a VM host, compose a VM on it, see it run"
-	@echo "make test    every check and every test"
+	@echo "make test    every check and every test; FAST=1 only what most changes need, in minutes"
+	@echo "make nightly the integration tests, with those that search longer for rare faults"
 	@echo "make lint    the checks that need no server: seconds"
 	@echo "make bench   what a run costs, against what else does the same; WRITE=1 puts it into docs/reference/benchmarks.md"
 	@echo "make clean   leave nothing behind, no process either"
@@ -33,10 +34,14 @@ bench: setup packages
 	$(SUDO) env PYTHONPATH=$(CURDIR)/$(BUILD)/collections PYTHONPYCACHEPREFIX=$(CURDIR)/$(BUILD)/lxd/pycache \
 	  PIP_CACHE_DIR=$(PIP_CACHE_DIR) $(VENV)/bin/python -m tests.bench $(if $(WRITE),--write) $(BENCH)
 
-test: WITH := --browser
+# The integration tests and the checks that need no server share the cores from the beginning.
+test: WITH := $(if $(FAST),,--browser)
 test: setup-tests packages
-	$(VENV)/bin/nox --parallel auto --tags static units hosts sanity
-	$(VENV)/bin/nox --session integration
+	$(VENV)/bin/nox --parallel auto --tags $(if $(FAST),fast,test)
+
+nightly: WITH := --browser
+nightly: setup-tests packages
+	$(VENV)/bin/nox --session nightly
 
 lint: setup-tests
 	$(VENV)/bin/nox --parallel auto --tags static

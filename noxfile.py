@@ -25,6 +25,10 @@ PYTHONS = BUILD / "python"
 MATRIX = {"2.19": "3.11", "2.20": "3.12", "2.21": "3.13"}
 # Below them, hosts that a module may run on (tests/config.yml).
 TARGET_PYTHONS = ("3.9", "3.10")
+# Where all of ansible-test's checks run. On the other versions of ansible-core only those run whose answer depends on
+# the version of ansible-core or Python: the others would read the same files with the same rules again.
+SANITY_CORE = "2.19"
+SANITY_BY_VERSION = ("ansible-doc", "compile", "import", "runtime-metadata", "validate-modules")
 
 nox.needs_version = ">=2025.2"
 nox.options.envdir = str(BUILD / "nox")
@@ -109,7 +113,29 @@ def _copy_tree(session: nox.Session) -> Path:
     return tree
 
 
-@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+# The integration tests take longest: they begin first, and the other checks run beside them.
+WORKERS = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
+@nox.session(venv_backend="none", tags=["test"], allow_parallel=True)
+def integration(session: nox.Session) -> None:
+    """Run the tests that need a server, against a real LXD: each worker has a daemon, each file one worker."""
+    session.run("pytest", "tests/integration", "-m", "not nightly", *WORKERS, "--durations=15", *session.posargs)
+
+
+@nox.session(venv_backend="none", tags=["fast"], allow_parallel=True)
+def smoke(session: nox.Session) -> None:
+    """Run the main job once against a real LXD."""
+    session.run("pytest", "tests/integration", "-m", "smoke", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def nightly(session: nox.Session) -> None:
+    """Run all tests that need a server, also those that search longer for faults that the others rule out."""
+    session.run("pytest", "tests/integration", *WORKERS, "--durations=15", *session.posargs)
+
+
+@nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def lint(session: nox.Session) -> None:
     """Python and YAML: rules, format."""
     session.run("ruff", "check", ".")
@@ -117,19 +143,19 @@ def lint(session: nox.Session) -> None:
     session.run("yamllint", "--strict", ".")
 
 
-@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+@nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def types(session: nox.Session) -> None:
     """Types, strictly."""
     session.run("mypy", "--no-error-summary")
 
 
-@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+@nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def licences(session: nox.Session) -> None:
     """Every file says whose it is and under which licence."""
     session.run("reuse", "lint", "--quiet")
 
 
-@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+@nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def docs(session: nox.Session) -> None:
     """Documentation of every plugin and role, the references in it, and the changelog's fragments."""
     with session.chdir(_copy_tree(session)):
@@ -145,7 +171,7 @@ def docs(session: nox.Session) -> None:
         session.run("antsibull-changelog", "lint")
 
 
-@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+@nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def ansible_lint(session: nox.Session) -> None:
     """Roles and playbooks, by the strictest profile."""
     tree = _copy_tree(session)
@@ -153,7 +179,7 @@ def ansible_lint(session: nox.Session) -> None:
         session.run("ansible-lint", "--strict", env={"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2])})
 
 
-@nox.session(venv_backend="none", tags=["static"], allow_parallel=True)
+@nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def package(session: nox.Session) -> None:
     """The collection builds, installs, and carries nothing that was generated."""
     tree = _copy_tree(session)
@@ -184,7 +210,7 @@ def _cache_get_pip(session: nox.Session, home: Path) -> None:
 
 
 def _sanity(session: nox.Session, core: str) -> None:
-    """ansible-test's own checks, with no ignore file."""
+    """Run ansible-test's own checks, with no ignore file."""
     session.install("--quiet", "--quiet", f"ansible-core~={core}.0")
     # A home for each: two ansible-tests would make the same virtual environments at the same time.
     home = BUILD / "sanity" / core
@@ -192,8 +218,9 @@ def _sanity(session: nox.Session, core: str) -> None:
     pip_conf.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(PIP_CONF, pip_conf)
     _cache_get_pip(session, home)
+    chosen = session.posargs or [f"--test={name}" for name in (() if core == SANITY_CORE else SANITY_BY_VERSION)]
     with session.chdir(_copy_tree(session)):
-        session.run("ansible-test", "sanity", "--local", *session.posargs, env={"HOME": str(home)})
+        session.run("ansible-test", "sanity", "--local", *chosen, env={"HOME": str(home)})
 
 
 def _units(session: nox.Session, core: str) -> None:
@@ -221,7 +248,10 @@ def _register(check: Callable[[nox.Session, str], None], version: str, python: s
 
     session_for_version.__doc__ = f"{(check.__doc__ or '').rstrip('.')}: {title}."
     environment = {"python": python} if python in FOUND else {"venv_backend": "none"}
-    nox.session(session_for_version, name=f"{kind}-{version}", tags=[kind], allow_parallel=True, **environment)
+    fast = ["fast"] if (check, version) == (_units, next(iter(MATRIX))) else []
+    nox.session(
+        session_for_version, name=f"{kind}-{version}", tags=[kind, "test", *fast], allow_parallel=True, **environment
+    )
 
 
 for _core, _python in MATRIX.items():
@@ -230,11 +260,3 @@ for _python in TARGET_PYTHONS:
     _register(_hosts, _python, _python, f"Python {_python}")
 for _core, _python in MATRIX.items():
     _register(_sanity, _core, _python, f"ansible-core {_core}, Python {_python}")
-
-
-@nox.session(venv_backend="none")
-def integration(session: nox.Session) -> None:
-    """Everything that needs a server, against a real LXD: a daemon for each worker, a file's tests on one of them."""
-    # Each play is a Python start that keeps one core busy; the daemon next to it wants little.
-    workers = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
-    session.run("pytest", "tests/integration", *workers, "--durations=15", *session.posargs)

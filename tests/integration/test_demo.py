@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.lxd import leftovers
 from tests.lxd.daemon import Daemon
 from tests.lxd.image import micro_image
@@ -16,6 +18,7 @@ from tests.lxd.image import micro_image
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.nightly
 def test_the_demo_ends_in_a_running_vm_and_leaves_nothing_when_it_is_taken_down(tmp_path: Path) -> None:
     bed = tmp_path / "bed"
     bed.mkdir()

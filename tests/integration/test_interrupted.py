@@ -25,7 +25,10 @@ from tests.lxd.image import import_image, micro_image
 from tests.lxd.place import default_root
 from tests.lxd.teardown import take_down
 
-KILLS = 20
+# The run is divided into as many parts, and LXD is killed once in each of them.
+PARTS = 6
+# At night it is killed as often again at any instant of the run.
+MORE_KILLS = 14
 PROJECT = "interrupted"
 
 VMS: list[dict[str, Any]] = [
@@ -92,13 +95,24 @@ def requests_logged(tenant: Tenant) -> int:
     return tenant.lxd.place.log.read_text().count("protocol=tls")
 
 
-@pytest.mark.parametrize("kill", range(KILLS))
+KILLS = [*range(PARTS), *(pytest.param(kill, marks=pytest.mark.nightly) for kill in range(PARTS, PARTS + MORE_KILLS))]
+
+
+def request_to_kill_at(kill: int, requests: int, instant: random.Random) -> int:
+    """The number of the request after which LXD is killed: one in each part of the run, then anywhere in it."""
+    if kill >= PARTS:
+        return instant.randrange(5, requests)
+    part = (requests - 5) / PARTS
+    return 5 + int(part * kill) + instant.randrange(max(1, int(part)))
+
+
+@pytest.mark.parametrize("kill", KILLS)
 def test_killed_at_a_random_instant_it_ends_with_exactly_what_was_asked(
     kill: int, tmp_path: Path, image: tuple[str, int], requests_of_a_whole_run: int
 ) -> None:
     instant = random.Random(kill)
     with fragile(tmp_path / "site") as tenant:
-        before, after = requests_logged(tenant), instant.randrange(5, requests_of_a_whole_run)
+        before, after = requests_logged(tenant), request_to_kill_at(kill, requests_of_a_whole_run, instant)
         # Whoever was started before the kill is waited for in vain; nobody starts LXD again meanwhile.
         process = compose(tenant, wait_timeout=3)
         until(lambda: requests_logged(tenant) - before >= after or process.poll() is not None, 120, "the instant")
