@@ -20,7 +20,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import (
     fill_in,
     to_plain,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -85,7 +85,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_what_is_shown_is_plain_and_has_nothing_later(value: Any) -> None:
     plain = to_plain(value)
@@ -93,7 +92,6 @@ def test_what_is_shown_is_plain_and_has_nothing_later(value: Any) -> None:
     assert to_plain(plain) == plain
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_filled_and_shown_differ_only_in_what_came_later(value: Any) -> None:
     placeholders = {"a": KNOWN_AFTER_APPLY, "b": KNOWN_AFTER_APPLY}

@@ -9,7 +9,7 @@ import re
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors, units
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 LARGEST = 2**63 - 1
@@ -57,7 +57,6 @@ def test_what_is_no_size_is_refused_in_one_line(said: object) -> None:
     assert "\n" not in str(refused.value)
 
 
-@settings(deadline=None)
 @given(st.integers(0, LARGEST))
 def test_a_shown_size_is_the_same_size(count: int) -> None:
     assert units.parse_size(units.format_size(count), "size") == count
@@ -129,13 +128,11 @@ def test_values_are_compared_by_what_they_mean(key: str, one: str | None, other:
     assert units.is_same_value(key, other, one) is same
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["user.x", "limits.memory", "boot.autostart"]), st.none() | st.text(max_size=6))
 def test_everything_is_the_same_as_itself(key: str, value: str | None) -> None:
     assert units.is_same_value(key, value, value)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_a_text_is_a_size_or_refused(said: str) -> None:
     try:

@@ -184,7 +184,7 @@ def test_what_can_not_be_made(common_name: str, key_type: str, valid_for: int, s
     assert caught.value.message.startswith(f"{said}: ")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=80), st.integers(1, 36500))
 def test_any_host_and_owner_make_a_common_name_that_can_be_made(owner: str, valid_for: int) -> None:
     name = key_pair.common_name_of("n" * 63, owner)
@@ -435,7 +435,7 @@ def test_no_texts_end_in_anything_but_invalid(one: str, other: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_damaged_certificate_ends_in_invalid_or_is_read(data: st.DataObject) -> None:
     der = bytearray(pem.der_of(made().certificate.pem))

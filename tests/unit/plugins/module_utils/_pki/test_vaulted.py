@@ -23,7 +23,7 @@ def opened(text: str, secret: bytes, vault_id: str = "default") -> bytes:
     return found
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(max_size=100), st.binary(min_size=1, max_size=40))
 def test_ansible_opens_it(plaintext: str, secret: bytes) -> None:
     assert opened(vaulted.encrypt(plaintext, secret), secret).decode() == plaintext

@@ -252,7 +252,7 @@ def used_of(host: Mapping[str, Any], key: str) -> int:
 
 
 STRATEGIES = st.sampled_from(["spread", "pack"])
-tries = settings(max_examples=100, deadline=None)
+tries = settings(max_examples=100)
 
 
 @tries

@@ -20,7 +20,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.devices impo
     others,
     same_device,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 DISKS: list[Any] = [
@@ -336,7 +336,6 @@ def test_from_a_network_to_a_parent_and_back() -> None:
 MAPS = st.dictionaries(st.sampled_from(["network", "vlan", "size", "hwaddr"]), st.sampled_from(["1", "2", "a"]))
 
 
-@settings(deadline=None)
 @given(MAPS, MAPS)
 def test_a_changed_device_is_as_said(found: dict[str, str], said: dict[str, str]) -> None:
     after = changed_device(found, dict(said))

@@ -17,7 +17,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import 
     want,
     want_all,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -221,7 +221,6 @@ def test_defaults(defaults: Any, vm: dict[str, Any], expected: dict[str, Any]) -
 SAID = st.dictionaries(st.sampled_from(["memory", "zone", "config", "tags"]), st.none() | st.text(max_size=2))
 
 
-@settings(deadline=None)
 @given(SAID, SAID)
 def test_merging_twice_changes_nothing(defaults: dict[str, Any], vm: dict[str, Any]) -> None:
     once = merged(defaults, vm)

@@ -13,7 +13,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import In
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY, build_diff, to_plain
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import plan as vm_plan
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import view
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.plugins.module_utils._core.vm.vm_world import NIC, ROOT, World, body, volume, wanted
@@ -115,7 +115,6 @@ def test_of_what_a_guest_is_told_only_the_length_shows(key: str) -> None:
     assert view.with_new_texts(other, ["limits.cpu"]) == other
 
 
-@settings(deadline=None)
 @given(st.text("abcXYZ019", min_size=12, max_size=30), st.sampled_from(["user_data", "network_config", "vendor_data"]))
 def test_no_secret_is_in_any_view(secret: str, option: str) -> None:
     """Neither of a VM that is made, nor of one that changes, nor of one that goes."""
