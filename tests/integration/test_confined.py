@@ -81,7 +81,7 @@ FORBIDDEN: dict[str, list[Row]] = {
         Row({"interfaces": [BRIDGED]}, CARD, device=ON_PARENT, project={ACCESS: "BRIDGE,PARENT"}),
         device(CARD, project={ACCESS: "BRIDGE,PARENT"}, type="nic", nictype="macvlan", parent="PARENT"),
     ],
-    "`interfaces` with a `parent`, `restricted.networks.access` being set": [
+    "`interfaces` with a `parent`, where `restricted.networks.access` is set": [
         Row({"interfaces": [BRIDGED]}, ACCESS, "BRIDGE,PARENT", device=ON_PARENT, project={CARD: "allow"})
     ],
     "`interfaces`, where `restricted.devices.nic` is `block`": [
