@@ -27,34 +27,34 @@ def _no_change(tenant: Tenant, rounds: int) -> str:
     counted = cases.requests_of_no_change(tenant, names)
     times = cases.no_change(tenant, names, rounds)
     ground.remove_all(tenant)
-    promised = [
+    targets = [
         Ratio(cases.OURS, (cases.BARE,), 2),
         Ratio(cases.OURS_PLAYED, (cases.BARE_PLAYED,), 2),
         Ratio(cases.OURS, (cases.COMMUNITY,), 40, faster=True),
         Ratio(cases.OURS_PLAYED, (cases.COMMUNITY,), 40, faster=True),
     ]
-    note = f"LXD got {counted} requests from `lxd_vm_compose`; promised are at most 3. {_scaled(VMS)}"
-    return report.section(f"Nothing to change, {VMS} VMs on one host", times, promised, [note])
+    note = f"LXD got {counted} requests from `lxd_vm_compose`; the target is at most 3. {_scaled(VMS)}"
+    return report.section(f"Nothing to change, {VMS} VMs on one host", times, targets, [note])
 
 
 def _compose(tenant: Tenant, rounds: int) -> str:
     times = cases.compose(tenant, MADE, rounds)
-    promised = [
+    targets = [
         Ratio(cases.OURS, (cases.FLOOR, cases.BARE), 1.3),
         Ratio(cases.OURS, (cases.COMMUNITY,), 10, faster=True),
         Ratio(cases.OURS_PLAYED, (cases.COMMUNITY,), 10, faster=True),
     ]
-    return report.section(f"Composing {MADE} empty VMs", times, promised, [_scaled(MADE)])
+    return report.section(f"Composing {MADE} empty VMs", times, targets, [_scaled(MADE)])
 
 
 def _start(tenant: Tenant, rounds: int) -> str:
     times = cases.start(tenant, STARTED, rounds)
-    promised = [
+    targets = [
         Ratio(cases.OURS, (cases.BULK,), 1.3),
         Ratio(cases.OURS_WIDE, (cases.BULK,), 1.3),
         Ratio(cases.OURS_WIDE, (cases.BULK_TOLD, cases.BARE), 1.3),
     ]
-    return report.section(f"Starting {STARTED} VMs", times, promised)
+    return report.section(f"Starting {STARTED} VMs", times, targets)
 
 
 def _fleet(tenant: Tenant, rounds: int) -> str:
@@ -66,7 +66,7 @@ def _fleet(tenant: Tenant, rounds: int) -> str:
             times = in_turns(rivals, max(1, rounds // 2))
     note = (
         f"{HOSTS} hosts with {fleet.VMS_EACH} VMs each, simulated by one process on the same machine that answers "
-        f"{len(asked)} kinds of request {LATENCY:g} ms late. Promised: read in under 15 s."
+        f"{len(asked)} kinds of request {LATENCY:g} ms late. Target: read in under 15 s."
     )
     return report.section("Reading a simulated fleet", times, [], [note])
 
@@ -81,7 +81,7 @@ def _inventory(tenant: Tenant, rounds: int) -> str:
         with fleet.served(recording, Path(folder), inventories.HOSTS, LATENCY, inventories.VMS_EACH) as simulated:
             many = inventories.of_fleet(simulated, rounds)
     net = inventories.NET
-    promised = [
+    targets = [
         Ratio(inventories.OURS, (inventories.THEIRS,), 20, faster=True),
         Ratio(net[inventories.OURS], (net[inventories.THEIRS],), 20, faster=True),
         Ratio(inventories.OURS_FAR, (inventories.THEIRS_FAR,), 20, faster=True),
@@ -89,13 +89,13 @@ def _inventory(tenant: Tenant, rounds: int) -> str:
     ]
     title = f"Inventory of one host with {inventories.ALONE} VMs, by `ansible-inventory --graph`"
     note = (
-        "`community.general.lxd` goes by the unix socket at no distance, and by https with an admin's certificate "
-        f"where the host is simulated, {LATENCY:g} ms away."
+        "`community.general.lxd` uses the UNIX socket where the host is local, and https with an administrator's "
+        f"certificate where the host is simulated, {LATENCY:g} ms away."
     )
     size = f"{inventories.HOSTS} simulated hosts with {inventories.VMS_EACH} VMs each"
-    kept = f"Answers come {LATENCY:g} ms late. Promised: read in under 4 s."
+    note_of_fleet = f"Answers come {LATENCY:g} ms late. Target: read in under 4 s."
     return "\n".join(
-        [report.section(title, one, promised, [note]), report.section(f"Inventory of {size}", many, [], [kept])]
+        [report.section(title, one, targets, [note]), report.section(f"Inventory of {size}", many, [], [note_of_fleet])]
     )
 
 

@@ -19,7 +19,7 @@ _BEGIN, _END = "<!-- measured: written by `make bench WRITE=1` -->", "<!-- end o
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """What was promised: `of` takes at most so many times as long as all of `to` together.
+    """A target: `of` takes at most so many times as long as all of `to` together.
 
     With `faster`, `of` is to be at least so many times faster instead.
     """
@@ -30,28 +30,28 @@ class Ratio:
     faster: bool = False
 
     def value(self, times: Mapping[str, Times]) -> float:
-        """The ratio of the medians, the way round in which it was promised."""
-        found = times[self.of].median / sum(times[each].median for each in self.to)
-        return 1 / found if self.faster else found
+        """The ratio of the medians, in the direction of the target."""
+        ratio = times[self.of].median / sum(times[each].median for each in self.to)
+        return 1 / ratio if self.faster else ratio
 
     def row(self, times: Mapping[str, Times]) -> str:
         """A line of a table."""
         value = self.value(times)
-        kept = value >= self.limit if self.faster else value <= self.limit
-        said = "at least" if self.faster else "at most"
+        is_met = value >= self.limit if self.faster else value <= self.limit
+        bound = "at least" if self.faster else "at most"
         what = "times faster than" if self.faster else "times"
-        verdict = "yes" if kept else "**no**"
-        return f"| {self.of}: {said} {self.limit:g} {what} {' + '.join(self.to)} | {value:.2f} | {verdict} |"
+        verdict = "yes" if is_met else "**no**"
+        return f"| {self.of}: {bound} {self.limit:g} {what} {' + '.join(self.to)} | {value:.2f} | {verdict} |"
 
 
 def section(title: str, times: Mapping[str, Times], ratios: Sequence[Ratio], notes: Sequence[str] = ()) -> str:
-    """A case: what each rival took, and the ratios that were promised."""
-    lines = [f"### {title}", "", "| what | median | least to most |", "|---|---|---|"]
+    """A case: what each rival took, and the targets with their ratios."""
+    lines = [f"### {title}", "", "| what | median | range |", "|---|---|---|"]
     for label, each in times.items():
         lines.append(f"| {label} | {each.median:.2f} s | {each.best:.2f} to {max(each.seconds):.2f} s |")
-    promised = [ratio for ratio in ratios if {ratio.of, *ratio.to} <= set(times)]
-    if promised:
-        lines += ["", "| promised | measured | kept |", "|---|---|---|", *(ratio.row(times) for ratio in promised)]
+    targets = [ratio for ratio in ratios if {ratio.of, *ratio.to} <= set(times)]
+    if targets:
+        lines += ["", "| target | measured | met |", "|---|---|---|", *(ratio.row(times) for ratio in targets)]
     return "\n".join([*lines, *(f"\n{note}" for note in notes), ""])
 
 
