@@ -65,7 +65,7 @@ PLAY = [
                 "become": True,
                 "register": "__vmhost_looked",
             },
-            {"ansible.builtin.include_role": {"name": "tenantry.lxd.vmhost", "tasks_from": "host_bridges"}},
+            {"ansible.builtin.include_role": {"name": "tenantry.lxd.vmhost", "tasks_from": "deploy/host_bridges"}},
         ],
     }
 ]

@@ -164,7 +164,7 @@ class Rotator:
             return dict(job.result(plan, done))
 
     def run(self, way: str, rotate: str) -> None:
-        """tasks/rotate.yml with the retiring in the same run."""
+        """tasks/rotate/renew.yml with the retiring in the same run."""
         socket = {"url": [f"unix:{self.host.lxd.directory}/unix.socket"], "server_fingerprint": None}
         before = self.task({}, state="generated", rotate=rotate)
         coming, former = before["next_certificate"], before["old_certificate"]

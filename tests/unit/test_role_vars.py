@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,10 @@ def rendered(
     in_play = list(hosts if play is None else play)
     here = host or in_play[0]
     told = {each: {"inventory_hostname": each, **said} for each, said in hosts.items()}
-    files = [str(ROOT / "roles" / role / part / "main.yml") for part in ("defaults", "vars")]
-    loaded = [loader.load_from_file(each, trusted_as_template=True) for each in files]
+    defaults, role_vars = (
+        [loader.load_from_file(file, trusted_as_template=True) for file in loader.find_vars_files(str(folder), "main")]
+        for folder in (ROOT / "roles" / role / "defaults", ROOT / "roles" / role / "vars")
+    )
     about_play = {
         "inventory_hostname": here,
         "hostvars": told,
@@ -40,7 +43,7 @@ def rendered(
         **dict.fromkeys(("ansible_play_hosts", "ansible_play_batch", "ansible_play_hosts_all"), in_play),
         "ansible_check_mode": False,
     }
-    known = {**loaded[0], **told[here], **loaded[1], **about_play, **variables}
+    known = dict(ChainMap(variables, about_play, *role_vars, told[here], *defaults))
     return Templar(loader, variables=known).template(trust_as_template("{{ " + name + " }}"))
 
 

@@ -25,12 +25,20 @@ def options(role: str) -> dict[str, dict[str, Any]]:
 
 
 def loaded(role: str, part: str) -> dict[str, Any]:
-    path = ROOT / "roles" / role / part / "main.yml"
-    return dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+    """The variables of `defaults` or `vars`: of main.yml, or of every file in the folder main."""
+    folder = ROOT / "roles" / role / part
+    variables: dict[str, Any] = {}
+    for path in sorted([*folder.glob("main.yml"), *folder.glob("main/*.yml")]):
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        assert not variables.keys() & content.keys(), f"{path}: a variable is set in two files"
+        variables.update(content)
+    return variables
 
 
 def code(role: str) -> str:
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "roles" / role).glob("[tv]*/*.yml")))
+    folder = ROOT / "roles" / role
+    paths = sorted([*folder.glob("tasks/**/*.yml"), *folder.glob("vars/**/*.yml")])
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def plain(text: str) -> str:
@@ -86,9 +94,10 @@ def in_order(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield from in_order(task.get(part, []))
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "roles" / "vmhost" / "tasks").glob("*.yml")), ids=lambda path: path.stem
-)
+TASKS = ROOT / "roles" / "vmhost" / "tasks"
+
+
+@pytest.mark.parametrize("path", sorted(TASKS.rglob("*.yml")), ids=lambda path: str(path.relative_to(TASKS)))
 def test_what_is_written_into_the_registry_is_kept_before_anything_else_is_done(path: Path) -> None:
     # Whatever comes next may be the end of the job, and of its checkout.
     writes = {f"tenantry.lxd.{module}" for module in ("lxd_vmhost", "lxd_vmhost_pin", "lxd_tenant_cert")}
@@ -98,7 +107,7 @@ def test_what_is_written_into_the_registry_is_kept_before_anything_else_is_done(
             waiting = task["name"]
             continue
         included = task.get("ansible.builtin.include_tasks") or task.get("ansible.builtin.import_tasks")
-        assert not waiting or included in ("persist.yml", "register.yml"), f"{waiting}: then {task['name']}"
+        assert not waiting or included in ("push_registry.yml", "register/entry.yml"), f"{waiting}: then {task['name']}"
         waiting = ""
     assert not waiting
 
