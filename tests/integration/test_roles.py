@@ -118,6 +118,7 @@ def changed(played: Played) -> dict[str, int]:
     return {line.split()[0]: int(line.split("changed=")[1].split()[0]) for line in lines}
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("python", host_pythons(), ids=lambda path: Path(path).name)
 def test_site_registers_composes_and_is_quiet_afterwards(
     estate: Estate, python: str, bare_python: Callable[[str], str], tmp_path: Path

@@ -282,6 +282,7 @@ def test_a_vm_goes_with_the_volumes_made_for_it_and_no_other(tenant: Tenant) -> 
     assert set(tenant.volumes()) == {"vm-mine"}
 
 
+@pytest.mark.smoke
 def test_s7_a_vm_is_composed_in_the_tracked_project_and_nothing_else_changes(tenant: Tenant) -> None:
     before = tenant.lxd.fingerprint_of_world(exclude_project=tenant.project)
     tenant.compose([bare("vm", image="micro", disks=[{}, {"name": "data", "size": "5MiB"}])])
@@ -291,6 +292,7 @@ def test_s7_a_vm_is_composed_in_the_tracked_project_and_nothing_else_changes(ten
 
 
 @pytest.mark.parametrize("mark", [None, "somebody-else"])
+@pytest.mark.smoke
 def test_s6_no_vm_is_made_in_a_project_that_is_not_ours(
     lxd: Daemon, site: Site, project_name: str, mark: str | None
 ) -> None:
