@@ -70,7 +70,7 @@ class Fleet:
     def play_compose(self) -> None:
         """The same as `compose` by a whole ansible-playbook run."""
         vms = [{**ground.empty(f"{host}-{_FIRST}"), "vmhost": host} for host in self.names]
-        if self.site.run("lxd_vm_compose", {"vms": vms}, check=True)["changed"]:
+        if self.site.run_task("lxd_vm_compose", {"vms": vms}, check=True)["changed"]:
             raise RuntimeError("lxd_vm_compose would change something")
 
     def _started(self, module: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def record(tenant: Tenant, file: Path, vms: int = VMS_EACH) -> list[str]:
 @contextlib.contextmanager
 def served(recording: Path, folder: Path, hosts: int, latency: float, vms: int = VMS_EACH) -> Iterator[Fleet]:
     """A fleet of so many hosts, each with a key pair and a registry entry of its own."""
-    site = Site.made(folder / "site")
+    site = Site.create(folder / "site")
     (folder / "server").mkdir()
     certificate, key = new_client_certificate(folder / "server", "server", usage="serverAuth")
     entries = _registry(site, hosts, certificate.read_text())

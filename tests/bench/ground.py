@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import OWNER, Tenant, confined_project, registered
+from tests.integration.tenancy import OWNER, Tenant, create_confined_project, register_vm_host
 from tests.lxd.daemon import Daemon
 from tests.lxd.teardown import take_down
 
@@ -30,8 +30,8 @@ def ground(root: Path, site: Path, debug: bool = False) -> Iterator[Tenant]:
     daemon = Daemon.new(f"bench-{os.getpid()}", root, owned=True, debug=debug)
     try:
         daemon.start()
-        confined_project(daemon, PROJECT, **_PROMISES)
-        yield registered(Site.made(site), daemon, PROJECT)
+        create_confined_project(daemon, PROJECT, **_PROMISES)
+        yield register_vm_host(Site.create(site), daemon, PROJECT)
     finally:
         take_down(root, [daemon.name])
 

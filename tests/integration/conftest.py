@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real LXD for each test run, and a project name for each test. In CI (CI=true) nothing here may be skipped."""
+"""A real LXD for each test run, and a project for each test. With CI=true, a skipped test fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import ROOMY, Tenant, confined_project, registered
+from tests.integration.tenancy import OVERCOMMITTED, Tenant, create_confined_project, register_vm_host
 from tests.lxd import packages
 from tests.lxd.cluster import Cluster
 from tests.lxd.daemon import Daemon
@@ -22,9 +22,9 @@ from tests.lxd.teardown import discard_project, take_down, take_down_abandoned
 
 
 def _obstacle() -> str:
-    """Why no daemon can be started here; empty when one can."""
+    """Return why no daemon can be started here; empty if one can."""
     if os.geteuid() != 0:
-        return "a real LXD wants root: run with sudo"
+        return "LXD needs root: run the tests with sudo"
     try:
         packages.require({**packages.RUNNING, **packages.BUILDING})
     except packages.PackagesMissing as error:
@@ -36,7 +36,7 @@ def _in_ci() -> bool:
     return os.environ.get("CI", "").lower() in ("true", "1")
 
 
-# A file's tests run on one worker: the longest ones first, or the others have long gone home when they end.
+# A file's tests run on one worker: the longest files begin first, so that none of them runs alone at the end.
 _LONGEST = (
     "test_vmhost_cluster",
     "test_deploy",
@@ -53,12 +53,12 @@ _LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest; within a file the order stays."""
+    """Begin with the files that take longest; the order within a file stays."""
     items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip from this one line, so that the summary has one line for all tests."""
+    """Skip all tests from one line of code, so that the summary has one line for all of them."""
     obstacle = _obstacle()
     if obstacle:
         pytest.skip(obstacle)
@@ -66,7 +66,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI a skipped test is a failed one: a pipeline that tests nothing must not be green."""
+    """Fail skipped tests in CI: a pipeline that tests nothing must not succeed."""
     report = yield
     if _in_ci() and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
@@ -76,7 +76,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def lxd() -> Iterator[Daemon]:
-    """One daemon for the whole run, with the image `micro` in its default project."""
+    """Start one daemon for the whole run, with the image `micro` in its default project."""
     root = default_root()
     take_down_abandoned(root)
     daemon = Daemon.new(f"pytest-{os.getpid()}", root, owned=True)
@@ -90,7 +90,7 @@ def lxd() -> Iterator[Daemon]:
 
 @pytest.fixture
 def project_name(lxd: Daemon) -> Iterator[str]:
-    """A name that no project has; a project that the test makes by that name is removed afterwards, with all in it."""
+    """Return an unused project name; a project that the test creates by that name is removed with all its content."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     yield name
     discard_project(lxd, name)
@@ -98,21 +98,21 @@ def project_name(lxd: Daemon) -> Iterator[str]:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """A user's repository with nothing but an inventory."""
-    return Site.made(tmp_path / "site")
+    """Create a user's repository with nothing but an inventory."""
+    return Site.create(tmp_path / "site")
 
 
 @pytest.fixture
 def tenant(lxd: Daemon, site: Site, project_name: str) -> Tenant:
-    """A registered VM host with a confined, empty project that holds the image `micro`."""
-    confined_project(lxd, project_name, **ROOMY)
+    """Register a VM host with a confined, empty project that has the image `micro`."""
+    create_confined_project(lxd, project_name, **OVERCOMMITTED)
     import_image(lxd, micro_image(), project=project_name)
-    return registered(site, lxd, project_name)
+    return register_vm_host(site, lxd, project_name)
 
 
 @pytest.fixture(scope="session")
 def outer() -> Iterator[Daemon]:
-    """A daemon for target machines (tests/lxd/machine.py) for the whole run."""
+    """Start a daemon for target machines (tests/lxd/machine.py) for the whole run."""
     root = default_root()
     take_down_abandoned(root)
     with Daemon.new(f"outer-{os.getpid()}", root, owned=True, debug=False) as daemon:
@@ -121,7 +121,7 @@ def outer() -> Iterator[Daemon]:
 
 @pytest.fixture(scope="session")
 def formed_cluster() -> Iterator[Cluster]:
-    """One cluster of three for the whole run, with the image `micro` in its default project."""
+    """Start one cluster of three members for the whole run, with the image `micro` in its default project."""
     root = default_root()
     take_down_abandoned(root)
     formed = Cluster.new(f"cluster-{os.getpid()}", root=root, owned=True)
@@ -135,6 +135,6 @@ def formed_cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def cluster(formed_cluster: Cluster) -> Iterator[Cluster]:
-    """The cluster with every member running; what a test ended, cut off or evacuated is put right after it."""
+    """Return the cluster with every member running; members that a test stopped or evacuated are restored after it."""
     yield formed_cluster
     formed_cluster.heal()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A user's repository in a temporary folder, and real ansible-playbook runs in it."""
+"""A user's repository in a temporary folder, and runs of ansible-playbook and of modules in it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ COLLECTIONS = HERE.parent.parent / ".build" / "collections"
 
 
 @dataclasses.dataclass(frozen=True)
-class Played:
-    """One ansible-playbook run: exit code, what it printed, and every task's result in order."""
+class PlayResult:
+    """A run of ansible-playbook: its exit code, its output, and the result of every task in order."""
 
     rc: int
     output: str
@@ -30,18 +30,18 @@ class Played:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """The results of the tasks that ran."""
+        """The results of the tasks that were not skipped."""
         return [task["result"] for task in self.tasks if task["outcome"] != "skipped"]
 
     @property
     def last(self) -> dict[str, Any]:
-        """The result of the last task that ran."""
+        """The result of the last task that was not skipped."""
         if not self.results:
             raise AssertionError(f"no task ran:\n{self.output}")
         return self.results[-1]
 
     def named(self, name: str) -> dict[str, Any]:
-        """The result of the task called `name`."""
+        """Return the result of the task with this name."""
         for task in self.tasks:
             if task["task"] == name:
                 return dict(task["result"])
@@ -50,13 +50,13 @@ class Played:
 
 @dataclasses.dataclass(frozen=True)
 class Site:
-    """A repository as the README describes it: `inventory/` and, beside it, `vmhosts/`."""
+    """A repository as the README describes it, with `inventory/` and `vmhosts/` side by side."""
 
     root: Path
 
     @classmethod
-    def made(cls, root: Path) -> Site:
-        """A new one with nothing but an inventory of the controller itself."""
+    def create(cls, root: Path) -> Site:
+        """Create a repository whose inventory has only the controller."""
         (root / "inventory").mkdir(parents=True)
         (root / "ansible.cfg").write_text("[defaults]\n")
         (root / "inventory" / "hosts.yml").write_text("all: {hosts: {localhost: {ansible_connection: local}}}\n")
@@ -64,10 +64,10 @@ class Site:
 
     @property
     def registry(self) -> Path:
-        """Where the registry is when nobody says otherwise."""
+        """The default path of the registry."""
         return self.root / "vmhosts"
 
-    def run(
+    def run_task(
         self,
         module: str,
         options: Mapping[str, Any],
@@ -76,16 +76,16 @@ class Site:
         fails: bool = False,
         **rest: Any,
     ) -> dict[str, Any]:
-        """One task with one module of the collection; an unexpected outcome fails the test with what was printed."""
+        """Run a play with one task; an unexpected outcome fails the test and shows the output."""
         played = self.play([{f"tenantry.lxd.{module}": dict(options)}], check=check, **rest)
         if (played.tasks[-1:] and played.tasks[-1]["outcome"] == "failed") != fails:
             raise AssertionError(f"{module} {'did not fail' if fails else 'failed'}:\n{played.output}")
         return played.last
 
     def start_module(self, module: str, options: Mapping[str, Any], vmhost: str) -> subprocess.Popen[str]:
-        """A module's process as Ansible would start it on the controller, without the seconds that a playbook takes.
+        """Start a module's process as Ansible does on the controller, which is faster than a play.
 
-        Its options, the registry row that the action plugin would hand over among them, go in by standard input.
+        The options, and the registry row that the action plugin would add, are passed by standard input.
         """
         row = rows.row(file_store.FileStore(str(self.registry)), vmhost, lambda path: Path(path).read_text(), {})
         found = json.dumps({"_connections": [row]})
@@ -106,15 +106,15 @@ class Site:
             process.stdin = None
         return process
 
-    def call(
+    def run_module(
         self, module: str, options: Mapping[str, Any], vmhost: str, *, check: bool = False, fails: bool = False
     ) -> dict[str, Any]:
-        """What a module's process says; an unexpected outcome fails the test with it."""
+        """Run a module's process and return its result; an unexpected outcome fails the test."""
         about_run = {"_ansible_check_mode": check, "_ansible_diff": True}
         process = self.start_module(module, {**options, **about_run}, vmhost)
         said, complaint = process.communicate(timeout=600)
         if not said.lstrip().startswith("{"):
-            raise AssertionError(f"{module} said no result:\n{said}{complaint}")
+            raise AssertionError(f"{module} returned no result:\n{said}{complaint}")
         result = dict(json.loads(said))
         if bool(result.get("failed")) != fails:
             raise AssertionError(f"{module} {'did not fail' if fails else 'failed'}:\n{json.dumps(result, indent=2)}")
@@ -127,7 +127,7 @@ class Site:
         environment: Mapping[str, str] | None = None,
         timeout: int = 120,
     ) -> subprocess.CompletedProcess[str]:
-        """An ansible-inventory run over the inventory directory or another source; `words` say what it is to tell."""
+        """Run ansible-inventory over the inventory directory or another source; `words` are its arguments."""
         return subprocess.run(
             [str(Path(sys.executable).parent / "ansible-inventory"), "-i", source, *words],
             cwd=self.root,
@@ -151,8 +151,8 @@ class Site:
         variables: Mapping[str, Any] | None = None,
         arguments: Sequence[str] = (),
         timeout: int = 600,
-    ) -> Played:
-        """Run tasks on the controller, or a playbook by its path or its name in the collection.
+    ) -> PlayResult:
+        """Run tasks on the controller, or a playbook given by its path or its name in the collection.
 
         `python` is the interpreter that modules run on; empty leaves it to the inventory.
         """
@@ -182,7 +182,7 @@ class Site:
             check=False,
         )
         lines = results.read_text().splitlines() if results.exists() else []
-        return Played(ended.returncode, ended.stdout, [json.loads(line) for line in lines])
+        return PlayResult(ended.returncode, ended.stdout, [json.loads(line) for line in lines])
 
     def _playbook(self, tasks: Sequence[Mapping[str, Any]] | str | Path) -> str:
         if isinstance(tasks, (str, Path)):
@@ -193,7 +193,7 @@ class Site:
         return str(path)
 
     def _environment(self, results: Path, more: Mapping[str, str]) -> dict[str, str]:
-        # Nothing of the person who runs the tests: no LXD_* of theirs, no ansible.cfg.
+        # Settings of the person who runs the tests (LXD_*, ANSIBLE_*) must not reach the run.
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("LXD_", "ANSIBLE_", "INCUS_"))}
         return {
             **kept,

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tenant set up by the admin's own API calls, for tests whose subject is what comes after."""
+"""A tenant that API calls of the administrator set up, for tests of what comes afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Lxd = TypeVar("Lxd", Daemon, Cluster)
 
 @dataclasses.dataclass(frozen=True)
 class TenantOf(Generic[Lxd]):
-    """One VM host in a site's registry, with a confined project of ours and a certificate restricted to it."""
+    """A VM host in a site's registry, with a confined project and a certificate restricted to it."""
 
     site: Site
     lxd: Lxd
@@ -30,34 +30,34 @@ class TenantOf(Generic[Lxd]):
     def compose(
         self, vms: list[dict[str, Any]], *, check: bool = False, fails: bool = False, **rest: Any
     ) -> dict[str, Any]:
-        """Run lxd_vm_compose by its process, which takes a second less than a play; by a play where one matters.
+        """Run lxd_vm_compose as a process, which is faster than a play, or as a play where that matters.
 
-        That is where the options of the play (`verbosity`, `environment`) are said, and for maps of cloud-init, which
-        the action plugin makes texts of. Other options are the task's.
+        A play is run for the options of a play (`verbosity`, `environment`) and for maps under `cloud_init`, which the
+        action plugin turns into texts. All other options are those of the task.
         """
         about_play = {key: rest.pop(key) for key in ("verbosity", "environment") if key in rest}
         options = {"vmhost": self.vmhost, "vms": vms, **rest}
         if about_play or any("cloud_init" in vm for vm in (*vms, rest.get("defaults") or {})):
-            return self.site.run("lxd_vm_compose", options, check=check, fails=fails, **about_play)
-        return self.site.call("lxd_vm_compose", options, self.vmhost, check=check, fails=fails)
+            return self.site.run_task("lxd_vm_compose", options, check=check, fails=fails, **about_play)
+        return self.site.run_module("lxd_vm_compose", options, self.vmhost, check=check, fails=fails)
 
     def instance(self, name: str) -> dict[str, Any]:
-        """A VM as LXD itself has it."""
+        """Read a VM from LXD."""
         return dict(self.lxd.api("GET", f"/1.0/instances/{name}", query={"project": self.project}))
 
     def instances(self) -> dict[str, dict[str, Any]]:
-        """All VMs of the project as LXD itself has them, by name."""
+        """Read all VMs of the project from LXD, by name."""
         found = self.lxd.api("GET", "/1.0/instances", query={"project": self.project, "recursion": "1"})
         return {instance["name"]: instance for instance in found}
 
     def volumes(self) -> dict[str, dict[str, Any]]:
-        """The custom volumes of the project in the pool `default`, by name."""
+        """Read the project's custom volumes in the pool `default`, by name."""
         path = "/1.0/storage-pools/default/volumes/custom"
         found = self.lxd.api("GET", path, query={"project": self.project, "recursion": "1"})
         return {volume["name"]: volume for volume in found}
 
     def change(self, name: str, **fields: Any) -> None:
-        """Change a VM behind the collection's back, as a person with `lxc` would: maps are merged by key."""
+        """Change a VM as a person with `lxc` would, not through the collection; maps are merged by key."""
         body = self.instance(name)
         for field, value in fields.items():
             merged = {**body[field], **value} if isinstance(value, dict) else value
@@ -69,16 +69,16 @@ class TenantOf(Generic[Lxd]):
 
 Tenant = TenantOf[Daemon]
 
-# A small machine promises what a large one has: what tests are about is seldom how much room there is.
-ROOMY = {
+# Ratios that let a small machine hold every test's VMs: few tests are about how much room there is.
+OVERCOMMITTED = {
     "user.tenantry.cpu_overcommit": "100",
     "user.tenantry.memory_overcommit": "4",
     "user.tenantry.storage_overcommit": "100",
 }
 
 
-def confined_project(lxd: Daemon | Cluster, name: str, owner: str | None = OWNER, **config: str) -> None:
-    """A project as the admin would confine it, with the image of the default project in it."""
+def create_confined_project(lxd: Daemon | Cluster, name: str, owner: str | None = OWNER, **config: str) -> None:
+    """Create a project as an administrator would confine it."""
     lxd.api(
         "POST",
         "/1.0/projects",
@@ -98,8 +98,8 @@ def confined_project(lxd: Daemon | Cluster, name: str, owner: str | None = OWNER
     )
 
 
-def registered(site: Site, lxd: Lxd, project: str, vmhost: str = "kvm-01", **entry: Any) -> TenantOf[Lxd]:
-    """A VM host of the site's registry whose certificate is trusted for `project` and nothing else."""
+def register_vm_host(site: Site, lxd: Lxd, project: str, vmhost: str = "kvm-01", **entry: Any) -> TenantOf[Lxd]:
+    """Add a VM host to the site's registry, with a certificate that is trusted for `project` only."""
     folder = site.registry / vmhost
     folder.mkdir(parents=True)
     certificate, key = new_client_certificate(folder, "client")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.playing import Played, Site
+from tests.integration.playing import PlayResult, Site
 from tests.lxd.certificate import new_client_certificate
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
@@ -54,7 +54,7 @@ def declare(site: Site, **more: Any) -> None:
     path.write_text(yaml.safe_dump({"lxd_vmhosts": {"hosts": {"kvm-01": said}}}, sort_keys=False))
 
 
-def register(site: Site, *, fails: bool = False, **rest: Any) -> Played:
+def register(site: Site, *, fails: bool = False, **rest: Any) -> PlayResult:
     played = site.play("tenantry.lxd.register", **rest)
     assert (played.rc != 0) == fails, played.output
     return played
@@ -96,12 +96,12 @@ class Booted:
 
     def pin(self, registry: Path, **said: Any) -> dict[str, Any]:
         asked = {"name": "kvm-01", "registry": str(registry), "url": self.url, "wait_timeout": 240, **said}
-        return self.site.run("lxd_vmhost_pin", asked, fails=True)
+        return self.site.run_task("lxd_vmhost_pin", asked, fails=True)
 
 
 @pytest.fixture(scope="module")
 def booted(outer: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
-    site = Site.made(tmp_path_factory.mktemp("site"))
+    site = Site.create(tmp_path_factory.mktemp("site"))
     declare(site)
     register(site, fails=True)
     user_data = (site.root / "user-data").read_text()
@@ -202,7 +202,7 @@ def test_a_first_boot_ends_with_a_vm_host_and_a_vm_on_it(booted: Booted) -> None
 
     again = register(site)
     assert not any(result.get("changed") for result in again.results), again.output
-    composed = site.run(
+    composed = site.run_task(
         "lxd_vm_compose", {"vmhost": "kvm-01", "vms": [{"name": "web-1", "state": "present", "memory": "160MiB"}]}
     )
     assert [vm["name"] for vm in composed["vms"]] == ["web-1"], composed
@@ -226,18 +226,18 @@ def test_a_vaulted_secret_travels_with_git_and_is_read_again(site: Site, tmp_pat
     (tmp_path / "password").write_text("pw")
     said = {"name": "kvm-01", "state": "expected", "vault_key": True}
     environment = {"ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "password")}
-    made = site.run("lxd_vmhost_pin", said, environment=environment)
+    made = site.run_task("lxd_vmhost_pin", said, environment=environment)
     assert Path(made["secret_path"]).read_text().startswith("$ANSIBLE_VAULT;"), made
     assert "!/first-boot.key" in (site.registry / "kvm-01" / ".gitignore").read_text()
-    assert not site.run("lxd_vmhost_pin", said, environment=environment)["changed"]
-    locked = site.run("lxd_vmhost_pin", said, fails=True)
+    assert not site.run_task("lxd_vmhost_pin", said, environment=environment)["changed"]
+    locked = site.run_task("lxd_vmhost_pin", said, fails=True)
     assert locked["code"] == "invalid" and "vault" in locked["hint"], locked
 
 
 def test_what_was_cut_short_after_the_pin_is_finished(site: Site, tmp_path: Path) -> None:
-    site.run("lxd_vmhost_pin", {"name": "kvm-01", "state": "expected"})
+    site.run_task("lxd_vmhost_pin", {"name": "kvm-01", "state": "expected"})
     folder = site.registry / "kvm-01"
     shutil.copy(new_client_certificate(tmp_path)[0], folder / "server.crt")
-    ended = site.run("lxd_vmhost_pin", {"name": "kvm-01"})
+    ended = site.run_task("lxd_vmhost_pin", {"name": "kvm-01"})
     assert ended["changed"] and ended["pinned"] and not (folder / "first-boot.key").exists(), ended
-    assert not site.run("lxd_vmhost_pin", {"name": "kvm-01"})["changed"]
+    assert not site.run_task("lxd_vmhost_pin", {"name": "kvm-01"})["changed"]

@@ -18,7 +18,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.reader import Re
 from ansible_collections.tenantry.lxd.plugins.module_utils._pki import pem
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import TenantOf, confined_project, registered
+from tests.integration.tenancy import TenantOf, create_confined_project, register_vm_host
 from tests.integration.test_vm_compose import SMALL
 from tests.lxd.cluster import Cluster
 from tests.lxd.deadline import until
@@ -74,8 +74,8 @@ def port_to(tenant: TenantOf[Cluster], urls: list[str]) -> HttpsPort:
 def clustered(cluster: Cluster, site: Site) -> Iterator[TenantOf[Cluster]]:
     """The cluster as one VM host with the addresses of all members, and a confined project in it."""
     name = f"test-{uuid.uuid4().hex[:8]}"
-    confined_project(cluster, name, **OPEN)
-    yield registered(site, cluster, name, urls=cluster.urls, **WIDE)
+    create_confined_project(cluster, name, **OPEN)
+    yield register_vm_host(site, cluster, name, urls=cluster.urls, **WIDE)
     cluster.heal()
     discard_project(cluster, name)
 
@@ -203,9 +203,9 @@ def test_a_dead_member_stops_nobody_else_and_loses_nothing(clustered: TenantOf[C
 def fallen(formed_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TenantOf[Cluster]]:
     """The cluster with VMs a, b and c on m1, m2 and m3, and m2 dead and called so."""
     name = "test-fallen"
-    confined_project(formed_cluster, name, **OPEN)
-    site = Site.made(tmp_path_factory.mktemp("fallen") / "site")
-    tenant = registered(site, formed_cluster, name, urls=formed_cluster.urls, **WIDE)
+    create_confined_project(formed_cluster, name, **OPEN)
+    site = Site.create(tmp_path_factory.mktemp("fallen") / "site")
+    tenant = register_vm_host(site, formed_cluster, name, urls=formed_cluster.urls, **WIDE)
     tenant.compose(on_each("a", "b", "c"))
     formed_cluster["m2"].kill()
     formed_cluster.awaits("m2", "Offline")
@@ -243,7 +243,7 @@ class TestWithADeadMember:
         assert places(fallen) == before
 
     def test_vms_on_a_dead_member_are_rows(self, fallen: TenantOf[Cluster]) -> None:
-        rows = {row["name"]: row for row in fallen.site.run("lxd_vm_info", {"vmhost": fallen.vmhost})["vms"]}
+        rows = {row["name"]: row for row in fallen.site.run_task("lxd_vm_info", {"vmhost": fallen.vmhost})["vms"]}
         assert {name: rows[name]["location"] for name in "abc"} == {"a": "m1", "b": "m2", "c": "m3"}
         assert (rows["b"]["status"], rows["a"]["status"]) == ("Error", "Stopped")
         assert rows["b"]["enlisted"] is None, "whose it is can't be known"
@@ -251,7 +251,7 @@ class TestWithADeadMember:
 
     def test_a_vm_host_with_a_dead_member_is_a_row(self, fallen: TenantOf[Cluster]) -> None:
         began = time.monotonic()
-        [row] = fallen.site.run("lxd_vmhost_info", {"vmhosts": [fallen.vmhost]})["vmhosts"]
+        [row] = fallen.site.run_task("lxd_vmhost_info", {"vmhosts": [fallen.vmhost]})["vmhosts"]
         assert time.monotonic() - began < PATIENCE
         statuses = {each["name"]: each["status"] for each in row["server"]["members"]}
         assert statuses == {"m1": "Online", "m2": "Offline", "m3": "Online"}

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.integration.playing import Played
+from tests.integration.playing import PlayResult
 from tests.integration.tenancy import Tenant
 from tests.lxd.admin import ApiError
 from tests.lxd.deadline import until
@@ -71,7 +71,9 @@ class Found:
     def _ssh(self) -> list[str]:
         return ["ssh", *self._options.split(), "-o", "BatchMode=yes", "-l", "root"]
 
-    def play(self, hosts: Mapping[str, Mapping[str, Any]], *arguments: str, check: bool = False, **said: Any) -> Played:
+    def play(
+        self, hosts: Mapping[str, Mapping[str, Any]], *arguments: str, check: bool = False, **said: Any
+    ) -> PlayResult:
         common = {
             "ansible_user": "root",
             "ansible_ssh_common_args": self._options,
@@ -105,13 +107,13 @@ class Found:
         return found
 
 
-def findings(played: Played) -> dict[str, dict[str, Any]]:
+def findings(played: PlayResult) -> dict[str, dict[str, Any]]:
     """What the role told of each VM."""
     told = [task["result"]["msg"] for task in played.tasks if task["task"].endswith("Tell what was found")]
     return {each["vm"]["name"]: each for each in told}
 
 
-def changed(played: Played) -> int:
+def changed(played: PlayResult) -> int:
     return sum(int(line.split("changed=")[1].split()[0]) for line in played.output.splitlines() if "changed=" in line)
 
 
@@ -127,7 +129,7 @@ def found(tenant: Tenant, tmp_path: Path) -> Iterator[Found]:
 
 
 def test_commissioning_changes_the_mark_and_nothing_else(found: Found) -> None:
-    seen = found.tenant.site.run("lxd_vm_info", {"vmhost": found.tenant.vmhost})["vms"]
+    seen = found.tenant.site.run_task("lxd_vm_info", {"vmhost": found.tenant.vmhost})["vms"]
     assert {row["name"]: (row["enlisted"], row["commissioned"]) for row in seen} == dict.fromkeys(
         ("guest", "off"), (True, None)
     )

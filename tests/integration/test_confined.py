@@ -18,7 +18,7 @@ import yaml
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.vm_arguments import VM
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import Tenant, confined_project, registered
+from tests.integration.tenancy import Tenant, create_confined_project, register_vm_host
 from tests.lxd.admin import ApiError
 from tests.lxd.daemon import Daemon
 from tests.lxd.place import default_root
@@ -329,8 +329,8 @@ def test_a_target_in_a_confined_project(site: Site) -> None:
         for name, members in (("g1", ["n1"]), ("g2", ["n1"])):
             daemon.api("POST", "/1.0/cluster/groups", {"name": name, "description": "", "members": members})
         project = f"test-{secrets.token_hex(4)}"
-        confined_project(daemon, project)
-        tenant = registered(site, daemon, project)
+        create_confined_project(daemon, project)
+        tenant = register_vm_host(site, daemon, project)
         try:
             (site.registry / tenant.vmhost / "server.crt").write_text((daemon.directory / "cluster.crt").read_text())
             vm = {"name": "vm", "state": "present", "interfaces": []}

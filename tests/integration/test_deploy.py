@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.integration.callback.cut_short import ENDED
-from tests.integration.playing import Played, Site
+from tests.integration.playing import PlayResult, Site
 from tests.integration.tenancy import OWNER
 from tests.lxd import snapd_stand_in
 from tests.lxd.daemon import Daemon
@@ -58,13 +58,13 @@ def declare(site: Site, machine: Machine, **said: Any) -> None:
     (site.root / "inventory" / "hosts.yml").write_text(yaml.safe_dump(hosts, sort_keys=False))
 
 
-def play(site: Site, name: str = "site", *, ends: int = 0, **rest: Any) -> Played:
+def play(site: Site, name: str = "site", *, ends: int = 0, **rest: Any) -> PlayResult:
     played = begin(site, name, **rest)
     assert played.rc == ends, played.output
     return played
 
 
-def begin(site: Site, name: str = "site", callbacks: str = "collect", **rest: Any) -> Played:
+def begin(site: Site, name: str = "site", callbacks: str = "collect", **rest: Any) -> PlayResult:
     """A playbook of the collection, whatever its end."""
     environment = {"ANSIBLE_CALLBACKS_ENABLED": callbacks, "ANSIBLE_PIPELINING": "1"}
     return site.play(f"tenantry.lxd.{name}", python="", environment=environment, **rest)

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.integration.callback.cut_short import ENDED
-from tests.integration.playing import Played, Site
+from tests.integration.playing import PlayResult, Site
 from tests.integration.tenancy import OWNER
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
@@ -123,14 +123,16 @@ def declare(site: Site, machines: Mapping[str, Machine], bridges: Callable[[int]
     (site.root / "bridges.yml").write_text(yaml.safe_dump(PLAY, sort_keys=False))
 
 
-def play(site: Site, name: str = "bridges.yml", *, ends: int = 0, callbacks: str = "collect", **rest: Any) -> Played:
+def play(
+    site: Site, name: str = "bridges.yml", *, ends: int = 0, callbacks: str = "collect", **rest: Any
+) -> PlayResult:
     environment = {"ANSIBLE_CALLBACKS_ENABLED": callbacks, "ANSIBLE_PIPELINING": "1"}
     played = site.play(name, python="", environment=environment, **rest)
     assert played.rc == ends, played.output
     return played
 
 
-def changed(played: Played) -> dict[str, int]:
+def changed(played: PlayResult) -> dict[str, int]:
     """How many tasks have changed something, by machine."""
     return {
         name: int(count) for name, count in re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", played.output, re.MULTILINE)

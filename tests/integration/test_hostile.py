@@ -233,7 +233,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("hostile")
     listener = Listener()
     with Daemon.new(f"hostile-{os.getpid()}", place.default_root(), owned=True) as lxd:
-        made = Ground(lxd, Site.made(folder / "site"), listener, other=f"o{lxd.bridge}"[:15])
+        made = Ground(lxd, Site.create(folder / "site"), listener, other=f"o{lxd.bridge}"[:15])
         made.bridge = lxd.api("GET", f"/1.0/networks/{lxd.bridge}")
         lxd.api("POST", "/1.0/projects", {"name": NEIGHBOUR, "config": {}})
         certificate, _key = new_client_certificate(folder, "neighbour")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import ROOMY, Tenant, confined_project, registered
+from tests.integration.tenancy import OVERCOMMITTED, Tenant, create_confined_project, register_vm_host
 from tests.integration.test_vm_compose import SMALL
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
@@ -50,9 +50,9 @@ def fragile(site: Path) -> Iterator[Tenant]:
     daemon = Daemon.new(f"fragile-{time.monotonic_ns() % 10**6}", root, owned=True)
     try:
         daemon.start()
-        confined_project(daemon, PROJECT, **ROOMY)
+        create_confined_project(daemon, PROJECT, **OVERCOMMITTED)
         import_image(daemon, micro_image(), project=PROJECT)
-        yield registered(Site.made(site), daemon, PROJECT)
+        yield register_vm_host(Site.create(site), daemon, PROJECT)
     finally:
         take_down(root, [daemon.name])
 

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import OWNER, Tenant, confined_project, registered
+from tests.integration.tenancy import OWNER, Tenant, create_confined_project, register_vm_host
 from tests.lxd.daemon import Daemon
 from tests.lxd.impostor import Impostor
 from tests.lxd.place import default_root
@@ -53,13 +53,13 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Tenant]]:
     """Three LXD servers, each a VM host of one site with 20 VMs in our project and one beside it."""
     root = default_root()
     daemons = [Daemon.new(f"inv{number}-{os.getpid()}", root, owned=True) for number in range(3)]
-    site = Site.made(tmp_path_factory.mktemp("inventory") / "site")
+    site = Site.create(tmp_path_factory.mktemp("inventory") / "site")
 
     def begin(number: int) -> Tenant:
         daemon = daemons[number].start()
-        confined_project(daemon, "tenant-a")
+        create_confined_project(daemon, "tenant-a")
         labels = {"zone": f"rack-{number}", "pool": "production", "tags": ["ssd"]}
-        tenant = registered(site, daemon, "tenant-a", f"kvm-0{number + 1}", **labels)
+        tenant = register_vm_host(site, daemon, "tenant-a", f"kvm-0{number + 1}", **labels)
         for vm in range(VMS_EACH):
             ours(tenant, f"vm-{number}{vm:02}", tags="web,eu" if vm == 0 else "", pool="test" if vm == 1 else "")
         body = {"name": "not-ours", "type": "virtual-machine", "source": {"type": "none"}}
@@ -135,7 +135,7 @@ def test_three_hosts_with_sixty_vms_by_restricted_certificates(fleet: list[Tenan
     assert "PRIVATE KEY" not in json.dumps(found)
     row = variables(found, "vm-000")
     assert "ansible_connection" not in row and "ansible_host" not in row
-    info = fleet[0].site.run("lxd_vm_info", {"vmhost": "kvm-01", "names": ["vm-000"]})["vms"]
+    info = fleet[0].site.run_task("lxd_vm_info", {"vmhost": "kvm-01", "names": ["vm-000"]})["vms"]
     assert [row["lxd_vm"]] == info, "the inventory's row is another than the info module's"
 
 
@@ -147,7 +147,7 @@ def test_a_silent_fourth_host_is_a_host_and_delays_once(fleet: list[Tenant]) -> 
     usual = time.monotonic() - began
     with Impostor(None) as silent:
         for name in ("kvm-04", "kvm-05"):
-            registered(site, fleet[0].lxd, fleet[0].project, name, url=silent.url)
+            register_vm_host(site, fleet[0].lxd, fleet[0].project, name, url=silent.url)
         began = time.monotonic()
         found = told(site, warns=True)
         took = time.monotonic() - began
@@ -249,7 +249,7 @@ def test_constructed_features_and_names_of_ones_own(fleet: list[Tenant]) -> None
 
 def test_the_cache_asks_only_who_did_not_answer_and_keeps_no_secret(fleet: list[Tenant]) -> None:
     site, kept = fleet[0].site, fleet[0].site.root / "cache"
-    registered(site, fleet[0].lxd, fleet[0].project, "kvm-04", url="https://127.0.0.1:9")
+    register_vm_host(site, fleet[0].lxd, fleet[0].project, "kvm-04", url="https://127.0.0.1:9")
     configure(site, cache=True, cache_plugin="ansible.builtin.jsonfile", cache_connection=str(kept), timeout=5)
     first = told(site, warns=True)
     entry = site.registry / "kvm-04" / "vmhost.yml"
@@ -285,7 +285,7 @@ def test_a_vaulted_key_is_decrypted_with_the_runs_secrets(fleet: list[Tenant]) -
 
 def test_refresh_reads_again_and_shows_the_status(fleet: list[Tenant]) -> None:
     site = fleet[0].site
-    registered(site, fleet[0].lxd, fleet[0].project, "kvm-04", url="https://127.0.0.1:9")
+    register_vm_host(site, fleet[0].lxd, fleet[0].project, "kvm-04", url="https://127.0.0.1:9")
     kept = str(site.root / "cache")
     configure(site, cache=True, cache_plugin="ansible.builtin.jsonfile", cache_connection=kept, timeout=5)
     told(site, warns=True)

@@ -15,7 +15,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.https import HttpsPort
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Answer
 
-from tests.integration.tenancy import OWNER, ROOMY, Tenant, confined_project
+from tests.integration.tenancy import OVERCOMMITTED, OWNER, Tenant, create_confined_project
 from tests.integration.test_traps import Bench, composed
 from tests.lxd.certificate import new_client_certificate
 from tests.lxd.daemon import Daemon
@@ -43,7 +43,7 @@ def configure(lxd: Daemon, project: str, **config: str | None) -> None:
 
 def free_in_pool(tenant: Tenant) -> int:
     """What lxd_vmhost_info shows as free."""
-    row = tenant.site.run("lxd_vmhost_info", {})["vmhosts"][0]
+    row = tenant.site.run_task("lxd_vmhost_info", {})["vmhosts"][0]
     (pool,) = (each for each in row["resources"]["storage_pools"] if each["name"] == "default")
     return int(pool["free"])
 
@@ -51,7 +51,7 @@ def free_in_pool(tenant: Tenant) -> int:
 def free_to_placement(tenant: Tenant, **said: Any) -> int:
     """What placement says that there is, to a VM that wants more than that."""
     options = {"vms": [bare("huge", disks=[{"size": "4EiB"}])], **said}
-    refused = tenant.site.run("lxd_vm_compose", options, fails=True)
+    refused = tenant.site.run_task("lxd_vm_compose", options, fails=True)
     assert refused["code"] == "no_room", refused
     return int(refused["hosts"][0]["free"][POOL])
 
@@ -123,7 +123,7 @@ def held(lxd: Daemon, tmp_path: Path) -> Iterator[Held]:
     """A project under a limit, with a VM of 6 cores in it."""
     made = Held(lxd, f"held-{uuid.uuid4().hex[:8]}", tmp_path)
     try:
-        confined_project(lxd, made.project, **ROOMY, **{"limits.cpu": "100"})
+        create_confined_project(lxd, made.project, **OVERCOMMITTED, **{"limits.cpu": "100"})
         certificate, _key = new_client_certificate(tmp_path, "tenant")
         lxd.trust(certificate.read_text(), name=made.project, projects=[made.project])
         assert made.compose(bare("theirs", cores=6))["changed"]

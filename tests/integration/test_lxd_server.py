@@ -231,9 +231,9 @@ def test_what_stands_in_the_way_is_said_at_once_and_before_anything_is_written(s
 
 def test_check_mode_where_no_lxd_is_says_what_the_real_run_would_do(site: Site, tmp_path: Path) -> None:
     said = {"url": f"unix:{tmp_path}/unix.socket", "storage_pools": [{"name": "default", "driver": "dir"}]}
-    predicted = site.run("lxd_server", said, check=True)
+    predicted = site.run_task("lxd_server", said, check=True)
     assert predicted["actions"] == ["create storage pool default"] and predicted["unverified"]
-    real = site.run("lxd_server", said, fails=True)
+    real = site.run_task("lxd_server", said, fails=True)
     assert real["code"] == "unreachable"
 
 

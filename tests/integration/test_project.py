@@ -20,7 +20,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import pr
 
 from tests.integration.interpreters import host_pythons
 from tests.integration.playing import Site
-from tests.integration.tenancy import OWNER, Tenant, confined_project, registered
+from tests.integration.tenancy import OWNER, Tenant, create_confined_project, register_vm_host
 from tests.lxd.admin import ApiError
 from tests.lxd.certificate import new_client_certificate
 from tests.lxd.daemon import Daemon
@@ -47,7 +47,7 @@ class Admin:
 
     def run(self, said: dict[str, Any] | None = None, **rest: Any) -> dict[str, Any]:
         """One task."""
-        return self.site.run("lxd_project", {**self.connection, "name": self.name, **(said or {})}, **rest)
+        return self.site.run_task("lxd_project", {**self.connection, "name": self.name, **(said or {})}, **rest)
 
     def several(self, *tasks: dict[str, Any], **rest: Any) -> list[dict[str, Any]]:
         """Several tasks of one play, each with its own options; failures are results too."""
@@ -374,9 +374,11 @@ def test_bad_input_of_every_option_is_one_line_with_a_code(admin: Admin) -> None
 
 def test_a_missing_name_or_owner_is_said(admin: Admin) -> None:
     nobody = {key: value for key, value in admin.connection.items() if key != "owner"}
-    assert admin.site.run("lxd_project", {**nobody, "name": admin.name}, fails=True)["code"] == "invalid"
-    assert admin.site.run("lxd_project", admin.connection, fails=True)["code"] == "invalid"
-    assert admin.site.run("lxd_project", {**admin.connection, "project": admin.name})["changed"], "project is no alias"
+    assert admin.site.run_task("lxd_project", {**nobody, "name": admin.name}, fails=True)["code"] == "invalid"
+    assert admin.site.run_task("lxd_project", admin.connection, fails=True)["code"] == "invalid"
+    assert admin.site.run_task("lxd_project", {**admin.connection, "project": admin.name})["changed"], (
+        "project is no alias"
+    )
 
 
 # Absent
@@ -430,21 +432,21 @@ def test_absent_cleans_images_that_lxd_cached(admin: Admin) -> None:
 def test_a_restricted_certificate_reads_its_project_and_may_not_change_it(
     site: Site, lxd: Daemon, project_name: str
 ) -> None:
-    confined_project(lxd, project_name)
-    tenant = registered(site, lxd, project_name)
+    create_confined_project(lxd, project_name)
+    tenant = register_vm_host(site, lxd, project_name)
     said = {"vmhost": tenant.vmhost, "name": project_name}
     before = lxd.fingerprint_of_world()
-    assert not site.run("lxd_project", {**said, "isolation": "confined"})["changed"]
-    predicted = site.run("lxd_project", {**said, "limits": {"cpu": 1}}, check=True)
+    assert not site.run_task("lxd_project", {**said, "isolation": "confined"})["changed"]
+    predicted = site.run_task("lxd_project", {**said, "limits": {"cpu": 1}}, check=True)
     assert predicted["changed"]
     assert "admin" in predicted["unverified"][0]
-    refused = site.run("lxd_project", {**said, "limits": {"cpu": 1}}, fails=True)
+    refused = site.run_task("lxd_project", {**said, "limits": {"cpu": 1}}, fails=True)
     assert refused["code"] == "not_trusted"
     assert "become" in refused["hint"]
 
     other = {**said, "name": f"{project_name}-other"}
-    assert site.run("lxd_project", other, check=True)["unverified"]
-    refused = site.run("lxd_project", other, fails=True)
+    assert site.run_task("lxd_project", other, check=True)["unverified"]
+    refused = site.run_task("lxd_project", other, fails=True)
     assert refused["code"] == "not_trusted"
     assert "admin" in refused["hint"]
     assert differences(before, lxd.fingerprint_of_world()) == []
@@ -457,9 +459,9 @@ def test_an_admin_certificate_may_do_it_from_the_controller(site: Site, lxd: Dae
     said = {"url": lxd.url, "client_cert": str(certificate), "client_key": str(key), "server_cert": "server.crt"}
     try:
         with lxd.requests() as first:
-            made = site.run("lxd_project", {**said, "name": project_name, "owner": OWNER, **confined(lxd)})
+            made = site.run_task("lxd_project", {**said, "name": project_name, "owner": OWNER, **confined(lxd)})
         with lxd.requests() as second:
-            again = site.run("lxd_project", {**said, "name": project_name, "owner": OWNER, **confined(lxd)})
+            again = site.run_task("lxd_project", {**said, "name": project_name, "owner": OWNER, **confined(lxd)})
     finally:
         lxd.api("DELETE", f"/1.0/certificates/{fingerprint}")
     assert made["changed"]
@@ -471,14 +473,14 @@ def test_an_admin_certificate_may_do_it_from_the_controller(site: Site, lxd: Dae
 def test_a_chain_in_check_mode_where_nothing_exists_yet(site: Site, lxd: Daemon, project_name: str) -> None:
     said = {"name": project_name, "owner": OWNER, "isolation": "confined"}
     elsewhere = {**said, "url": [f"unix:{site.root}/unix.socket"]}
-    predicted = site.run("lxd_project", elsewhere, check=True)
+    predicted = site.run_task("lxd_project", elsewhere, check=True)
     assert predicted["changed"]
     assert predicted["unverified"]
     assert predicted["project"]["config"]["restricted"] == "true"
-    assert site.run("lxd_project", elsewhere, fails=True)["code"] == "unreachable"
+    assert site.run_task("lxd_project", elsewhere, fails=True)["code"] == "unreachable"
     unregistered = {**said, "vmhost": "kvm-09"}
-    assert site.run("lxd_project", unregistered, check=True)["unverified"]
-    assert site.run("lxd_project", unregistered, fails=True)["code"] == "not_found"
+    assert site.run_task("lxd_project", unregistered, check=True)["unverified"]
+    assert site.run_task("lxd_project", unregistered, fails=True)["code"] == "not_found"
 
 
 def test_the_admins_part_runs_on_python_3_9_without_a_package_of_ours(admin: Admin) -> None:
@@ -554,7 +556,7 @@ def test_the_exposure_is_true(admin: Admin, isolation: str) -> None:
     shared = isolation == "shared"
     # Two are of the fixes that this LXD lacks, two of what no project closes, one each of its trust store and its ACLs.
     assert len(told) == (10 if shared else 6)
-    tenant = registered(admin.site, admin.lxd, admin.name)
+    tenant = register_vm_host(admin.site, admin.lxd, admin.name)
     pem = tenant.site.registry / tenant.vmhost
     key, certificate = (pem / "client.key").read_text(), (pem / "client.crt").read_text()
     pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(admin.lxd.certificate)).hexdigest()
@@ -608,7 +610,7 @@ def test_info_tells_the_project_its_use_and_its_exposure(tenant: Tenant) -> None
     (broken / "vmhost.yml").write_text("schema: 1\nurl: https://127.0.0.1:1\nproject: p\nowner: tests\n")
 
     with lxd.requests() as requests:
-        rows = site.run("lxd_project_info", {})["projects"]
+        rows = site.run_task("lxd_project_info", {})["projects"]
     assert [row["vmhost"] for row in rows] == ["kvm-01", "kvm-02"]
     row = rows[0]
     assert (row["name"], row["owner"], row["isolation"], row["description"]) == (
@@ -623,10 +625,10 @@ def test_info_tells_the_project_its_use_and_its_exposure(tenant: Tenant) -> None
     assert any(lxd.bridge in sentence for sentence in row["exposure"])
     assert all(request.method == "GET" for request in requests)
     assert rows[1]["error"]["code"]
-    assert site.run("lxd_project_info", {"strict": True}, fails=True)["code"]
+    assert site.run_task("lxd_project_info", {"strict": True}, fails=True)["code"]
     query = {"vmhosts": ["kvm-01"], "query": "[].state.instances.usage"}
-    assert site.run("lxd_project_info", query)["projects"] == [1]
-    assert site.run("lxd_project_info", {"query": "[["}, fails=True)["code"] == "invalid"
+    assert site.run_task("lxd_project_info", query)["projects"] == [1]
+    assert site.run_task("lxd_project_info", {"query": "[["}, fails=True)["code"] == "invalid"
 
 
 def test_info_of_a_certificate_that_is_not_restricted_says_so(tenant: Tenant) -> None:
@@ -638,7 +640,7 @@ def test_info_of_a_certificate_that_is_not_restricted_says_so(tenant: Tenant) ->
     changed = {**entry, "restricted": False, "projects": []}
     tenant.lxd.api("PUT", f"/1.0/certificates/{entry['fingerprint']}", changed)
     try:
-        (row,) = tenant.site.run("lxd_project_info", {})["projects"]
+        (row,) = tenant.site.run_task("lxd_project_info", {})["projects"]
         assert "administrator of the whole server" in row["exposure"][0]
     finally:
         tenant.lxd.api("DELETE", f"/1.0/certificates/{entry['fingerprint']}")
@@ -646,5 +648,5 @@ def test_info_of_a_certificate_that_is_not_restricted_says_so(tenant: Tenant) ->
 
 def test_info_of_a_project_that_is_not_there(admin: Admin) -> None:
     name = f"no-{uuid.uuid4().hex[:6]}"
-    (row,) = admin.site.run("lxd_project_info", {**admin.connection, "project": name})["projects"]
+    (row,) = admin.site.run_task("lxd_project_info", {**admin.connection, "project": name})["projects"]
     assert row["error"]["code"] == "not_found"

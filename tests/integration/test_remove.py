@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from tests.integration.playing import Played, Site
+from tests.integration.playing import PlayResult, Site
 from tests.integration.tenancy import OWNER
 from tests.integration.test_roles import changed
 from tests.lxd.daemon import Daemon
@@ -29,7 +29,7 @@ def test_a_server_with_anything_on_it_is_not_vacant(lxd: Daemon, site: Site, pro
     lxd.api("POST", "/1.0/storage-pools/default/volumes/custom", body, query={"project": project_name})
     before = lxd.fingerprint_of_world()
     look = {"url": f"unix:{lxd.directory}/unix.socket", "strict": True}
-    (row,) = site.run("lxd_vacancy_info", look)["vacancies"]
+    (row,) = site.run_task("lxd_vacancy_info", look)["vacancies"]
     of_it = f"of project {project_name}"
     assert not row["vacant"]
     assert {f"volume default/data {of_it}", f"image micro {of_it}", "image micro of project default"} <= set(
@@ -38,7 +38,7 @@ def test_a_server_with_anything_on_it_is_not_vacant(lxd: Daemon, site: Site, pro
     assert differences(before, lxd.fingerprint_of_world()) == []
     # Over https not all of it may be seen, so that "nothing" would mean nothing.
     https = {"url": lxd.url, "server_cert": lxd.certificate}
-    assert "error" in site.run("lxd_vacancy_info", https)["vacancies"][0]
+    assert "error" in site.run_task("lxd_vacancy_info", https)["vacancies"][0]
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_uninstalled_when_nobody_would_miss_anything(machine: Machine, site: Sit
     inventory = {"lxd_vmhosts": {"hosts": {"kvm-01": machine.inventory}, "vars": variables}}
     (site.root / "inventory" / "hosts.yml").write_text(yaml.safe_dump(inventory))
 
-    def play(name: str, *arguments: str, fails: bool = False, check: bool = False) -> Played:
+    def play(name: str, *arguments: str, fails: bool = False, check: bool = False) -> PlayResult:
         played = site.play(f"tenantry.lxd.{name}", python="", arguments=arguments, check=check)
         assert (played.rc != 0) == fails, played.output
         return played

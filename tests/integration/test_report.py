@@ -19,7 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import Tenant, registered
+from tests.integration.tenancy import Tenant, register_vm_host
 from tests.integration.test_vm_compose import bare
 from tests.lxd import packages
 from tests.lxd.certificate import new_client_certificate
@@ -99,7 +99,7 @@ def test_a_real_vmhost_in_a_real_browser(tenant: Tenant, browser: Browser) -> No
     tenant.compose(vms)
     by_hand(tenant, "found")
     tenant.change("web-1", description=NASTY, config={"user.tenantry.annotation.ticket": NASTY})
-    registered(tenant.site, tenant.lxd, tenant.project, "kvm-dead", url="https://127.0.0.1:1", zone="south")
+    register_vm_host(tenant.site, tenant.lxd, tenant.project, "kvm-dead", url="https://127.0.0.1:1", zone="south")
     folder = tenant.site.root / "report"
 
     predicted = tenant.site.play("tenantry.lxd.report", check=True)
@@ -127,7 +127,7 @@ def test_a_real_vmhost_in_a_real_browser(tenant: Tenant, browser: Browser) -> No
 
 def check_same_figures(tenant: Tenant, reported: dict[str, Any]) -> None:
     """What the page calls free is what lxd_vmhost_info calls free."""
-    (info,) = tenant.site.run("lxd_vmhost_info", {"vmhost": tenant.vmhost})["vmhosts"]
+    (info,) = tenant.site.run_task("lxd_vmhost_info", {"vmhost": tenant.vmhost})["vmhosts"]
     (host,) = [each for each in reported["vmhosts"] if each["vmhost"] == tenant.vmhost]
     for key in ("cores", "memory"):
         assert host["resources"][key]["free"] == info["resources"][key]["free"], key

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.integration.interpreters import host_pythons
-from tests.integration.playing import Played, Site
+from tests.integration.playing import PlayResult, Site
 from tests.integration.tenancy import OWNER
 from tests.lxd.daemon import Daemon
 from tests.lxd.image import import_image, micro_image
@@ -78,7 +78,7 @@ class Estate:
         path = self.site.root / "inventory" / "hosts.yml"
         path.write_text(yaml.safe_dump({"lxd_vmhosts": group}, sort_keys=False))
 
-    def play(self, name: str, *arguments: str, fails: bool = False, **rest: Any) -> Played:
+    def play(self, name: str, *arguments: str, fails: bool = False, **rest: Any) -> PlayResult:
         """A playbook of the collection; an unexpected end fails the test with what was printed."""
         played = self.site.play(f"tenantry.lxd.{name}", python="", arguments=arguments, **rest)
         assert (played.rc != 0) == fails, played.output
@@ -112,7 +112,7 @@ class Estate:
                 self.lxd.api("DELETE", f"/1.0/certificates/{fingerprint}")
 
 
-def changed(played: Played) -> dict[str, int]:
+def changed(played: PlayResult) -> dict[str, int]:
     """How many tasks changed something, by host, as the recap says."""
     lines = [line for line in played.output.splitlines() if "changed=" in line]
     return {line.split()[0]: int(line.split("changed=")[1].split()[0]) for line in lines}

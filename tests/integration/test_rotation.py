@@ -20,7 +20,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out impo
 
 from tests.integration.interpreters import host_pythons
 from tests.integration.playing import Site
-from tests.integration.tenancy import OWNER, confined_project
+from tests.integration.tenancy import OWNER, create_confined_project
 from tests.integration.test_roles import Estate, changed
 from tests.integration.test_tenant_cert import Host, cut, entries, fingerprint, job_of
 from tests.lxd.daemon import Daemon
@@ -185,7 +185,7 @@ class Rotator:
 
 @pytest.fixture
 def host(site: Site, lxd: Daemon, project_name: str) -> Iterator[Host]:
-    confined_project(lxd, project_name, owner="team-a")
+    create_confined_project(lxd, project_name, owner="team-a")
     before = set(entries(lxd))
     server = {"url": lxd.url, "server_fingerprint": fingerprint(lxd.certificate)}
     yield Host(site, lxd, server, project_name)
@@ -252,10 +252,10 @@ def test_every_play_warns_once_and_an_expired_one_is_renewed_by_the_admin(estate
     ended = over.certificate.not_after
     until(lambda: datetime.datetime.now(datetime.timezone.utc) > ended, 10, "the certificate's end")
     put(folder, over)
-    looked = estate.site.run("lxd_vm_info", {})["vms"]
+    looked = estate.site.run_task("lxd_vm_info", {})["vms"]
     assert "expired" in looked[0]["error"]["msg"] and "rotate_certs.yml" in looked[0]["error"]["hint"]
     one = [{"name": "web-1", "state": "present", "image": "micro"}]
-    refused = estate.site.run("lxd_vm_compose", {"vmhost": "kvm-01", "vms": one}, fails=True)
+    refused = estate.site.run_task("lxd_vm_compose", {"vmhost": "kvm-01", "vms": one}, fails=True)
     assert refused["code"] == "invalid" and "rotate_certs.yml" in refused["hint"]
     played = estate.play("rotate_certs")
     new = fingerprint((folder / "client.crt").read_text())
@@ -263,7 +263,7 @@ def test_every_play_warns_once_and_an_expired_one_is_renewed_by_the_admin(estate
     # Nobody can use the expired one any more, so it goes at once; the one that it replaced by hand is an orphan now.
     assert {each for each, *_rest in estate.trust()} == {new, soon.certificate.fingerprint}
     assert f"lxc config trust remove {soon.certificate.fingerprint}" in played.output
-    assert json.dumps(estate.site.run("lxd_vm_info", {})["vms"]) == "[]"
+    assert json.dumps(estate.site.run_task("lxd_vm_info", {})["vms"]) == "[]"
     assert changed(estate.play("rotate_certs")) == {"kvm-01": 0}
 
 
@@ -284,7 +284,7 @@ def test_orphans_are_listed_with_the_command_that_ends_each(estate: Estate) -> N
     (used / "vmhost.yml").write_text(f"url: {estate.lxd.url}\nproject: {estate.project}\nowner: {OWNER}\n")
     socket = f"unix:{estate.lxd.directory}/unix.socket"
     look = {"url": socket, "vmhost": "kvm-01", "owner": OWNER}
-    ((row),) = estate.site.run("lxd_tenant_cert_info", look)["certificates"]
+    ((row),) = estate.site.run_task("lxd_tenant_cert_info", look)["certificates"]
     assert row["trusted"] is True
     came = {each for each, *_rest in estate.trust()}
     found = {each["fingerprint"]: each for each in row["orphaned"] if each["fingerprint"] in came}

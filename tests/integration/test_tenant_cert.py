@@ -30,8 +30,8 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.tenant_ce
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.tenant_proof import prove_closed
 
 from tests.integration.interpreters import host_pythons
-from tests.integration.playing import Played, Site
-from tests.integration.tenancy import confined_project
+from tests.integration.playing import PlayResult, Site
+from tests.integration.tenancy import create_confined_project
 from tests.lxd.certificate import new_client_certificate
 from tests.lxd.daemon import Daemon
 
@@ -54,7 +54,7 @@ def _trust_as_before(lxd: Daemon) -> Iterator[None]:
 @pytest.fixture
 def project(lxd: Daemon, project_name: str) -> str:
     """A confined project of ours."""
-    confined_project(lxd, project_name)
+    create_confined_project(lxd, project_name)
     return project_name
 
 
@@ -98,7 +98,7 @@ class Host:
         """Run the module; None takes an option of every run away."""
         said = {"vmhost": self.name, "owner": "team-a", "projects": [self.project], **self.server, **options}
         said = {key: value for key, value in said.items() if value is not None}
-        return self.site.run("lxd_tenant_cert", said, check=check, fails=fails, **(play or {}))
+        return self.site.run_task("lxd_tenant_cert", said, check=check, fails=fails, **(play or {}))
 
     def refusals(self, cases: Mapping[str, Mapping[str, Any]], **variables: str) -> dict[str, dict[str, Any]]:
         """The results of tasks that each have to fail, in one line, by the name of their case."""
@@ -1080,7 +1080,7 @@ def test_info_shows_files_and_server(host: Host, admin: dict[str, Any], tmp_path
             shutil.copytree(host.folder, folder)
         (folder / "server.crt").write_text(host.lxd.certificate)
         (folder / "vmhost.yml").write_text(f"url: {url}\nproject: {host.project}\nowner: team-a\n")
-    rows = host.site.run("lxd_tenant_cert_info", {})["certificates"]
+    rows = host.site.run_task("lxd_tenant_cert_info", {})["certificates"]
     up, down = rows
     assert (up["vmhost"], up["name"], up["trusted"], up["restricted"]) == (HOST, HOST, True, True)
     assert (up["projects"], up["fingerprint"], up["days_left"]) == ([host.project], host.fingerprint, 3649)
@@ -1089,9 +1089,9 @@ def test_info_shows_files_and_server(host: Host, admin: dict[str, Any], tmp_path
     assert (down["vmhost"], down["fingerprint"], down["trusted"]) == ("kvm-02", host.fingerprint, None)
     assert down["error"]["code"] == "unreachable"
     assert "PRIVATE" not in json.dumps(rows)
-    picked = host.site.run("lxd_tenant_cert_info", {"vmhosts": [HOST], "query": "[].fingerprint"})["certificates"]
+    picked = host.site.run_task("lxd_tenant_cert_info", {"vmhosts": [HOST], "query": "[].fingerprint"})["certificates"]
     assert picked == [host.fingerprint]
-    assert host.site.run("lxd_tenant_cert_info", {"strict": True}, fails=True)["code"] == "unreachable"
+    assert host.site.run_task("lxd_tenant_cert_info", {"strict": True}, fails=True)["code"] == "unreachable"
 
 
 # Secrets
@@ -1110,7 +1110,7 @@ def test_no_key_in_any_output(host: Host, admin: dict[str, Any], tmp_path: Path)
     keys = {key.read_text(), Path(admin["client_key"]).read_text()}
     output = ""
     for task in tasks:
-        played: Played = host.site.play([task], verbosity=3)
+        played: PlayResult = host.site.play([task], verbosity=3)
         assert played.rc == 0, played.output
         output += played.output + json.dumps(played.tasks)
         keys.add(host.files["client.key"])

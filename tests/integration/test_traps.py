@@ -43,7 +43,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._pki import pem
 from ansible_collections.tenantry.lxd.plugins.modules import lxd_vm_compose
 
 from tests.integration.playing import COLLECTIONS
-from tests.integration.tenancy import OWNER, ROOMY, confined_project
+from tests.integration.tenancy import OVERCOMMITTED, OWNER, create_confined_project
 from tests.lxd.certificate import new_client_certificate
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
@@ -146,7 +146,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(lxd: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     made = Bench(lxd, f"traps-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("pairs"))
-    confined_project(lxd, made.project, **ROOMY)
+    create_confined_project(lxd, made.project, **OVERCOMMITTED)
     import_image(lxd, micro_image(), project=made.project)
     for who, projects in (("tenant", [made.project]), ("admin", None), ("stranger", ())):
         certificate, _key = new_client_certificate(made.folder, who)

@@ -26,8 +26,8 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.arguments impo
 from ansible_collections.tenantry.lxd.plugins.modules import lxd_vm_compose
 from cryptography.hazmat.primitives import serialization
 
-from tests.integration.playing import Played, Site
-from tests.integration.tenancy import OWNER, ROOMY, Tenant, confined_project, registered
+from tests.integration.playing import PlayResult, Site
+from tests.integration.tenancy import OVERCOMMITTED, OWNER, Tenant, create_confined_project, register_vm_host
 from tests.lxd.daemon import Daemon
 from tests.lxd.teardown import discard_project
 from tests.lxd.world import differences
@@ -399,7 +399,7 @@ def register_bad_hosts(tenant: Tenant, projects: Mapping[str, str]) -> None:
     bad("kvm-broken", vmhost_yml="url: [\n")
     bad("kvm-typo", {"pojects": "x"})
     for name, project in (("kvm-theirs", projects["theirs"]), ("kvm-nobodys", projects["nobodys"])):
-        registered(site, tenant.lxd, project, name)
+        register_vm_host(site, tenant.lxd, project, name)
     # A certificate without restrictions is told that a project isn't there; a restricted one is told nothing.
     trusted_by_all = with_pair("kvm-no-project", NOW)
     tenant.lxd.trust(trusted_by_all.certificate.pem, name=f"{tenant.project}-admin")
@@ -431,7 +431,7 @@ def filled(value: Any, words: Mapping[str, str]) -> Any:
     return words.get(value, value) if isinstance(value, str) else value
 
 
-def played(site: Site, cases: list[Case], words: Mapping[str, str]) -> Played:
+def played(site: Site, cases: list[Case], words: Mapping[str, str]) -> PlayResult:
     """The cases as tasks of one playbook."""
     # On an error Ansible prints the lines of the playbook around it.
     hidden = {**words, SECRET: "{{ secret }}"}
@@ -468,10 +468,10 @@ def run(lxd: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     try:
         owners = {"ours": OWNER, "theirs": "others", "nobodys": None}
         for word, owner in owners.items():
-            confined_project(lxd, names[word], owner, **ROOMY)
+            create_confined_project(lxd, names[word], owner, **OVERCOMMITTED)
         furnish(lxd, names["ours"])
-        sites = [Site.made(root / "one"), Site.made(root / "two")]
-        tenant = registered(sites[0], lxd, names["ours"])
+        sites = [Site.create(root / "one"), Site.create(root / "two")]
+        tenant = register_vm_host(sites[0], lxd, names["ours"])
         register_bad_hosts(tenant, names)
         sites[1].registry.symlink_to(sites[0].registry)
         before = (lxd.fingerprint_of_world(), on_disk(sites[0]))
@@ -520,9 +520,9 @@ def test_bad_input(run: Run, case: Case) -> None:
 
 def test_a_list_with_several_bad_vms_is_put_right_in_one_go(lxd: Daemon, run: Run, tmp_path: Path) -> None:
     name = f"bad-{uuid.uuid4().hex[:8]}"
-    confined_project(lxd, name, **ROOMY)
+    create_confined_project(lxd, name, **OVERCOMMITTED)
     try:
-        tenant = registered(Site.made(tmp_path / "site"), lxd, name)
+        tenant = register_vm_host(Site.create(tmp_path / "site"), lxd, name)
         bad: list[dict[str, Any]] = [
             {"name": "a", "memory": "2 gigs"},
             {"name": "good"},

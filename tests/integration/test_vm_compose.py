@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import OWNER, ROOMY, Tenant, confined_project, registered
+from tests.integration.tenancy import OVERCOMMITTED, OWNER, Tenant, create_confined_project, register_vm_host
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
 from tests.lxd.teardown import discard_project
@@ -297,8 +297,8 @@ def test_s6_no_vm_is_made_in_a_project_that_is_not_ours(
     lxd: Daemon, site: Site, project_name: str, mark: str | None
 ) -> None:
     # The certificate could: LXD trusts it for this project. It is us who refuse.
-    confined_project(lxd, project_name, owner=mark)
-    tenant = registered(site, lxd, project_name)
+    create_confined_project(lxd, project_name, owner=mark)
+    tenant = register_vm_host(site, lxd, project_name)
     before = lxd.fingerprint_of_world()
     for check in (True, False):
         refused = tenant.compose([bare("vm")], fails=True, check=check)
@@ -396,17 +396,17 @@ def _requests(tenant: Tenant, vms: list[dict[str, Any]]) -> list[str]:
 def test_two_vms_on_two_hosts_in_one_task(tenant: Tenant, lxd: Daemon) -> None:
     # The same daemon under a second name: what matters here is that each VM goes where it is said to go.
     other = f"{tenant.project}-b"
-    confined_project(lxd, other, **ROOMY)
+    create_confined_project(lxd, other, **OVERCOMMITTED)
     try:
-        registered(tenant.site, lxd, other, "kvm-02")
+        register_vm_host(tenant.site, lxd, other, "kvm-02")
         vms = [bare("one", vmhost="kvm-01"), bare("one", vmhost="kvm-02"), bare("two", vmhost="kvm-02")]
-        result = tenant.site.run("lxd_vm_compose", {"vms": vms})
+        result = tenant.site.run_task("lxd_vm_compose", {"vms": vms})
         assert [(vm["vmhost"], vm["name"]) for vm in result["vms"]] == [
             ("kvm-01", "one"),
             ("kvm-02", "one"),
             ("kvm-02", "two"),
         ]
         assert set(tenant.instances()) == {"one"}
-        assert not tenant.site.run("lxd_vm_compose", {"vms": vms})["changed"]
+        assert not tenant.site.run_task("lxd_vm_compose", {"vms": vms})["changed"]
     finally:
         discard_project(lxd, other)

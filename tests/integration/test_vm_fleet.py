@@ -17,7 +17,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.vm_compos
 from ansible_collections.tenantry.lxd.plugins.modules.lxd_vm_compose import OPTIONS
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import Tenant, confined_project, registered
+from tests.integration.tenancy import Tenant, create_confined_project, register_vm_host
 from tests.lxd.daemon import Daemon
 from tests.lxd.place import default_root
 from tests.lxd.teardown import discard_project, take_down
@@ -50,7 +50,7 @@ class Fleet:
     def compose(self, vms: list[dict[str, Any]], **rest: Any) -> dict[str, Any]:
         """Run lxd_vm_compose without saying a host."""
         about_run = {key: rest.pop(key) for key in ("check", "fails") if key in rest}
-        return self.site.run("lxd_vm_compose", {"vms": vms, **rest}, **about_run)
+        return self.site.run_task("lxd_vm_compose", {"vms": vms, **rest}, **about_run)
 
     def whereabouts(self) -> dict[str, list[str]]:
         """The names that each LXD itself lists."""
@@ -64,9 +64,9 @@ def fleet(lxd: Daemon, second: Daemon, site: Site, project_name: str) -> Iterato
     tenants = {}
     try:
         for number, daemon in enumerate((lxd, second), 1):
-            confined_project(daemon, project_name, **ratios)
+            create_confined_project(daemon, project_name, **ratios)
             labels: dict[str, Any] = {"zone": ("north", "south")[number - 1], "tags": ["ssd"] if number == 2 else []}
-            tenants[f"kvm-0{number}"] = registered(site, daemon, project_name, f"kvm-0{number}", **labels)
+            tenants[f"kvm-0{number}"] = register_vm_host(site, daemon, project_name, f"kvm-0{number}", **labels)
         yield Fleet(site, tenants)
     finally:
         discard_project(second, project_name)

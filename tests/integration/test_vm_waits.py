@@ -29,7 +29,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.progress impor
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.vm_waits import Awaited, VmWaits
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import ROOMY, Tenant, confined_project, registered
+from tests.integration.tenancy import OVERCOMMITTED, Tenant, create_confined_project, register_vm_host
 from tests.integration.test_vm_compose import SMALL, bare
 from tests.lxd import image
 from tests.lxd.certificate import new_client_certificate
@@ -150,9 +150,9 @@ def test_a_vm_without_an_interface_is_not_waited_for(tenant: Tenant) -> None:
 
 def test_lxd_may_restart_meanwhile(tmp_path: Path) -> None:
     with Daemon.new(f"restarted-{tmp_path.name[-6:]}".replace("_", "-"), owned=True) as lxd:
-        confined_project(lxd, "waits", **ROOMY)
+        create_confined_project(lxd, "waits", **OVERCOMMITTED)
         image.import_image(lxd, image.micro_image(), project="waits")
-        tenant = registered(Site.made(tmp_path / "site"), lxd, "waits")
+        tenant = register_vm_host(Site.create(tmp_path / "site"), lxd, "waits")
         said = {"vms": [{**SMALL, "name": "v"}], "wait": "address", "wait_timeout": PATIENT}
         process = tenant.site.start_module("lxd_vm_compose", said, tenant.vmhost)
         until(lambda: "recursion=2" in lxd.place.log.read_text(), 60, "the wait")

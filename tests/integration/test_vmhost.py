@@ -21,7 +21,7 @@ import yaml
 from ansible_collections.tenantry.lxd.plugins.module_utils._pki import key_pair
 
 from tests.integration.playing import Site
-from tests.integration.tenancy import OWNER, Tenant, confined_project, registered
+from tests.integration.tenancy import OWNER, Tenant, create_confined_project, register_vm_host
 from tests.integration.test_vm_compose import SMALL, bare
 from tests.lxd.certificate import new_client_certificate
 from tests.lxd.daemon import Daemon
@@ -58,7 +58,7 @@ class Host:
         return fingerprint(self.lxd.certificate)
 
     def run(self, check: bool = False, fails: bool = False, **options: Any) -> dict[str, Any]:
-        return self.site.run("lxd_vmhost", {"name": NAME, **options}, check=check, fails=fails)
+        return self.site.run_task("lxd_vmhost", {"name": NAME, **options}, check=check, fails=fails)
 
     def several(self, *tasks: dict[str, Any], check: bool = False) -> list[dict[str, Any]]:
         """Several tasks of one play, each with its own options."""
@@ -72,7 +72,7 @@ class Host:
         return self.run(check, fails, **merged)
 
     def compose(self, vms: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
-        return self.site.call("lxd_vm_compose", {"defaults": {"interfaces": []}, "vms": vms, **options}, NAME)
+        return self.site.run_module("lxd_vm_compose", {"defaults": {"interfaces": []}, "vms": vms, **options}, NAME)
 
     def disk(self) -> dict[str, tuple[str, int]]:
         """Every file of the registry: content and mode."""
@@ -81,7 +81,7 @@ class Host:
 
 
 def prepared(lxd: Daemon, site: Site, project: str) -> Host:
-    confined_project(lxd, project)
+    create_confined_project(lxd, project)
     folder = site.registry / NAME
     folder.mkdir(parents=True)
     certificate, _key = new_client_certificate(folder)
@@ -100,7 +100,7 @@ def neighbours(lxd: Daemon, project_name: str) -> Iterator[list[str]]:
     names = [f"their-{project_name}", f"also-{project_name}"]
     try:
         for name in names:
-            confined_project(lxd, name, owner="others" if name.startswith("their") else None)
+            create_confined_project(lxd, name, owner="others" if name.startswith("their") else None)
             fill(lxd, name)
         yield names
     finally:
@@ -203,7 +203,7 @@ def test_check_mode_predicts_and_writes_nothing(host: Host) -> None:
 def test_a_chain_where_nothing_exists_yet_is_predicted(lxd: Daemon, site: Site) -> None:
     pin = fingerprint(lxd.certificate)
     said = {"name": NAME, "url": lxd.url, "server_fingerprint": pin, "project": "to-come", "owner": OWNER}
-    predicted = site.run("lxd_vmhost", said, check=True)
+    predicted = site.run_task("lxd_vmhost", said, check=True)
     assert predicted["changed"] and f"register VM host {NAME}" in predicted["actions"]
     assert predicted["diff"]["after"][f"server certificate {NAME}"] == {"fingerprint": pin}
     assert predicted["diff"]["after"][f"VM host {NAME}"]["project"] == "to-come"
@@ -213,13 +213,13 @@ def test_a_chain_where_nothing_exists_yet_is_predicted(lxd: Daemon, site: Site) 
 
     (site.registry / NAME).mkdir(parents=True)
     certificate, _key = new_client_certificate(site.registry / NAME)
-    refused = site.run("lxd_vmhost", said, fails=True)
+    refused = site.run_task("lxd_vmhost", said, fails=True)
     assert refused["code"] == "not_trusted"
-    assert "doesn't trust" in site.run("lxd_vmhost", said, check=True)["unverified"][0]
+    assert "doesn't trust" in site.run_task("lxd_vmhost", said, check=True)["unverified"][0]
     lxd.trust(certificate.read_text(), projects=[])
-    refused = site.run("lxd_vmhost", said, fails=True)
+    refused = site.run_task("lxd_vmhost", said, fails=True)
     assert refused["code"] == "not_trusted" and "to-come" in refused["msg"] and "lxd_project" in refused["hint"]
-    assert "to-come" in site.run("lxd_vmhost", said, check=True)["unverified"][0]
+    assert "to-come" in site.run_task("lxd_vmhost", said, check=True)["unverified"][0]
     assert {path.name for path in (site.registry / NAME).iterdir()} == {"client.crt", "client.key"}
 
 
@@ -265,7 +265,7 @@ MIGHT_COME = ("project missing", "project of others")
 def refusals(lxd: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[dict[str, Any]]]]:
     """Every bad input in one play, with and without check mode; nothing was written by any of them."""
     project = f"test-bad-{os.getpid()}"
-    host = prepared(lxd, Site.made(tmp_path_factory.mktemp("bad") / "site"), project)
+    host = prepared(lxd, Site.create(tmp_path_factory.mktemp("bad") / "site"), project)
     before, world = host.disk(), lxd.fingerprint_of_world()
     good = {"name": NAME, "url": lxd.url, "server_fingerprint": host.pin, "project": project, "owner": OWNER}
     found: dict[str, list[dict[str, Any]]] = {}
@@ -395,7 +395,7 @@ def test_a_key_from_outside_is_used_and_not_kept(host: Host, tmp_path: Path) -> 
     said = {"name": NAME, "url": host.lxd.url, "server_fingerprint": host.pin, "project": host.project, "owner": OWNER}
     environment = {"LXD_CLIENT_KEY_DIR": str(tmp_path / "keys")}
     for changed in (True, False):
-        assert host.site.run("lxd_vmhost", said, environment=environment)["changed"] is changed
+        assert host.site.run_task("lxd_vmhost", said, environment=environment)["changed"] is changed
     assert sorted(path.name for path in host.folder.iterdir()) == ["client.crt", "server.crt", "vmhost.yml"]
     assert host.run(fails=True)["code"] == "not_trusted"
 
@@ -433,14 +433,14 @@ def test_on_another_machine_the_admin_does_its_part_and_no_file_is_written(host:
     before = host.disk()
     said = {"name": NAME, "project": host.project, "owner": OWNER, "cpu_overcommit": 2, "enforce": ["cpu"]}
     by_socket = {**said, "url": f"unix:{host.lxd.directory}/unix.socket"}
-    predicted = host.site.run("lxd_vmhost", by_socket, check=True, **rest)
+    predicted = host.site.run_task("lxd_vmhost", by_socket, check=True, **rest)
     assert limits_of(host) == {}
-    real = host.site.run("lxd_vmhost", by_socket, **rest)
+    real = host.site.run_task("lxd_vmhost", by_socket, **rest)
     assert real["actions"] == predicted["actions"] and real["diff"] == predicted["diff"]
     assert limits_of(host) == {"limits.cpu": str(2 * (os.cpu_count() or 1)), "user.tenantry.cpu_overcommit": "2"}
-    assert not host.site.run("lxd_vmhost", by_socket, **rest)["changed"]
+    assert not host.site.run_task("lxd_vmhost", by_socket, **rest)["changed"]
     for options in ({**said, "url": host.lxd.url, "server_fingerprint": host.pin}, {"name": NAME, "state": "absent"}):
-        refused = host.site.run("lxd_vmhost", options, fails=True, **rest)
+        refused = host.site.run_task("lxd_vmhost", options, fails=True, **rest)
         assert refused["code"] == "invalid" and "another machine" in refused["msg"]
     assert host.disk() == before
     # The controller's own task then finds in force what it says.
@@ -460,7 +460,7 @@ def test_s4_only_the_vms_of_the_chosen_project_are_seen_and_none_is_touched(host
     assert not [request for request in seen if "all-projects" in request.url]
     scoped = [request for request in seen if request.path.startswith(("/1.0/instances", "/1.0/networks"))]
     assert scoped and all(f"project={host.project}" in request.url for request in scoped)
-    host.site.run("lxd_vmhost_info", {})
+    host.site.run_task("lxd_vmhost_info", {})
     assert differences(before, host.lxd.fingerprint_of_world()) == []
 
 
@@ -515,7 +515,7 @@ def test_s19_a_new_address_is_proven_against_the_same_pin(host: Host) -> None:
         # Said, the other server's certificate replaces the pin; that this server is ours is proven all the same.
         refused = host.run(url=other.url, server_cert=other.certificate, fails=True)
         assert refused["code"] == "not_trusted" and host.disk() == before
-        confined_project(other, host.project)
+        create_confined_project(other, host.project)
         other.trust((host.folder / "client.crt").read_text(), projects=[host.project])
         changed = host.run(url=other.url, server_cert=other.certificate)
         assert changed["changed"] and fingerprint((host.folder / "server.crt").read_text()) == fingerprint(
@@ -649,7 +649,7 @@ def test_resources_count_what_is_promised_and_hide_nothing(host: Host) -> None:
     assert [vm["name"] for vm in result["vmhost"]["vms"]] == ["mapped", "one"]
     assert result["vmhost"]["vms"][1]["disks"][1]["size"] == "5MiB"
 
-    info = host.site.run("lxd_vmhost_info", {})["vmhosts"]
+    info = host.site.run_task("lxd_vmhost_info", {})["vmhosts"]
     row = {key: value for key, value in info[0].items() if key != "vmhost"}
     used = {
         "memory": {**found["memory"], "used": 0, "others": 0},
@@ -666,27 +666,27 @@ def test_resources_count_what_is_promised_and_hide_nothing(host: Host) -> None:
 def test_a_hundred_vms_cost_no_request_more(host: Host) -> None:
     host.register(cpu_overcommit=10)
     with host.lxd.requests() as few:
-        host.site.run("lxd_vmhost_info", {})
+        host.site.run_task("lxd_vmhost_info", {})
     host.compose([bare(f"vm-{n}") for n in range(20)])
     with host.lxd.requests() as many:
-        row = host.site.run("lxd_vmhost_info", {})["vmhosts"][0]
+        row = host.site.run_task("lxd_vmhost_info", {})["vmhosts"][0]
     assert len(row["vms"]) == 20 and len(many) == len(few) == 7
     assert row["resources"]["cores"]["ours"] == 20 and row["resources"]["memory"]["ours"] == 20 * 160 << 20
 
 
 def test_an_unreachable_host_is_a_row_with_what_the_registry_says(host: Host) -> None:
     host.register(zone="north")
-    registered(host.site, host.lxd, host.project, "kvm-dead", url="https://127.0.0.1:1", zone="south")
-    rows = {row["vmhost"]: row for row in host.site.run("lxd_vmhost_info", {})["vmhosts"]}
+    register_vm_host(host.site, host.lxd, host.project, "kvm-dead", url="https://127.0.0.1:1", zone="south")
+    rows = {row["vmhost"]: row for row in host.site.run_task("lxd_vmhost_info", {})["vmhosts"]}
     assert rows[NAME]["server"]["version"] == "5.0.2" and "error" not in rows[NAME]
     dead = rows["kvm-dead"]
     assert dead["error"]["code"] == "unreachable" and dead["zone"] == "south" and dead["resources"] is None
     assert dead["certificate"]["days_left"] >= 28
-    refused = host.site.run("lxd_vmhost_info", {"strict": True}, fails=True)
+    refused = host.site.run_task("lxd_vmhost_info", {"strict": True}, fails=True)
     assert refused["code"] == "unreachable" and "kvm-dead" in refused["msg"]
-    names = host.site.run("lxd_vmhost_info", {"query": "[?zone == 'south'].name"})["vmhosts"]
+    names = host.site.run_task("lxd_vmhost_info", {"query": "[?zone == 'south'].name"})["vmhosts"]
     assert names == ["kvm-dead"]
-    only = host.site.run("lxd_vmhost_info", {"vmhosts": [NAME]})["vmhosts"]
+    only = host.site.run_task("lxd_vmhost_info", {"vmhosts": [NAME]})["vmhosts"]
     assert [row["name"] for row in only] == [NAME]
 
 
@@ -720,13 +720,13 @@ def test_s5_removing_keeps_the_vms_and_asks_nobody(host: Host, neighbours: list[
 
 
 def test_a_host_that_is_gone_can_be_removed(host: Host) -> None:
-    registered(host.site, host.lxd, host.project, "kvm-dead", url="https://127.0.0.1:1")
+    register_vm_host(host.site, host.lxd, host.project, "kvm-dead", url="https://127.0.0.1:1")
     folder = host.site.registry / "kvm-dead"
     (folder / "client.key").write_text("$ANSIBLE_VAULT;1.1;AES256\n3435\n")
-    refused = host.site.run("lxd_vmhost", {"name": "kvm-dead", "state": "absent", "vms": "delete"}, fails=True)
+    refused = host.site.run_task("lxd_vmhost", {"name": "kvm-dead", "state": "absent", "vms": "delete"}, fails=True)
     assert (folder / "vmhost.yml").exists() and refused["code"] == "invalid"
     registered_again = Host(host.site, host.lxd, host.project)
-    assert registered_again.site.run("lxd_vmhost", {"name": "kvm-dead", "state": "absent"})["changed"]
+    assert registered_again.site.run_task("lxd_vmhost", {"name": "kvm-dead", "state": "absent"})["changed"]
     assert not (folder / "vmhost.yml").exists()
 
 
@@ -795,13 +795,13 @@ def test_s5_what_lxd_refuses_is_named_and_keeps_the_entry(host: Host) -> None:
 
 
 def test_deleting_on_an_unreachable_host_keeps_the_entry(host: Host) -> None:
-    tenant = registered(host.site, host.lxd, host.project, "kvm-dead", url="https://127.0.0.1:1")
+    tenant = register_vm_host(host.site, host.lxd, host.project, "kvm-dead", url="https://127.0.0.1:1")
     said = {"name": "kvm-dead", "state": "absent", "vms": "delete"}
     for check in (True, False):
-        refused = host.site.run("lxd_vmhost", said, check=check, fails=True)
+        refused = host.site.run_task("lxd_vmhost", said, check=check, fails=True)
         assert refused["code"] == "unreachable"
     assert (tenant.site.registry / "kvm-dead" / "vmhost.yml").exists()
-    wrong = host.site.run("lxd_vmhost", {**said, "project": "default"}, fails=True)
+    wrong = host.site.run_task("lxd_vmhost", {**said, "project": "default"}, fails=True)
     assert wrong["code"] == "invalid" and "default" in wrong["msg"]
 
 
@@ -858,7 +858,7 @@ def test_s13_a_clone_with_nothing_but_the_vault_password_composes(host: Host, tm
 
 
 def test_registered_by_hand_or_by_us_is_the_same_to_every_module(tenant: Tenant) -> None:
-    first = tenant.site.run("lxd_vmhost", {"name": tenant.vmhost})
+    first = tenant.site.run_task("lxd_vmhost", {"name": tenant.vmhost})
     assert first["actions"] == [f"write file {tenant.site.registry}/.gitignore"]
-    assert not tenant.site.run("lxd_vmhost", {"name": tenant.vmhost})["changed"]
-    assert tenant.site.run("lxd_vmhost_info", {"vmhost": tenant.vmhost})["vmhosts"][0]["owner"] == OWNER
+    assert not tenant.site.run_task("lxd_vmhost", {"name": tenant.vmhost})["changed"]
+    assert tenant.site.run_task("lxd_vmhost_info", {"vmhost": tenant.vmhost})["vmhosts"][0]["owner"] == OWNER

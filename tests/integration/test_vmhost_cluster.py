@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.integration.callback.cut_short import ENDED
-from tests.integration.playing import Played, Site
+from tests.integration.playing import PlayResult, Site
 from tests.integration.tenancy import OWNER
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
@@ -54,7 +54,7 @@ def machines(outer: Daemon) -> Iterator[dict[str, Machine]]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """One repository for all steps of the cluster's life."""
-    return Site.made(tmp_path_factory.mktemp("cluster") / "site")
+    return Site.create(tmp_path_factory.mktemp("cluster") / "site")
 
 
 def declare(site: Site, machines: dict[str, Machine], **of_each: dict[str, Any]) -> None:
@@ -63,13 +63,15 @@ def declare(site: Site, machines: dict[str, Machine], **of_each: dict[str, Any])
     (site.root / "inventory" / "hosts.yml").write_text(yaml.safe_dump(group, sort_keys=False))
 
 
-def play(site: Site, *arguments: str, check: bool = False, name: str = "site", ends: int = 0) -> Played:
+def play(site: Site, *arguments: str, check: bool = False, name: str = "site", ends: int = 0) -> PlayResult:
     played = begin(site, *arguments, name=name, check=check)
     assert played.rc == ends, played.output
     return played
 
 
-def begin(site: Site, *arguments: str, name: str = "site", callbacks: str = "collect", check: bool = False) -> Played:
+def begin(
+    site: Site, *arguments: str, name: str = "site", callbacks: str = "collect", check: bool = False
+) -> PlayResult:
     """A playbook of the collection, whatever its end."""
     environment = {"ANSIBLE_CALLBACKS_ENABLED": callbacks, "ANSIBLE_PIPELINING": "1"}
     return site.play(f"tenantry.lxd.{name}", python="", check=check, environment=environment, arguments=arguments)
@@ -97,11 +99,11 @@ def locations(machine: Machine) -> dict[str, tuple[str, str]]:
     return {each["name"]: (each["location"], each["status"]) for each in found}
 
 
-def actions(played: Played) -> list[str]:
+def actions(played: PlayResult) -> list[str]:
     return [action for result in played.results for action in result.get("actions", ())]
 
 
-def secrets_in(folder: Path, played: Played) -> list[str]:
+def secrets_in(folder: Path, played: PlayResult) -> list[str]:
     """Where something that begins as a join token does (its first field) can be read."""
     begins = ("eyJzZXJ2ZXJfbmFtZS", "eyJjbGllbnRfbmFtZS")
     texts = {"output": played.output, **{str(file): file.read_text() for file in folder.rglob("*") if file.is_file()}}
