@@ -72,6 +72,21 @@ def test_every_page_is_of_one_kind_and_in_the_index() -> None:
     assert sorted(listed) == sorted(pages)
 
 
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150, "move details into docs/"
+
+
+def test_the_architecture_page_names_every_part_of_the_core_and_every_layer() -> None:
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    utils = ROOT / "plugins" / "module_utils"
+    layers = {path.name for path in utils.iterdir() if path.name.startswith("_") and path.name != "__pycache__"}
+    core = {path.stem for path in (utils / "_core").iterdir() if path.suffix == ".py"}
+    core |= {f"{path.name}/" for path in (utils / "_core").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    table = re.findall(r"^\| \d \| (.*?) \|", page, re.MULTILINE)
+    assert set(re.findall(r"`([\w/]+)`", " ".join(table))) == core
+    assert {name for name in layers if f" {name}/ " not in page} == set()
+
+
 def test_no_file_has_the_marks_of_a_merge() -> None:
     mark = re.compile(rb"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
     marked = []

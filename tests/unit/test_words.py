@@ -101,6 +101,36 @@ def task_names() -> Iterator[Text]:
             yield from tasks(node, path)
 
 
+def scalars(node: yaml.Node, path: Path) -> Iterator[Text]:
+    """Every value that is a text; the keys of maps are names."""
+    if isinstance(node, yaml.ScalarNode) and " " in node.value:
+        yield Text(path, node.start_mark.line + 1, re.sub(r"'[a-z_]+'", "", node.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from scalars(each, path)
+    elif isinstance(node, yaml.MappingNode):
+        for _key, value in node.value:
+            yield from scalars(value, path)
+
+
+def role_texts() -> Iterator[Text]:
+    """What roles and playbooks say: task names, messages of assertions, expressions."""
+    for path in files("roles/*/tasks/**/*.yml", "roles/*/vars/**/*.yml", "playbooks/**/*.yml", "extensions/**/*.yml"):
+        node = yaml.compose(path.read_text(encoding="utf-8"))
+        if node is not None:
+            yield from scalars(node, path)
+
+
+def templates() -> Iterator[Text]:
+    """The text of templates, without expressions."""
+    for path in files("roles/*/templates/**/*.j2"):
+        text = path.read_text(encoding="utf-8")
+        for code in re.findall(r"\{[{%].*?[%}]\}", text, flags=re.DOTALL):
+            text = text.replace(code, "\n" * code.count("\n"), 1)
+        for number, line in enumerate(text.splitlines(), 1):
+            yield Text(path, number, re.sub(r"<[^>]*>|`[^`]*`", " ", line))
+
+
 def trees(*patterns: str) -> Iterator[tuple[Path, ast.Module]]:
     for path in files(*patterns):
         yield path, ast.parse(path.read_text(encoding="utf-8"), str(path))
@@ -184,7 +214,8 @@ def comments() -> Iterator[Text]:
 PARTS: Mapping[str, Callable[[], Iterator[Text]]] = {
     "headings": headings,
     "pages": prose,
-    "task names": task_names,
+    "role texts": role_texts,
+    "templates": templates,
     "messages": messages,
     "descriptions": descriptions,
     "docstrings": docstrings,
@@ -193,7 +224,7 @@ PARTS: Mapping[str, Callable[[], Iterator[Text]]] = {
 
 
 # Parts that are still being reworded.
-PENDING = {"pages", "task names", "messages", "descriptions", "docstrings", "comments", "definitions"}
+PENDING = {*PARTS, "task names", "definitions"} - {"headings"}
 
 
 def check(part: str, offenders: Iterable[str]) -> None:
