@@ -255,7 +255,7 @@ def written(folder: Path, site: report_site.Site, *wanted: str) -> None:
     for name, text in site.files.items():
         if not wanted or name in wanted:
             (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(as_of.filled(text, "2026-11-21T12:00:00Z"))
+            (folder / name).write_text(as_of.fill_in(text, "2026-11-21T12:00:00Z"))
 
 
 def unseen_on_the_way(page: Page) -> list[str]:

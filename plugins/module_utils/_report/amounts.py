@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Numbers for people, and the bars that are drawn of them."""
+"""Amounts of a resource as text, and as the bars that the pages draw."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from typing import Any, Optional
 from .._core.capacity.figures import UNSAID, capacity
 
 UNKNOWN = "?"
-# A bar is drawn on a field so wide, whatever its size on the screen.
+# The width of every bar in units of its drawing, whatever its size on the screen.
 WIDTH = 1000
-_STEPS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _FACTOR = 1024
 
 
 def size(count: Optional[int]) -> str:
-    """Bytes with three digits that count."""
+    """Return a number of bytes with three significant digits, such as "1.5 GiB"."""
     if count is None:
         return UNKNOWN
     value, step = float(count), 0
-    while abs(value) >= _FACTOR and step < len(_STEPS) - 1:
+    while abs(value) >= _FACTOR and step < len(_UNITS) - 1:
         value, step = value / _FACTOR, step + 1
     whole = value == int(value) or abs(value) >= 100
-    return f"{value:.0f} {_STEPS[step]}" if whole else f"{value:.1f} {_STEPS[step]}"
+    return f"{value:.0f} {_UNITS[step]}" if whole else f"{value:.1f} {_UNITS[step]}"
 
 
 def number(count: Optional[int]) -> str:
-    """A count."""
+    """Return a count with its thousands grouped."""
     return UNKNOWN if count is None else f"{count:,}".replace(",", "\u202f")
 
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """Where a bar's parts end, of WIDTH; a mark is None where it would be at the end, or nowhere."""
+    """Where the parts of a bar end, out of WIDTH; a mark is None if it is at the end, or unknown."""
 
     ours: int
     others: int
@@ -47,9 +47,9 @@ class Bar:
 
 @dataclasses.dataclass(frozen=True)
 class Amount:
-    """One resource as words and as a bar. `state`: "unknown", "over", "full" or "fine".
+    """One resource as text and as a bar. `state` is "unknown", "over", "full" or "fine".
 
-    `left_out`: of so many hosts nobody knows it, and they are not in this sum.
+    `left_out`: the number of VM hosts that are not in this sum, because their figure is unknown.
     """
 
     total: str
@@ -67,27 +67,27 @@ class Amount:
 
 
 def amount(figure: Optional[Mapping[str, Any]], words: Callable[[Optional[int]], str]) -> Amount:
-    """A row's figure; None is a resource that nobody could look at."""
-    said = figure or {}
-    total, ours, free = said.get("total"), said.get("ours"), said.get("free")
+    """Return the amount for a figure of a row; None is a resource that could not be read."""
+    known = figure or {}
+    total, ours, free = known.get("total"), known.get("ours"), known.get("free")
     return Amount(
         total=words(total),
         ours=words(ours),
-        others=words(said["others"]) if said.get("others") else "",
+        others=words(known["others"]) if known.get("others") else "",
         free=words(free),
-        limit=words(said["limit"]) if said.get("limit") is not None else "",
-        ratio=str(said.get("overcommit") or UNSAID),
-        overcommitted=words(said["overcommitted"]) if said.get("overcommitted") else "",
-        state=_state(total, ours, free, most_of(said)),
+        limit=words(known["limit"]) if known.get("limit") is not None else "",
+        ratio=str(known.get("overcommit") or UNSAID),
+        overcommitted=words(known["overcommitted"]) if known.get("overcommitted") else "",
+        state=_state(total, ours, free, allocatable(known)),
         sort=-1 if ours is None else ours,
         free_sort=-1 if free is None else free,
-        ends=_bar(said),
-        left_out=said.get("left_out") or 0,
+        ends=_bar(known),
+        left_out=known.get("left_out") or 0,
     )
 
 
-def most_of(figure: Mapping[str, Any]) -> Optional[int]:
-    """How much may be promised by ratio and limit; None where nobody knows."""
+def allocatable(figure: Mapping[str, Any]) -> Optional[int]:
+    """Return how much may be allocated by ratio and limit; None if it is unknown."""
     most, limit = _by_ratio(figure), figure.get("limit")
     return most if most is None or limit is None else min(most, limit)
 
@@ -95,7 +95,7 @@ def most_of(figure: Mapping[str, Any]) -> Optional[int]:
 def _by_ratio(figure: Mapping[str, Any]) -> Optional[int]:
     if figure.get("total") is None:
         return None
-    # A sum over hosts with ratios of their own says the most itself.
+    # A sum over VM hosts with different ratios has the key `most` itself.
     most: int = figure.get("most") or capacity(figure["total"], str(figure.get("overcommit") or UNSAID))
     return most
 
@@ -129,14 +129,14 @@ def _bar(figure: Mapping[str, Any]) -> Optional[Bar]:
     )
 
 
-def together(figures: Iterable[Optional[Mapping[str, Any]]]) -> dict[str, Any]:
-    """The same resource of several hosts as one figure; what can't be known of a host is left out of every sum."""
+def sum_figures(figures: Iterable[Optional[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Sum one resource over several VM hosts; a VM host whose figure is unknown is left out of every sum."""
     every = [each or {} for each in figures]
     known = [each for each in every if None not in (each.get("total"), each.get("ours"), each.get("free"))]
     if not known:
         return {}
     summed: dict[str, Any] = {key: sum(each.get(key) or 0 for each in known) for key in ("total", "ours", "free")}
-    summed["most"] = sum(most_of(each) or 0 for each in known)
+    summed["most"] = sum(allocatable(each) or 0 for each in known)
     summed["others"] = sum(each.get("others") or 0 for each in known)
     summed["overcommitted"] = sum(each.get("overcommitted") or 0 for each in known)
     summed["left_out"] = len(every) - len(known)

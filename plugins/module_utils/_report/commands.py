@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The command for each thing that a person may want to do next, ready for a shell in the user's repository."""
+"""The commands that the pages offer, ready for a shell in the user's repository."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import Any, NamedTuple, Optional
 
 _ANSIBLE = "ansible localhost -i inventory"
 _RUNS = ("Running", "Ready")
-# What ansible takes a command's options for is a template: braces in a name would do something where it is run.
+# Ansible templates the options of a command: braces in a name would be evaluated where the command is run.
 _VM = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _VMHOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_WHERE = "https://WHERE-THIS-IS-PUBLISHED/"
+_UNPUBLISHED = "https://WHERE-THIS-IS-PUBLISHED/"
 
 
 class Command(NamedTuple):
-    """What it is for, and the line."""
+    """What a command does, and the line to run."""
 
     title: str
     line: str
 
 
-def of_vmhost(name: str) -> list[Command]:
-    """What can be done with a VM host; nothing by a name that the registry would refuse."""
+def vmhost_commands(name: str) -> list[Command]:
+    """Return the commands for a VM host; none for a name that the registry would refuse."""
     if not _VMHOST.fullmatch(name):
         return []
     limited = f"--limit {shlex.quote(name)}"
@@ -35,28 +35,28 @@ def of_vmhost(name: str) -> list[Command]:
     return [
         Command("Compose a VM", _task("lxd_vm_compose", {"vmhost": name, "vms": new})),
         Command("Refresh", _task("lxd_vmhost_info", {"vmhosts": [name]})),
-        Command("Compose what the inventory says", f"ansible-playbook -i inventory tenantry.lxd.compose {limited}"),
-        Command("Remove, VMs stay", f"ansible-playbook -i inventory tenantry.lxd.remove {limited}"),
+        Command("Compose the VMs of the inventory", f"ansible-playbook -i inventory tenantry.lxd.compose {limited}"),
+        Command("Remove the VM host, keep its VMs", f"ansible-playbook -i inventory tenantry.lxd.remove {limited}"),
     ]
 
 
-def of_certificate(row: Mapping[str, Any], file: str, published_at: str) -> list[Command]:
-    """How the server comes to trust a certificate that is on a web server: fetched, and given to its own client."""
+def trust_commands(row: Mapping[str, Any], file: str, published_at: str) -> list[Command]:
+    """Return the command that makes the server trust a published certificate."""
     incus = (row.get("server") or {}).get("flavour") == "incus"
     program = "incus config trust add-certificate" if incus else "lxc config trust add"
-    url = _published(file, published_at)
-    said = ("--name", f"{row['owner']}-{row['vmhost']}", "--restricted", "--projects", str(row["project"]))
-    words = " ".join(shlex.quote(word) for word in said)
-    return [Command("On the server, trust it", f"curl -fsS {shlex.quote(url)} | {program} - {words}")]
+    url = _certificate_url(file, published_at)
+    arguments = ("--name", f"{row['owner']}-{row['vmhost']}", "--restricted", "--projects", str(row["project"]))
+    words = " ".join(shlex.quote(word) for word in arguments)
+    return [Command("Trust the certificate, on the server", f"curl -fsS {shlex.quote(url)} | {program} - {words}")]
 
 
-def of_file(file: str, published_at: str) -> Command:
-    """How a certificate is fetched from a web server."""
-    return Command("Fetch", f"curl -fsSO {shlex.quote(_published(file, published_at))}")
+def fetch_command(file: str, published_at: str) -> Command:
+    """Return the command that downloads a published certificate."""
+    return Command("Fetch", f"curl -fsSO {shlex.quote(_certificate_url(file, published_at))}")
 
 
-def of_vm(vm: Mapping[str, Any]) -> list[Command]:
-    """What can be done with a VM of ours as it is now; nothing with one that was enlisted, or may have been."""
+def vm_commands(vm: Mapping[str, Any]) -> list[Command]:
+    """Return the commands for a VM in its current state; none for a VM that is, or may be, enlisted."""
     named = _VM.fullmatch(vm["name"]) and _VMHOST.fullmatch(vm["vmhost"])
     if vm.get("enlisted") is not False or not named:
         return []
@@ -71,18 +71,18 @@ def of_vm(vm: Mapping[str, Any]) -> list[Command]:
     ]
 
 
-def of_log(vm: Mapping[str, Any], flavour: Optional[str]) -> str:
-    """The line that shows on the server what LXD wrote about a VM; none for what can't be a VM's name."""
+def log_command(vm: Mapping[str, Any], flavour: Optional[str]) -> str:
+    """Return the command that shows LXD's log of a VM on the server; none for what can't be a VM's name."""
     if not _VM.fullmatch(vm["name"]):
         return ""
     words = ("incus" if flavour == "incus" else "lxc", "info", vm["name"], "--show-log", "--project", vm["project"])
     return " ".join(shlex.quote(word) for word in words)
 
 
-def _published(file: str, published_at: str) -> str:
-    return f"{published_at or _WHERE}certificates/{file}.crt"
+def _certificate_url(file: str, published_at: str) -> str:
+    return f"{published_at or _UNPUBLISHED}certificates/{file}.crt"
 
 
 def _task(module: str, options: Mapping[str, Any]) -> str:
-    # JSON writes every character beyond ASCII as a number, so that a name does nothing in a shell or a terminal.
+    # JSON escapes every character beyond ASCII, so that a name has no effect in a shell or a terminal.
     return f"{_ANSIBLE} -m tenantry.lxd.{module} -a {shlex.quote(json.dumps(options))}"

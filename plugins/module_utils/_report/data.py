@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The report for programs: report.json, and the list of all VMs that the page of the search loads."""
+"""The report for programs: report.json, and the list of all VMs that the search page loads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import as_of, host_page
 from .problems import Problem
 
 SCHEMA = 1
-# What a VM's config holds besides what is shown may be anybody's secret, and the report is published.
+# A VM's config may hold secrets, and the report is published.
 _PRIVATE = frozenset({"config"})
 _OF_HOST = (
     "vmhost",
@@ -37,23 +37,23 @@ _OF_HOST = (
     "orphaned_trust",
     "unused_volumes",
 )
-# In the search's list a number is shorter than a word; report.js knows them.
+# Numbers keep the list for the search short; report.js has the same ones.
 _ORIGIN = {"ours": 0, "enlisted": 1, "unknown": 2}
 _OF_SERVER = ("name", "version", "flavour", "drivers", "clustered", "members")
 
 
-def report(
+def render_report(
     rows: Sequence[Mapping[str, Any]], problems: Mapping[str, Sequence[Problem]], files: Mapping[str, str], title: str
 ) -> str:
-    """report.json; a line for each VM host, so that a difference between two of them reads well."""
+    """Return report.json, with a line for each VM host, so that a diff between two reports is readable."""
     head = json.dumps({"schema": SCHEMA, "title": title})[:-1]
     hosts = [json.dumps(_host(row, problems[row["vmhost"]], files), default=str, sort_keys=True) for row in rows]
     listed = "".join(f"\n{host}{',' if place < len(hosts) else ''}" for place, host in enumerate(hosts, 1))
     return f'{head}, "as_of": "{as_of.ISO}", "vmhosts": [{listed}\n]}}\n'
 
 
-def search(rows: Sequence[Mapping[str, Any]], files: Mapping[str, str]) -> str:
-    """Every VM in as few bytes as a list takes; a script and no JSON, because a page on a disk may load no other."""
+def render_search_list(rows: Sequence[Mapping[str, Any]], files: Mapping[str, str]) -> str:
+    """Return a compact list of all VMs, as a script: a page that is opened from a disk can't load JSON."""
     hosts = [[row["vmhost"], files[row["vmhost"]], row.get("zone") or "", row.get("pool") or ""] for row in rows]
     vms = sorted(
         [
@@ -62,7 +62,7 @@ def search(rows: Sequence[Mapping[str, Any]], files: Mapping[str, str]) -> str:
             vm["status"],
             " ".join(vm["addresses"]),
             vm["cores"],
-            host_page.memory_words(vm),
+            host_page.format_memory(vm),
             vm["pool"] or "",
             " ".join(vm["tags"]),
             _ORIGIN[host_page.ORIGINS[vm["enlisted"]]],

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From the files that the report should have to what changes in its folder; what isn't ours there is never touched."""
+"""The changes to the report's folder; files that the report didn't write are never touched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .._core import errors
 from .._core.plan import Change, Plan, RemoveFile, Step, WriteFile
 from . import as_of
 
-# The files that we made and the moment of each; what is not in it is somebody else's.
+# The report's own files, each with the time of its writing; any other file belongs to somebody else.
 LIST = ".tenantry-report.json"
 _FORM = re.compile(
     r"(index|vms)\.html|vms\.js|report\.(css|js|json)|metrics\.prom"
@@ -25,15 +25,15 @@ _FORM = re.compile(
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """The folder: our files with their moments, and what files hold (None: there is none of that name)."""
+class FolderReading:
+    """The folder: the report's own files with their times, and the contents of files (None: no such file)."""
 
-    made: Mapping[str, str]
+    own_files: Mapping[str, str]
     texts: Mapping[str, Optional[str]]
 
 
-def made_by_us(text: Optional[str], path: str) -> dict[str, str]:
-    """What the list of files says; a name in it that no file of ours has is nobody's leave to remove that file."""
+def parse_file_list(text: Optional[str], path: str) -> dict[str, str]:
+    """Parse the list of the report's own files; a name that no report has is ignored, so that its file is kept."""
     if text is None:
         return {}
     try:
@@ -41,25 +41,28 @@ def made_by_us(text: Optional[str], path: str) -> dict[str, str]:
         return {name: str(moment) for name, moment in files.items() if _FORM.fullmatch(name)}
     except (ValueError, TypeError, KeyError, AttributeError):
         raise errors.Conflict(
-            f"{path}: it is no list of a report's files", "remove the folder's files and run again, or say another path"
+            f"{path}: the file is not a list of a report's files",
+            "remove the files of the folder and run again, or set another path",
         ) from None
 
 
-def plan(path: str, wanted: Mapping[str, str], moment: str, found: Found) -> Plan:
-    """Write what is new or other, remove what has no host any more."""
-    _refuse_foreign(path, wanted, found)
-    other = [name for name in sorted(wanted, key=_order) if not _same(name, wanted[name], found)]
-    gone = [name for name in sorted(found.made) if name not in wanted and found.texts.get(name) is not None]
-    if not other and not gone:
+def plan_files(path: str, wanted: Mapping[str, str], moment: str, found: FolderReading) -> Plan:
+    """Plan to write files that are new or differ, and to remove those of VM hosts that are gone."""
+    _check_foreign_files(path, wanted, found)
+    changed = [name for name in sorted(wanted, key=_order) if not _is_unchanged(name, wanted[name], found)]
+    gone = [name for name in sorted(found.own_files) if name not in wanted and found.texts.get(name) is not None]
+    if not changed and not gone:
         return Plan()
-    kept = {name: found.made.get(name, moment) for name in wanted}
-    after = {**kept, **dict.fromkeys(other, moment)}
-    # Before any of them: what is written and not listed would be somebody else's at the next run.
-    listing = WriteFile(f"{path}/{LIST}", _listed({**after, **{name: found.made[name] for name in gone}}))
+    times = {name: found.own_files.get(name, moment) for name in wanted}
+    after = {**times, **dict.fromkeys(changed, moment)}
+    # The list is written first: the next run would take a file that is not in it for somebody else's.
+    listing = WriteFile(
+        f"{path}/{LIST}", _format_file_list({**after, **{name: found.own_files[name] for name in gone}})
+    )
     first: tuple[Step, ...] = (listing,)
     changes = []
-    for name in other:
-        text = as_of.filled(wanted[name], moment)
+    for name in changed:
+        text = as_of.fill_in(wanted[name], moment)
         before = found.texts.get(name)
         steps = (*first, WriteFile(f"{path}/{name}", text))
         changes.append(Change(_verb(before), "file", f"{path}/{name}", steps, _view(before), _view(text)))
@@ -67,29 +70,29 @@ def plan(path: str, wanted: Mapping[str, str], moment: str, found: Found) -> Pla
     for name in gone:
         steps = (*first, RemoveFile(f"{path}/{name}"))
         if name == gone[-1]:
-            steps += (WriteFile(f"{path}/{LIST}", _listed(after)),)
+            steps += (WriteFile(f"{path}/{LIST}", _format_file_list(after)),)
         changes.append(Change("remove", "file", f"{path}/{name}", steps, _view(found.texts.get(name)), None))
         first = ()
     return Plan(tuple(changes))
 
 
-def _same(name: str, text: str, found: Found) -> bool:
-    return name in found.made and found.texts.get(name) == as_of.filled(text, found.made[name])
+def _is_unchanged(name: str, text: str, found: FolderReading) -> bool:
+    return name in found.own_files and found.texts.get(name) == as_of.fill_in(text, found.own_files[name])
 
 
 def _order(name: str) -> tuple[bool, str]:
-    """The overview last: what it leads to is there by then."""
+    """Sort the overview last, so that the pages it links to exist by then."""
     return name == "index.html", name
 
 
-def _refuse_foreign(path: str, wanted: Mapping[str, str], found: Found) -> None:
-    foreign = [name for name in sorted(wanted) if found.texts.get(name) is not None and name not in found.made]
+def _check_foreign_files(path: str, wanted: Mapping[str, str], found: FolderReading) -> None:
+    foreign = [name for name in sorted(wanted) if found.texts.get(name) is not None and name not in found.own_files]
     if foreign:
         shown = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
-        raise errors.Conflict(f"{path}: {shown}: there already, and not of a report", "say the path of an empty folder")
+        raise errors.Conflict(f"{path}: {shown}: this file belongs to no report", "set path to an empty folder")
 
 
-def _listed(files: Mapping[str, str]) -> str:
+def _format_file_list(files: Mapping[str, str]) -> str:
     return json.dumps({"files": dict(sorted(files.items()))}, indent=1) + "\n"
 
 
@@ -98,7 +101,7 @@ def _verb(before: Optional[str]) -> str:
 
 
 def _view(text: Optional[str]) -> Optional[dict[str, Any]]:
-    """A page's size and digest: the pages themselves would be a difference that nobody reads."""
+    """Return a page's size and digest: a diff of whole pages would be unreadable."""
     if text is None:
         return None
     data = text.encode("utf-8")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the page of one VM host shows, worked out: templates only lay it out."""
+"""The values for the page of one VM host; the templates only lay them out."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from .problems import Problem
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _RUNS = ("Running", "Ready")
-# Who made a VM, by its `enlisted`: of one on a cluster member that doesn't answer nobody can tell.
+# Who created a VM, by its `enlisted`; None: unknown, because its cluster member doesn't answer.
 ORIGINS = {False: "ours", True: "enlisted", None: "unknown"}
 
 
 def slug(name: str) -> str:
-    """A name as a file's, and as a part of an address: registry names are that already."""
+    """Return a name that is safe in file names and URLs; names of the registry are safe already."""
     return _UNSAFE.sub("-", name).lstrip(".-") or "vmhost"
 
 
-def model(row: Mapping[str, Any], problems: Sequence[Problem], file: str, published_at: str) -> dict[str, Any]:
-    """Everything of one VM host."""
+def build_page(row: Mapping[str, Any], problems: Sequence[Problem], file: str, published_at: str) -> dict[str, Any]:
+    """Return all values for the page of one VM host."""
     resources = row.get("resources") or {}
-    nodes = numa.mapped(row)
-    vms = [vm_model(vm) for vm in _ordered(row.get("vms") or ())]
+    nodes = numa.read_nodes(row)
+    vms = [build_vm(vm) for vm in _ordered(row.get("vms") or ())]
     memory = resources.get("memory") or {}
     return {
-        **head(row, problems, file),
+        **build_summary(row, problems, file),
         "owner": row.get("owner"),
         "urls": row.get("urls") or [],
-        "commands": commands.of_vmhost(row["vmhost"]),
-        "trust": commands.of_certificate(row, file, published_at)
+        "commands": commands.vmhost_commands(row["vmhost"]),
+        "trust": commands.trust_commands(row, file, published_at)
         if row.get("certificate") and row.get("project")
         else [],
         "problems": problems,
         "vms": vms,
-        "counts": counts(row),
+        "counts": count_vms(row),
         "default_storage_pool": row.get("default_storage_pool"),
         "default_network": row.get("default_network"),
         "memory_used": size(memory.get("used")) if memory else "",
         "hugepages": _hugepages(memory),
-        "storage_pools": [pool_model(pool) for pool in resources.get("storage_pools") or ()],
+        "storage_pools": [build_pool(pool) for pool in resources.get("storage_pools") or ()],
         "networks": resources.get("networks") or [],
         "members": [_member(each) for each in resources.get("members") or ()],
-        "numa": [node_model(node) for node in nodes],
-        "whole": [node_model(node) for node in numa.unmapped(nodes)],
-        "unpinned": [vm_model(vm) for vm in _ordered(numa.unpinned(row))],
+        "numa": [build_node(node) for node in nodes],
+        "whole": [build_node(node) for node in numa.merge_nodes(nodes)],
+        "unpinned": [build_vm(vm) for vm in _ordered(numa.find_unpinned(row))],
         "server_certificate": row.get("server_certificate"),
     }
 
 
-def head(row: Mapping[str, Any], problems: Sequence[Problem], file: str) -> dict[str, Any]:
-    """What the overview and the host's own page both show."""
+def build_summary(row: Mapping[str, Any], problems: Sequence[Problem], file: str) -> dict[str, Any]:
+    """Return what the overview and the page of the VM host both show."""
     resources, server = row.get("resources") or {}, row.get("server") or {}
     error = row.get("error")
     worst = next((each.severity for each in problems if each.severity != "notice"), "")
@@ -76,7 +76,7 @@ def head(row: Mapping[str, Any], problems: Sequence[Problem], file: str) -> dict
         "error": error,
         "cores": amount(resources.get("cores"), number),
         "memory": amount(resources.get("memory"), size),
-        "storage": amount(storage_of(resources), size),
+        "storage": amount(sum_storage(resources), size),
         "vms_count": None if row.get("vms") is None else len(row["vms"]),
         "running": sum(vm["status"] in _RUNS for vm in row.get("vms") or ()),
         "certificate": row.get("certificate"),
@@ -85,10 +85,10 @@ def head(row: Mapping[str, Any], problems: Sequence[Problem], file: str) -> dict
     }
 
 
-def storage_of(resources: Mapping[str, Any]) -> Optional[dict[str, Any]]:
-    """All storage pools as one figure, each filesystem once: pools on the same one have their space in common.
+def sum_storage(resources: Mapping[str, Any]) -> Optional[dict[str, Any]]:
+    """Sum all storage pools; pools on the same filesystem share their space, which counts once.
 
-    It is as unknown as one of them is, such as a pool with a part on a cluster member that doesn't answer.
+    Return None if the space of one pool is unknown, such as that of a pool on a cluster member that doesn't answer.
     """
     pools = resources.get("storage_pools") or ()
     if not pools or any(pool[key] is None for pool in pools for key in ("total", "free", "ours")):
@@ -106,13 +106,13 @@ def storage_of(resources: Mapping[str, Any]) -> Optional[dict[str, Any]]:
     return found
 
 
-def pool_model(pool: Mapping[str, Any]) -> dict[str, Any]:
-    """One storage pool."""
+def build_pool(pool: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values for one storage pool."""
     return {**pool, "amount": amount(pool, size), "used_words": size(pool["used"])}
 
 
-def vm_model(vm: Mapping[str, Any]) -> dict[str, Any]:
-    """One VM."""
+def build_vm(vm: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values for one VM."""
     disks = [{**disk, "words": _disk_size(disk)} for disk in vm["disks"] if disk["storage_pool"]]
     return {
         **vm,
@@ -120,17 +120,17 @@ def vm_model(vm: Mapping[str, Any]) -> dict[str, Any]:
         "origin": ORIGINS[vm.get("enlisted")],
         "cores_words": _cores(vm),
         "cores_sort": vm["cores"] or 0,
-        "memory_words": memory_words(vm),
+        "memory_words": format_memory(vm),
         "memory_sort": _bytes(vm["memory"]) or 0,
         "disks": disks,
         "container": vm.get("type") == "container",
         "runs": vm["status"] in _RUNS,
-        "commands": commands.of_vm(vm),
+        "commands": commands.vm_commands(vm),
     }
 
 
-def counts(row: Mapping[str, Any]) -> Optional[dict[str, int]]:
-    """How many instances of which kind; None where nobody could look."""
+def count_vms(row: Mapping[str, Any]) -> Optional[dict[str, int]]:
+    """Count the instances by kind; None if they could not be read."""
     vms = row.get("vms")
     if vms is None:
         return None
@@ -142,8 +142,8 @@ def counts(row: Mapping[str, Any]) -> Optional[dict[str, int]]:
     }
 
 
-def node_model(node: numa.Node) -> dict[str, Any]:
-    """One NUMA node, or a whole machine."""
+def build_node(node: numa.Node) -> dict[str, Any]:
+    """Return the values for one NUMA node, or for a whole machine."""
     total = node.memory or 0
 
     def part(count: Optional[int]) -> int:
@@ -158,9 +158,9 @@ def node_model(node: numa.Node) -> dict[str, Any]:
         "pinned": node.pinned,
         "memory": size(node.memory),
         "used": size(node.used),
-        "promised": size(node.promised),
+        "allocated": size(node.allocated),
         "used_part": part(node.used),
-        "promised_part": part(node.promised),
+        "allocated_part": part(node.allocated),
         "hugepages": size(node.hugepages) if node.hugepages else "",
         "interfaces": [{**port, "speed_words": _speed(port)} for port in node.interfaces],
     }
@@ -172,7 +172,7 @@ def _member(member: Mapping[str, Any]) -> dict[str, Any]:
         "status": member["status"],
         "cores": amount(member["cores"], number),
         "memory": amount(member["memory"], size),
-        "storage": amount(storage_of(member), size),
+        "storage": amount(sum_storage(member), size),
     }
 
 
@@ -193,20 +193,20 @@ def _cores(vm: Mapping[str, Any]) -> str:
         return UNKNOWN
     if not pinned:
         return f"any {vm['cores']}"
-    return f"{'core' if len(pinned) == 1 else 'cores'} {numa.ranges(pinned)}"
+    return f"{'core' if len(pinned) == 1 else 'cores'} {numa.format_ranges(pinned)}"
 
 
-def _bytes(said: Optional[str]) -> Optional[int]:
+def _bytes(text: Optional[str]) -> Optional[int]:
     try:
-        return units.parse_size(said, "size") if said else None
+        return units.parse_size(text, "size") if text else None
     except Invalid:
         return None
 
 
-def memory_words(vm: Mapping[str, Any]) -> str:
-    """A VM's memory; as LXD has it where that is no number."""
+def format_memory(vm: Mapping[str, Any]) -> str:
+    """Return a VM's memory; in LXD's own words if it is not a size."""
     count = _bytes(vm["memory"])
-    return size(count) if count is not None else vm["memory"] or (UNKNOWN if vm["cores"] is None else "not said")
+    return size(count) if count is not None else vm["memory"] or (UNKNOWN if vm["cores"] is None else "no limit")
 
 
 def _disk_size(disk: Mapping[str, Any]) -> str:
@@ -214,7 +214,7 @@ def _disk_size(disk: Mapping[str, Any]) -> str:
     return size(count) if count is not None else "default size" if disk["root"] else UNSIZED
 
 
-UNSIZED = "size not said"
+UNSIZED = "unknown size"
 
 
 def _speed(port: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the overview of the fleet shows, worked out."""
+"""The values for the overview of all VM hosts."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from . import host_page
-from .amounts import amount, number, size, together
+from .amounts import amount, number, size, sum_figures
 from .problems import SEVERITIES, Problem
 
 _DAYS = ((-1, "expired"), (7, "a week"), (30, "a month"), (90, "three months"), (365, "a year"))
 
 
-def model(
+def build_overview(
     rows: Sequence[Mapping[str, Any]], problems: Mapping[str, Sequence[Problem]], files: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Everything of the fleet."""
+    """Return all values for the overview."""
     hosts = sorted(
-        (host_page.head(row, problems[row["vmhost"]], files[row["vmhost"]]) for row in rows),
+        (host_page.build_summary(row, problems[row["vmhost"]], files[row["vmhost"]]) for row in rows),
         key=lambda host: (not host["zone"], host["zone"], host["pool"], host["name"]),
     )
     found = [problem for row in rows for problem in problems[row["vmhost"]]]
     return {
         "hosts": hosts,
-        "groups": groups(rows),
-        "totals": totals(rows),
+        "groups": group_vmhosts(rows),
+        "totals": sum_vmhosts(rows),
         "zones": sorted({host["zone"] for host in hosts if host["zone"]}),
         "pools": sorted({host["pool"] for host in hosts if host["pool"]}),
         "states": sorted({host["state"] for host in hosts}),
-        "attention": attention(found),
+        "attention": group_problems(found),
         "notices": sum(problem.severity == "notice" for problem in found),
-        "certificates": certificates(hosts),
+        "certificates": group_certificates(hosts),
     }
 
 
-def totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The fleet as a whole; hosts that could not be read are in no sum, and of none but such there is no sum."""
+def sum_vmhosts(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Sum all VM hosts; those that could not be read are left out, and without any other there is no sum."""
     resources = [row.get("resources") or {} for row in rows]
     vms = [vm for row in rows for vm in row.get("vms") or ()]
     return {
@@ -47,25 +47,25 @@ def totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "vms": None if all(row.get("vms") is None for row in rows) else len(vms),
         "running": sum(vm["status"] in ("Running", "Ready") for vm in vms),
         "enlisted": sum(vm.get("enlisted") is True for vm in vms),
-        "cores": amount(together(each.get("cores") for each in resources), number),
-        "memory": amount(together(each.get("memory") for each in resources), size),
-        "storage": amount(together(host_page.storage_of(each) for each in resources), size),
+        "cores": amount(sum_figures(each.get("cores") for each in resources), number),
+        "memory": amount(sum_figures(each.get("memory") for each in resources), size),
+        "storage": amount(sum_figures(host_page.sum_storage(each) for each in resources), size),
     }
 
 
-def groups(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The hosts by zone and pool, each with its sums."""
+def group_vmhosts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the sums for each zone and pool."""
     members: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         members.setdefault((row.get("zone") or "", row.get("pool") or ""), []).append(row)
     return [
-        {"zone": zone, "pool": pool, **totals(members[zone, pool])}
+        {"zone": zone, "pool": pool, **sum_vmhosts(members[zone, pool])}
         for zone, pool in sorted(members, key=lambda key: (key[0] == "", key))
     ]
 
 
-def attention(problems: Sequence[Problem]) -> list[dict[str, Any]]:
-    """What somebody has to look at, worst first; what is the same on many hosts is said once."""
+def group_problems(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    """Group equal problems of several VM hosts, the worst first; notices are left out."""
     alike: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
         if problem.severity != "notice":
@@ -77,8 +77,8 @@ def attention(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     ]
 
 
-def certificates(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Tenant certificates by how long they last, the soonest first; hosts without one at the end."""
+def group_certificates(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Group the tenant certificates by the time that they remain valid; VM hosts without one come last."""
     dated = [host for host in hosts if _days(host) is not None]
     found: list[dict[str, Any]] = []
     for host in sorted(dated, key=lambda each: (_days(each) or 0, each["name"])):

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The templates: ours, and before them those that a user put into a folder of their own."""
+"""The templates: a user's own come first, then those of the role."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ except ImportError as missing:
 
 
 class Pages:
-    """Fills templates; whatever a value holds, it is shown and does nothing."""
+    """Renders templates; every value is escaped."""
 
     def __init__(self, folders: Sequence[str]) -> None:
         if JINJA2_IMPORT_ERROR is not None:
             raise errors.Unsupported(
-                f"jinja2: the Python that runs this module doesn't have it ({JINJA2_IMPORT_ERROR})",
+                f"jinja2: the Python that runs this module can't import it ({JINJA2_IMPORT_ERROR})",
                 "run the task on the controller, with ansible_python_interpreter: '{{ ansible_playbook_python }}'",
             )
         self._folders = list(folders)
@@ -35,16 +35,16 @@ class Pages:
             lstrip_blocks=True,
         )
 
-    def asset(self, name: str) -> str:
-        """A file that is published as it is."""
+    def read_asset(self, name: str) -> str:
+        """Read a file that is published as it is."""
         loader = self._environment.loader
         try:
             return "" if loader is None else loader.get_source(self._environment, name)[0]
         except jinja2.TemplateNotFound as cause:
             raise self._missing(cause) from None
 
-    def page(self, name: str, values: Mapping[str, Any]) -> str:
-        """A template with its values."""
+    def render(self, name: str, values: Mapping[str, Any]) -> str:
+        """Render a template with these values."""
         try:
             return self._environment.get_template(name).render(values)
         except jinja2.TemplateNotFound as cause:
@@ -60,6 +60,6 @@ class Pages:
 
     def _missing(self, cause: jinja2.TemplateNotFound) -> errors.TenantryError:
         return errors.Invalid(
-            f"templates: no {cause.name} in {', '.join(self._folders)}",
-            "role report adds the collection's own folder, roles/report/templates, behind yours",
+            f"templates: {cause.name} is in none of {', '.join(self._folders)}",
+            "the role report adds the collection's own folder, roles/report/templates, to report_templates",
         )

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is wrong on a VM host, or soon will be: each a sentence, how bad it is, and what to do."""
+"""Problems of a VM host, present or near: a sentence, a severity, and what to do about it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 from .._core.tenant_cert.commands import trust_command
 from . import commands
-from .amounts import most_of, number, size
+from .amounts import allocatable, number, size
 
-# Worst first.
+# The worst first.
 SEVERITIES = ("error", "warning", "notice")
 _LIVE = ("Online", "Evacuated")
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One of them. `command`: a line that a person may run to put it right."""
+    """A problem of a VM host. `command`: a command line that helps to solve it."""
 
     severity: str
     kind: str
@@ -31,8 +31,8 @@ class Problem:
     vm: str = ""
 
 
-def of_vmhost(row: Mapping[str, Any], expires_within: int) -> list[Problem]:
-    """Everything of one VM host, worst first."""
+def find_problems(row: Mapping[str, Any], expires_within: int) -> list[Problem]:
+    """Return all problems of one VM host, the worst first."""
     found = [
         *_unread(row),
         *_certificates(row, expires_within),
@@ -60,8 +60,8 @@ def _unread(row: Mapping[str, Any]) -> Iterator[Problem]:
 def _certificates(row: Mapping[str, Any], within: int) -> Iterator[Problem]:
     kinds = (("certificate", "The tenant certificate"), ("server_certificate", "The server's certificate"))
     hints = {
-        "certificate": "lxd_tenant_cert with rotate: expiring makes a new one and has it trusted",
-        "server_certificate": "its admin makes a new one; pin that in the registry before it takes effect",
+        "certificate": "run the playbook rotate_certs, or lxd_tenant_cert with rotate: expiring",
+        "server_certificate": "renew it on the server, and pin the new one in the registry before it takes effect",
     }
     for key, what in kinds:
         days = (row.get(key) or {}).get("days_left")
@@ -81,7 +81,7 @@ def _over(row: Mapping[str, Any]) -> Iterator[Problem]:
     figures = [("cores", resources.get("cores"), number), ("memory", resources.get("memory"), size)]
     figures += [(f"storage pool {pool['name']}", pool, size) for pool in resources.get("storage_pools") or ()]
     for what, figure, words in figures:
-        most = most_of(figure or {})
+        most = allocatable(figure or {})
         ours = (figure or {}).get("ours")
         if most is None or ours is None or ours <= most:
             continue
@@ -89,13 +89,13 @@ def _over(row: Mapping[str, Any]) -> Iterator[Problem]:
             "error",
             "over_limit",
             row["vmhost"],
-            f"More is promised of {what} than may be: {words(ours)} of {words(most)}.",
+            f"More {what} is allocated than may be: {words(ours)} of {words(most)}.",
             "make VMs smaller or move some away, or raise the overcommit ratio or the project's limit",
         )
     uncounted = resources.get("uncounted") or []
     if uncounted:
-        text = f"Nobody can count what {_few(uncounted)} may use: no limits that say a number."
-        yield Problem("warning", "uncounted", row["vmhost"], text, "give them limits.cpu and limits.memory")
+        text = f"The allocation of {_few(uncounted)} can't be counted: their limits are missing or no numbers."
+        yield Problem("warning", "uncounted", row["vmhost"], text, "set limits.cpu and limits.memory on them")
 
 
 def _drift(row: Mapping[str, Any]) -> Iterator[Problem]:
@@ -104,18 +104,24 @@ def _drift(row: Mapping[str, Any]) -> Iterator[Problem]:
         return
     owner = row.get("project_owner")
     if owner != row.get("owner"):
-        mark = f"carries the mark of {owner}" if owner else "carries no owner's mark"
-        text = f"Project {row['project']} {mark}; the registry says {row['owner']}."
-        yield Problem("error", "drift", row["vmhost"], text, "no VM is composed there; lxd_project adopts a project")
+        mark = f"belongs to {owner}" if owner else "carries no owner's mark"
+        text = f"Project {row['project']} {mark}; its owner in the registry is {row['owner']}."
+        yield Problem(
+            "error",
+            "drift",
+            row["vmhost"],
+            text,
+            "lxd_project with adopt: true takes a project over",
+        )
     yield from _ratios(row, resources)
-    said = (
+    defaults = (
         ("default_storage_pool", "storage pool", resources["storage_pools"]),
         ("default_network", "network", resources["networks"]),
     )
-    for key, what, there in said:
+    for key, what, there in defaults:
         if row.get(key) and row[key] not in {each["name"] for each in there}:
-            text = f"The registry says {key} {row[key]}, and the project sees no {what} of that name."
-            yield Problem("error", "drift", row["vmhost"], text, f"correct {key}, or make the {what} reachable")
+            text = f"{key} is {row[key]} in the registry, and the project can use no {what} of that name."
+            yield Problem("error", "drift", row["vmhost"], text, f"correct {key}, or let the project use the {what}")
 
 
 def _ratios(row: Mapping[str, Any], resources: Mapping[str, Any]) -> Iterator[Problem]:
@@ -127,16 +133,16 @@ def _ratios(row: Mapping[str, Any], resources: Mapping[str, Any]) -> Iterator[Pr
     }
     for key, wanted in (row.get("declared") or {}).items():
         if force.get(key) not in (None, wanted):
-            text = f"The registry says {key} {wanted}; the project has {force[key]} in force."
-            hint = "the admin's run of role vmhost brings the project in line"
+            text = f"{key} is {wanted} in the registry; the project enforces {force[key]}."
+            hint = "run the role vmhost as an administrator to update the project"
             yield Problem("warning", "drift", row["vmhost"], text, hint)
 
 
 def _members(row: Mapping[str, Any]) -> Iterator[Problem]:
     for member in (row.get("server") or {}).get("members") or ():
         if member.get("status") not in _LIVE:
-            text = f"Member {member['name']} is {member.get('status') or 'silent'}: nothing is known of what it has."
-            yield Problem("error", "member_offline", row["vmhost"], text, "is the machine up, and LXD running on it?")
+            text = f"Member {member['name']} is {member.get('status') or 'silent'}: its resources are unknown."
+            yield Problem("error", "member_offline", row["vmhost"], text, "check that the machine and LXD are up")
 
 
 def _vms(row: Mapping[str, Any]) -> Iterator[Problem]:
@@ -144,21 +150,21 @@ def _vms(row: Mapping[str, Any]) -> Iterator[Problem]:
     for vm in row.get("vms") or ():
         if vm["status"] == "Error":
             where = f" It is on member {vm['location']}." if vm.get("location") not in (None, "", "none") else ""
-            text = f"VM {vm['name']} is in state Error.{where}"
-            command = commands.of_log(vm, (row.get("server") or {}).get("flavour"))
-            yield Problem("error", "vm_error", host, text, "its log on the server tells more", command, vm["name"])
+            text = f"VM {vm['name']} has status Error.{where}"
+            command = commands.log_command(vm, (row.get("server") or {}).get("flavour"))
+            yield Problem("error", "vm_error", host, text, "read its log on the server", command, vm["name"])
         if vm.get("zone") and row.get("zone") and vm["zone"] != row["zone"]:
-            text = f"VM {vm['name']} says zone {vm['zone']}, and this VM host is in zone {row['zone']}."
+            text = f"VM {vm['name']} has zone {vm['zone']}, and this VM host is in zone {row['zone']}."
             yield Problem("notice", "drift", host, text, "correct the VM's zone, or that of the VM host", vm=vm["name"])
 
 
 def _orphans(row: Mapping[str, Any]) -> Iterator[Problem]:
     for entry in row.get("orphaned_trust") or ():
-        text = f"Trust in {entry['name']}, {entry['fingerprint'][:12]}: {entry['because']}."
-        hint = "after a rotation the old one is removed with retire: true; else its admin runs"
+        text = f"Trust entry {entry['name']}, {entry['fingerprint'][:12]}: {entry['because']}."
+        hint = "after a rotation, remove it with retire: true; otherwise revoke it as an administrator"
         yield Problem("warning", "orphaned_trust", row["vmhost"], text, hint, entry["command"])
     for volume in row.get("unused_volumes") or ():
-        text = f"Volume {volume['name']} in storage pool {volume['storage_pool']} is ours, and no VM uses it."
+        text = f"No VM uses the tenant's volume {volume['name']} in storage pool {volume['storage_pool']}."
         yield Problem("notice", "orphaned_volume", row["vmhost"], text, "attach it to a VM, or delete it")
 
 
@@ -169,7 +175,7 @@ def _exposure(row: Mapping[str, Any]) -> Iterator[Problem]:
             "exposure",
             row["vmhost"],
             sentence,
-            "docs/reference/confined.md says what a project permits, and what closes it",
+            "docs/reference/confined.md lists what a project permits, and how to forbid it",
         )
 
 

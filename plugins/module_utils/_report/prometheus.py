@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The figures in Prometheus' text format: base units, one family after the other, a line a host."""
+"""The figures in Prometheus' text format: in base units, by family, with a line for each VM host."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Rows = Sequence[Mapping[str, Any]]
 Family = tuple[str, str, Callable[[Rows], Samples]]
 
 
-def text(rows: Rows, problems: Mapping[str, Sequence[Problem]]) -> str:
-    """All families, each with its HELP and TYPE; a figure that nobody knows has no line."""
+def render_metrics(rows: Rows, problems: Mapping[str, Sequence[Problem]]) -> str:
+    """Return all families, each with its HELP and TYPE; an unknown figure has no line."""
     lines: list[str] = []
     for name, meaning, samples in (*_FAMILIES, _problems(problems)):
         found = [f"{name}{_labelled(labels)} {value}" for labels, value in samples(rows) if value is not None]
@@ -29,8 +29,8 @@ def text(rows: Rows, problems: Mapping[str, Sequence[Problem]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def names() -> list[tuple[str, str]]:
-    """Every family with its meaning, for people."""
+def list_families() -> list[tuple[str, str]]:
+    """Return the name of every family, and its meaning."""
     return [(name, meaning) for name, meaning, _samples in (*_FAMILIES, _problems({}))]
 
 
@@ -50,11 +50,11 @@ def _host(row: Mapping[str, Any]) -> dict[str, str]:
 def _info(rows: Rows) -> Samples:
     for row in rows:
         server = row.get("server") or {}
-        said = {"project": row.get("project") or "", "owner": row.get("owner") or ""}
+        tenant = {"project": row.get("project") or "", "owner": row.get("owner") or ""}
         yield (
             {
                 **_host(row),
-                **said,
+                **tenant,
                 "version": server.get("version") or "",
                 "flavour": server.get("flavour") or "",
             },
@@ -68,7 +68,7 @@ def _up(rows: Rows) -> Samples:
 
 
 def _of(*path: str) -> Callable[[Rows], Samples]:
-    """A figure of each host's resources."""
+    """Return a reader of one figure of each VM host's resources."""
 
     def samples(rows: Rows) -> Samples:
         for row in rows:
@@ -118,39 +118,39 @@ def _problems(problems: Mapping[str, Sequence[Problem]]) -> Family:
             for severity in SEVERITIES:
                 yield {**_host(row), "severity": severity}, sum(each.severity == severity for each in found)
 
-    return ("tenantry_vmhost_problems", "What the report says is wrong, by severity.", samples)
+    return ("tenantry_vmhost_problems", "Problems that the report shows, by severity.", samples)
 
 
 def _figures(stem: str, what: str, unit: str, *path: str) -> Iterator[Family]:
-    """Total, promised, free, limit of one resource, named as the field names them: the unit last."""
+    """Yield total, allocation, free and limit of one resource; the unit ends the name, as Prometheus asks for."""
     ending = f"_{unit}" if unit else ""
-    yield f"{stem}{ending}", f"{what} that the VM host has.", _of(*path, "total")
-    promised = f"{what} that the instances of the tracked project may use by their limits."
-    yield f"{stem}_promised{ending}", promised, _of(*path, "ours")
-    yield f"{stem}_free{ending}", f"{what} that may still be promised.", _of(*path, "free")
-    yield f"{stem}_limit{ending}", f"{what} that the project is limited to.", _of(*path, "limit")
+    yield f"{stem}{ending}", f"{what} of the VM host.", _of(*path, "total")
+    allocated = f"{what} that is allocated to the instances of the tracked project by their limits."
+    yield f"{stem}_promised{ending}", allocated, _of(*path, "ours")
+    yield f"{stem}_free{ending}", f"{what} that may still be allocated.", _of(*path, "free")
+    yield f"{stem}_limit{ending}", f"{what} that the project's limit permits.", _of(*path, "limit")
 
 
 _FAMILIES: Sequence[Family] = (
     ("tenantry_vmhost_up", "Whether the VM host could be read.", _up),
-    ("tenantry_vmhost_info", "What the VM host is; always 1.", _info),
+    ("tenantry_vmhost_info", "Version, flavour, project and owner of the VM host; always 1.", _info),
     *_figures("tenantry_vmhost_cpu_cores", "Threads", "", "cores"),
     *_figures("tenantry_vmhost_memory", "Memory", "bytes", "memory"),
-    ("tenantry_vmhost_memory_used_bytes", "Memory that is in use now, by anybody.", _of("memory", "used")),
+    ("tenantry_vmhost_memory_used_bytes", "Memory in use, by anybody.", _of("memory", "used")),
     *tuple(_figures("tenantry_vmhost_hugepages", "Memory in hugepages", "bytes", "memory", "hugepages"))[:3],
-    ("tenantry_vmhost_storage_pool_bytes", "Space that the storage pool has.", _pool("total")),
-    ("tenantry_vmhost_storage_pool_used_bytes", "Space that is in use now, by anybody.", _pool("used")),
-    ("tenantry_vmhost_storage_pool_promised_bytes", "Space that disks of ours may grow to.", _pool("ours")),
-    ("tenantry_vmhost_storage_pool_free_bytes", "Space that is neither used nor promised.", _pool("free")),
-    ("tenantry_vmhost_vms", "Instances in the tracked project, by status and by who made them.", _vms),
+    ("tenantry_vmhost_storage_pool_bytes", "Space of the storage pool.", _pool("total")),
+    ("tenantry_vmhost_storage_pool_used_bytes", "Space in use, by anybody.", _pool("used")),
+    ("tenantry_vmhost_storage_pool_promised_bytes", "Space that the tenant's disks may grow to.", _pool("ours")),
+    ("tenantry_vmhost_storage_pool_free_bytes", "Space that is neither used nor allocated.", _pool("free")),
+    ("tenantry_vmhost_vms", "Instances in the tracked project, by status and origin.", _vms),
     (
         "tenantry_tenant_certificate_expiry_timestamp_seconds",
-        "When the tenant certificate ends, in Unix time.",
+        "Expiry of the tenant certificate, in Unix time.",
         _expiry("certificate"),
     ),
     (
         "tenantry_server_certificate_expiry_timestamp_seconds",
-        "When the server's certificate ends, in Unix time.",
+        "Expiry of the server's certificate, in Unix time.",
         _expiry("server_certificate"),
     ),
 )

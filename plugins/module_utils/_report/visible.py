@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Texts that others chose, made safe to show: a character that does something becomes one that shows what it is."""
+"""Texts from others, made safe to show: characters with an effect are replaced by visible ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# Control characters, and what turns, joins, hides or breaks a line: U+202E writes the rest of it backwards.
+# Control characters, and those that reverse, join, hide or break text: U+202E shows the rest of a line backwards.
 _ACTIVE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -17,23 +17,23 @@ _ACTIVE = re.compile(
 _PICTURES = 0x2400
 
 
-def text(said: str) -> str:
-    """The text with a picture or a number in the place of each active character."""
-    return _ACTIVE.sub(_picture, said)
+def escape_text(text: str) -> str:
+    """Return the text with a symbol or a code in place of each such character."""
+    return _ACTIVE.sub(_symbol, text)
 
 
-def deep(value: Any) -> Any:
-    """A row with every text in it made visible, keys too."""
+def escape_row(value: Any) -> Any:
+    """Return a row in which every text is escaped, keys included."""
     if isinstance(value, str):
-        return text(value)
+        return escape_text(value)
     if isinstance(value, Mapping):
-        return {text(str(key)): deep(inner) for key, inner in value.items()}
+        return {escape_text(str(key)): escape_row(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [deep(inner) for inner in value]
+        return [escape_row(inner) for inner in value]
     return value
 
 
-def _picture(found: re.Match[str]) -> str:
+def _symbol(found: re.Match[str]) -> str:
     code = ord(found[0])
     if code < 0x20:
         return chr(_PICTURES + code)

@@ -16,7 +16,7 @@ from ..._registry import durable
 from ..._report import as_of, folder
 from ..._report.pages import Pages
 from ..._report.problems import SEVERITIES
-from ..._report.site import Settings, Site, site
+from ..._report.site import Settings, Site, render_site
 from ..carry_out import ExecutionContext, Outcome
 from ..readers import report as report_reading
 
@@ -33,35 +33,35 @@ class Job:
         self._rows: list[Mapping[str, Any]] = []
         self._site: Optional[Site] = None
         if params["expires_within"] < 0:
-            raise errors.Invalid(f"expires_within: {params['expires_within']} is no number of days", "0 or more")
+            raise errors.Invalid(f"expires_within: {params['expires_within']} is no number of days", "set 0 or more")
 
     def plan(self) -> Plan:
         """Read every VM host, and compare the pages with those in the folder."""
         self._rows = report_reading.rows(self._params)
         if not self._rows:
             raise errors.NotFound(
-                f"registry {self._params['registry']}: no VM host is in it, and there is nothing to report",
+                f"registry {self._params['registry']}: it has no VM host to report on",
                 "register one with tenantry.lxd.lxd_vmhost, or check the registry option",
             )
         params = self._params
         published = params["published_at"] or ""
-        said = Settings(params["title"], params["expires_within"], published and f"{published.rstrip('/')}/")
-        self._site = site(self._rows, said, Pages(params["templates"]))
-        moment = as_of.written(datetime.datetime.now(datetime.timezone.utc))
-        return folder.plan(self._path, self._site.files, moment, self._found(self._site.files))
+        settings = Settings(params["title"], params["expires_within"], published and f"{published.rstrip('/')}/")
+        self._site = render_site(self._rows, settings, Pages(params["templates"]))
+        moment = as_of.format_time(datetime.datetime.now(datetime.timezone.utc))
+        return folder.plan_files(self._path, self._site.files, moment, self._read_folder(self._site.files))
 
-    def _found(self, wanted: Mapping[str, str]) -> folder.Found:
+    def _read_folder(self, files: Mapping[str, str]) -> folder.FolderReading:
         listing = os.path.join(self._path, folder.LIST)
-        made = folder.made_by_us(durable.read(listing), listing)
-        names = sorted({*wanted, *made})
-        return folder.Found(made, {name: durable.read(os.path.join(self._path, name)) for name in names})
+        made = folder.parse_file_list(durable.read(listing), listing)
+        names = sorted({*files, *made})
+        return folder.FolderReading(made, {name: durable.read(os.path.join(self._path, name)) for name in names})
 
     def execution_context(self) -> ExecutionContext:
-        """Files are all that is written."""
+        """Return an empty context: the plan writes files only."""
         return ExecutionContext()
 
     def result(self, _plan: Plan, _outcome: Outcome | None) -> Mapping[str, Any]:
-        """What the report tells, in short."""
+        """Return a summary of the report."""
         problems = self._site.problems if self._site else ()
         return {
             "report": {
@@ -76,4 +76,4 @@ class Job:
         }
 
     def close(self) -> None:
-        """Connections are given back host by host while reading."""
+        """Do nothing: each connection was closed after its VM host was read."""

@@ -25,7 +25,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost import v
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.found import Found
 from ansible_collections.tenantry.lxd.plugins.module_utils._report import as_of
 from ansible_collections.tenantry.lxd.plugins.module_utils._report.pages import Pages
-from ansible_collections.tenantry.lxd.plugins.module_utils._report.site import Settings, Site, site
+from ansible_collections.tenantry.lxd.plugins.module_utils._report.site import Settings, Site, render_site
 
 GIB = 1 << 30
 ROOT = Path(__file__).resolve().parents[5]
@@ -141,13 +141,13 @@ def unread(name: str = "kvm-dead", code: str = "unreachable") -> dict[str, Any]:
 
 def made(*rows: Mapping[str, Any], **settings: Any) -> Site:
     """The site of these VM hosts, by our own templates."""
-    return site(rows, Settings(**{"title": "VM hosts", "expires_within": 30, **settings}), Pages([TEMPLATES]))
+    return render_site(rows, Settings(**{"title": "VM hosts", "expires_within": 30, **settings}), Pages([TEMPLATES]))
 
 
 def shown(*rows: Mapping[str, Any], **settings: Any) -> dict[str, str]:
     """Its files as they are written."""
     files = made(*rows, **settings).files
-    return {name: as_of.filled(text, "2026-11-21T12:00:00Z") for name, text in files.items()}
+    return {name: as_of.fill_in(text, "2026-11-21T12:00:00Z") for name, text in files.items()}
 
 
 def fleet(hosts: int, vms_each: int) -> list[dict[str, Any]]:

@@ -12,7 +12,12 @@ from collections.abc import Mapping
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Plan, RemoveFile, WriteFile
-from ansible_collections.tenantry.lxd.plugins.module_utils._report.folder import LIST, Found, made_by_us, plan
+from ansible_collections.tenantry.lxd.plugins.module_utils._report.folder import (
+    LIST,
+    FolderReading,
+    parse_file_list,
+    plan_files,
+)
 
 from tests.unit.plugins.module_utils._report.report_world import made, row, unread, vm
 
@@ -27,8 +32,10 @@ class Folder:
         self.files: dict[str, str] = {}
 
     def plan(self, wanted: Mapping[str, str], moment: str) -> Plan:
-        listed = made_by_us(self.files.get(LIST), LIST)
-        return plan(ROOT, wanted, moment, Found(listed, {name: self.files.get(name) for name in {*wanted, *listed}}))
+        listed = parse_file_list(self.files.get(LIST), LIST)
+        return plan_files(
+            ROOT, wanted, moment, FolderReading(listed, {name: self.files.get(name) for name in {*wanted, *listed}})
+        )
 
     def carry_out(self, found: Plan, steps: int | None = None) -> list[str]:
         todo = [step for change in found.changes for step in change.steps]
@@ -64,7 +71,7 @@ def test_pages_of_hosts_that_are_gone_go() -> None:
     folder.files["hosts/notes.html"] = folder.files["mine.txt"] = "mine"
     folder.carry_out(folder.plan(made(row("a")).files, ONE))
     assert set(folder.files) == {*made(row("a")).files, LIST, "hosts/notes.html", "mine.txt"}
-    assert set(made_by_us(folder.files[LIST], LIST)) == set(made(row("a")).files)
+    assert set(parse_file_list(folder.files[LIST], LIST)) == set(made(row("a")).files)
 
 
 @pytest.mark.parametrize("steps", range(0, 18, 3))
@@ -93,13 +100,13 @@ def test_a_file_of_somebody_else_is_refused_before_anything_is_written() -> None
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "hosts/../../x.html", "notes.txt", "hosts/a.crt"])
 def test_a_list_that_was_tampered_with_removes_nothing_of_anybody(name: str) -> None:
-    assert made_by_us(json.dumps({"files": {name: NOON, "hosts/a.html": NOON}}), LIST) == {"hosts/a.html": NOON}
+    assert parse_file_list(json.dumps({"files": {name: NOON, "hosts/a.html": NOON}}), LIST) == {"hosts/a.html": NOON}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"files": 3}', "{}"])
 def test_a_list_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(errors.Conflict):
-        made_by_us(text, LIST)
+        parse_file_list(text, LIST)
 
 
 def test_the_overview_is_written_last_and_the_diff_has_no_pages_in_it() -> None:

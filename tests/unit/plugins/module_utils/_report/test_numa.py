@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._report.numa import mapped, unmapped
+from ansible_collections.tenantry.lxd.plugins.module_utils._report.numa import merge_nodes, read_nodes
 
 from tests.unit.plugins.module_utils._report.report_world import GIB, row, vm
 
@@ -25,8 +25,8 @@ MEMORIES = [
 @pytest.mark.parametrize(("cores", "memory", "promised"), MEMORIES)
 def test_memory_counts_by_the_share_of_the_cores(cores: str, memory: str, promised: list[int]) -> None:
     read = row(vms=[vm("a", cores=cores, memory=memory)])
-    nodes = mapped(read)
-    assert [node.promised // GIB for node in nodes] == promised
+    nodes = read_nodes(read)
+    assert [node.allocated // GIB for node in nodes] == promised
     if "-" in cores:
         counted = read["resources"]["memory"]["ours"]
-        assert unmapped(nodes)[0].promised == counted, "not what the VM host as a whole is said to have promised"
+        assert merge_nodes(nodes)[0].allocated == counted, "not what the VM host as a whole is said to have promised"

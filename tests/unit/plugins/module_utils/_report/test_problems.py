@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._report.problems import of_vmhost
+from ansible_collections.tenantry.lxd.plugins.module_utils._report.problems import find_problems
 
 from tests.unit.plugins.module_utils._report.report_world import GIB, row, unread, vm
 
@@ -19,7 +19,7 @@ CONFINED = {"config": {**CLOSED, **OWN}, "exposure": []}
 
 
 def found(host: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(each.severity, each.kind) for each in of_vmhost(host, 30)]
+    return [(each.severity, each.kind) for each in find_problems(host, 30)]
 
 
 def test_nothing_is_wrong_with_a_host_in_order() -> None:
@@ -96,7 +96,7 @@ def test_what_is_wrong(host: Mapping[str, Any], expected: list[tuple[str, str]])
 
 
 def test_a_host_that_does_not_trust_us_shows_how_to_be_trusted() -> None:
-    (problem,) = of_vmhost(unread(code="not_trusted"), 30)
+    (problem,) = find_problems(unread(code="not_trusted"), 30)
     assert problem.command.startswith("lxc config trust add - --name team-a-kvm-dead --restricted --projects tenant-a")
     assert "BEGIN CERTIFICATE" in problem.command
 
@@ -112,7 +112,7 @@ def test_a_host_that_does_not_trust_us_shows_how_to_be_trusted() -> None:
 def test_a_vm_in_error_shows_the_line_that_tells_more(name: str, flavour: str, line: str) -> None:
     there = row(vms=[vm(name, status="Error"), vm("web-2", status="Error")], **CONFINED)
     there["server"]["flavour"] = flavour
-    first, second = of_vmhost(there, 30)
+    first, second = find_problems(there, 30)
     assert first.command == line
     assert first.hint == second.hint, "what is alike on many VMs is told once"
 

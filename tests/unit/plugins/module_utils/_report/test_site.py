@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._report import host_page, overview, visible
 from ansible_collections.tenantry.lxd.plugins.module_utils._report.pages import Pages
-from ansible_collections.tenantry.lxd.plugins.module_utils._report.site import Settings, site
+from ansible_collections.tenantry.lxd.plugins.module_utils._report.site import Settings, render_site
 
 from tests.unit.plugins.module_utils._report.report_world import GIB, PEM, TEMPLATES, lost, row, shown, unread, vm
 
@@ -97,7 +97,7 @@ def test_a_host_that_could_not_be_read_has_no_numbers() -> None:
     assert "0 running" not in page and "0 stopped" not in page and "VMs 0" not in page
     assert "0 running" not in Reader(files["index.html"]).text
     with_another = Reader(shown(unread(), row(vms=[vm("a")]))["index.html"]).text
-    assert "1 running" in with_another and "without 1 host of which nobody knows it" in with_another
+    assert "1 running" in with_another and "without 1 VM host that could not be read" in with_another
 
 
 POOLS: list[Any] = [
@@ -109,9 +109,9 @@ POOLS: list[Any] = [
 @pytest.mark.parametrize("unknown", POOLS)
 def test_storage_that_nobody_knows_is_not_none_left(unknown: dict[str, Any]) -> None:
     host = row("kvm-02", [vm("a")], **unknown)
-    assert host_page.head(host, [], "kvm-02")["storage"].state == "unknown"
-    assert host_page.storage_of(host["resources"]) is None
-    both = overview.totals([host, row("kvm-01", [vm("a")])])
+    assert host_page.build_summary(host, [], "kvm-02")["storage"].state == "unknown"
+    assert host_page.sum_storage(host["resources"]) is None
+    both = overview.sum_vmhosts([host, row("kvm-01", [vm("a")])])
     assert (both["storage"].ours, both["storage"].total) == ("20 GiB", "1000 GiB"), "ours without its total"
     assert both["storage"].left_out == 1 and both["storage"].state == "fine"
 
@@ -182,7 +182,7 @@ def test_what_others_chose_only_shows(nasty: str) -> None:
             page = Reader(text)
             assert set(page.tags) <= allowed, name
             assert not [key for key, _value in page.attributes if key.startswith("on") or key == "style"], name
-            assert visible.text(nasty) in page.text, name
+            assert visible.escape_text(nasty) in page.text, name
             assert re.search("[\x00\x03-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text) is None, name
     reported = json.loads(files["report.json"])
     assert [each["vmhost"] for each in reported["vmhosts"] if each["vmhost"] != "kvm-02"] == [nasty]
@@ -254,7 +254,7 @@ def test_metrics_are_what_prometheus_takes() -> None:
 
 def test_a_users_template_comes_before_ours(tmp_path: Path) -> None:
     (tmp_path / "vms.html.j2").write_text("{{ title }} of mine")
-    found = site([row()], Settings("<b>", 30), Pages([str(tmp_path), TEMPLATES])).files
+    found = render_site([row()], Settings("<b>", 30), Pages([str(tmp_path), TEMPLATES])).files
     assert found["vms.html"] == "&lt;b&gt; of mine" and found["index.html"].startswith("<!doctype html>")
 
 
@@ -262,7 +262,7 @@ BAD_TEMPLATES: list[tuple[str, str]] = [
     ("{% if %}", "line 1"),
     ("{{ no_such_thing }}", "no_such_thing"),
     ("{{ fleet / 2 }}", "TypeError"),
-    ("{% extends 'gone.j2' %}", "no gone.j2 in"),
+    ("{% extends 'gone.j2' %}", "gone.j2 is in none of"),
 ]
 
 
@@ -270,7 +270,7 @@ BAD_TEMPLATES: list[tuple[str, str]] = [
 def test_a_bad_template_is_one_clear_error(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "vms.html.j2").write_text(text)
     with pytest.raises(errors.Invalid) as refused:
-        site([row()], Settings("x", 30), Pages([str(tmp_path), TEMPLATES]))
+        render_site([row()], Settings("x", 30), Pages([str(tmp_path), TEMPLATES]))
     assert said in refused.value.message
 
 
