@@ -7,10 +7,10 @@ BUILD  := .build
 VENV   := $(BUILD)/venv
 LINK   := $(BUILD)/collections/ansible_collections/tenantry/lxd
 PIP    := $(VENV)/bin/python -m pip install --quiet --quiet
-# What an LXD and apt want to be done as root.
+# LXD and apt need root.
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq
-# Installs what the test bed lacks, and says what; quick when nothing is lacking.
+# Installs the packages that the test bed lacks and lists them; quick if none is missing.
 BED    := $(PYTHON) -B -m tests.lxd
 
 export PIP_CACHE_DIR := $(CURDIR)/$(BUILD)/cache/pip
@@ -19,22 +19,22 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: help setup setup-tests packages test nightly lint demo bench clean
 help:
-	@echo "make demo    register a throwaway LXD of its own as a VM host, compose a VM on it, see it run"
-	@echo "make test    every check and every test; FAST=1 only what most changes need, in minutes"
-	@echo "make nightly the integration tests, with those that search longer for rare faults"
+	@echo "make demo    register a throwaway LXD server as a VM host and run a VM on it"
+	@echo "make test    every check and every test; FAST=1 runs only what most changes need, in minutes"
+	@echo "make nightly the integration tests, including those that search longer for rare faults"
 	@echo "make lint    the checks that need no server: seconds"
-	@echo "make bench   what a run costs, against what else does the same; WRITE=1 puts it into docs/reference/benchmarks.md"
-	@echo "make clean   leave nothing behind, no process either"
+	@echo "make bench   measure what a run costs, compared with other tools; WRITE=1 writes it into docs/reference/benchmarks.md"
+	@echo "make clean   remove everything that was generated, and stop every process"
 
 demo: setup packages
 	$(SUDO) env PYTHONPYCACHEPREFIX=$(CURDIR)/$(BUILD)/lxd/pycache $(VENV)/bin/python -m tests.demo
 
-# About ten minutes; on a machine that does nothing else.
+# Takes about ten minutes, on a machine that does nothing else.
 bench: setup packages
 	$(SUDO) env PYTHONPATH=$(CURDIR)/$(BUILD)/collections PYTHONPYCACHEPREFIX=$(CURDIR)/$(BUILD)/lxd/pycache \
 	  PIP_CACHE_DIR=$(PIP_CACHE_DIR) $(VENV)/bin/python -m tests.bench $(if $(WRITE),--write) $(BENCH)
 
-# The integration tests and the checks that need no server share the cores from the beginning.
+# The integration tests and the checks that need no server run at the same time from the beginning.
 test: WITH := $(if $(FAST),,--browser)
 test: setup-tests packages
 	$(VENV)/bin/nox --parallel auto --tags $(if $(FAST),fast,test)
@@ -67,7 +67,7 @@ $(VENV)/.tests: tests/requirements.txt tests/unit/requirements.txt $(VENV)/.run
 	$(PIP) -r tests/requirements.txt
 	@touch $@
 
-# Ansible finds a collection by its path; this one points back here.
+# Ansible finds a collection by its path; this link points back here.
 $(LINK):
 	mkdir -p $(@D)
 	ln -sfn ../../../.. $@

@@ -21,9 +21,9 @@ BUILD = ROOT / ".build"
 HOME = BUILD / "home"
 PIP_CONF = HOME / ".config" / "pip" / "pip.conf"
 PYTHONS = BUILD / "python"
-# ansible-core: the Python of its controller. The first is what we develop on, and what the integration tests use.
+# ansible-core: the Python of its controller. The first is for development and for the integration tests.
 MATRIX = {"2.19": "3.11", "2.20": "3.12", "2.21": "3.13"}
-# Below them, hosts that a module may run on (tests/config.yml).
+# Older versions, for the hosts that a module may run on (tests/config.yml).
 TARGET_PYTHONS = ("3.9", "3.10")
 # Where all of ansible-test's checks run. On the other versions of ansible-core only those run whose answer depends on
 # the version of ansible-core or Python: the others would read the same files with the same rules again.
@@ -37,7 +37,7 @@ nox.options.default_venv_backend = "virtualenv"
 
 
 def _interpreter(version: str) -> Path | None:
-    """The real interpreter of a version, from the search path or from pyenv, if it runs at all."""
+    """Return the real interpreter of a version, from the search path or from pyenv, if it runs."""
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
     for candidate in (shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python{version}"))):
         if candidate is not None:
@@ -49,7 +49,7 @@ def _interpreter(version: str) -> Path | None:
 
 
 def _link_pythons() -> dict[str, Path]:
-    """Gather the interpreters in one folder: ansible-test runs whatever the search path offers, a dead shim too."""
+    """Link the interpreters into one directory: ansible-test would also run a broken shim of the search path."""
     PYTHONS.mkdir(parents=True, exist_ok=True)
     found = {}
     for version in (*TARGET_PYTHONS, *MATRIX.values()):
@@ -65,7 +65,7 @@ def _link_pythons() -> dict[str, Path]:
 
 
 def _pip_settings() -> dict[str, str]:
-    """Pip's settings as they are in force here; what the environment says wins over files."""
+    """Return the settings of pip that apply here; the environment overrides files."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
     settings: dict[str, str] = {}
     for line in sorted(listed.stdout.splitlines(), key=lambda text: text.startswith(":env:")):
@@ -75,7 +75,7 @@ def _pip_settings() -> dict[str, str]:
 
 
 def _move_home() -> None:
-    """Make a home below .build, so that no tool leaves anything outside; ansible-test drops PIP_*, but reads this."""
+    """Create a home below .build, so that no tool writes outside it; ansible-test drops PIP_*, but reads this file."""
     if os.environ.get("HOME") == str(HOME):
         return  # nox runs itself for each session that is run in parallel
     config = configparser.RawConfigParser()
@@ -108,7 +108,7 @@ def _copy_tree(session: nox.Session) -> Path:
         if name and (ROOT / name).exists():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name, follow_symlinks=False)
-    # Without a repository of its own the copy belongs to ours, which ignores it: ansible-test would check no file.
+    # Without its own repository, the copy would belong to this one, which ignores it: ansible-test would check no file.
     subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
     return tree
 
@@ -137,7 +137,7 @@ def nightly(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def lint(session: nox.Session) -> None:
-    """Python and YAML: rules, format."""
+    """Check the rules and the format of Python and YAML."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("yamllint", "--strict", ".")
@@ -145,19 +145,19 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def types(session: nox.Session) -> None:
-    """Types, strictly."""
+    """Check the types in strict mode."""
     session.run("mypy", "--no-error-summary")
 
 
 @nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def licences(session: nox.Session) -> None:
-    """Every file says whose it is and under which licence."""
+    """Check that every file has its copyright and its licence."""
     session.run("reuse", "lint", "--quiet")
 
 
 @nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def docs(session: nox.Session) -> None:
-    """Documentation of every plugin and role, the references in it, and the changelog's fragments."""
+    """Check the documentation of every plugin and role, its references, and the changelog fragments."""
     with session.chdir(_copy_tree(session)):
         session.run(
             "antsibull-docs",
@@ -173,7 +173,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def ansible_lint(session: nox.Session) -> None:
-    """Roles and playbooks, by the strictest profile."""
+    """Check roles and playbooks with the strictest profile."""
     tree = _copy_tree(session)
     with session.chdir(tree):
         session.run("ansible-lint", "--strict", env={"ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2])})
@@ -181,7 +181,7 @@ def ansible_lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", tags=["static", "test", "fast"], allow_parallel=True)
 def package(session: nox.Session) -> None:
-    """The collection builds, installs, and carries nothing that was generated."""
+    """Check that the collection builds and installs, and contains nothing that was generated."""
     tree = _copy_tree(session)
     output = BUILD / "package"
     shutil.rmtree(output, ignore_errors=True)
@@ -193,7 +193,7 @@ def package(session: nox.Session) -> None:
 
 
 def _cache_get_pip(session: nox.Session, home: Path) -> None:
-    """Spare ansible-test a download from a host that may be out of reach."""
+    """Provide get-pip.py, so that ansible-test does not download it from a host that may not be reachable."""
     internals = "import ansible_test._internal.python_requirements as r; print(r.__file__)"
     source = Path((session.run("python", "-c", internals, silent=True, log=False) or "").strip())
     wanted = re.search(r"\bpip='([0-9.]+)'", source.read_text(encoding="utf-8"))
@@ -212,7 +212,7 @@ def _cache_get_pip(session: nox.Session, home: Path) -> None:
 def _sanity(session: nox.Session, core: str) -> None:
     """Run ansible-test's own checks, with no ignore file."""
     session.install("--quiet", "--quiet", f"ansible-core~={core}.0")
-    # A home for each: two ansible-tests would make the same virtual environments at the same time.
+    # Each has its own home, because two ansible-tests would create the same virtual environments at the same time.
     home = BUILD / "sanity" / core
     pip_conf = home / PIP_CONF.relative_to(HOME)
     pip_conf.parent.mkdir(parents=True, exist_ok=True)
@@ -224,21 +224,21 @@ def _sanity(session: nox.Session, core: str) -> None:
 
 
 def _units(session: nox.Session, core: str) -> None:
-    """The pure code, in tables."""
+    """Run the unit tests."""
     tools = ["-r", "tests/unit/requirements.txt", "pytest~=9.2", "pytest-timeout~=2.4"]
     session.install("--quiet", "--quiet", f"ansible-core~={core}.0", *tools)
     session.run("pytest", "--timeout=60", "tests/unit", *session.posargs)
 
 
 def _hosts(session: nox.Session, _core: str) -> None:
-    """What decides inside a module, on a VM host's Python, with no package of ours."""
-    # PyYAML reads what the tests compare; test_architecture sees that the code itself imports nothing of the kind.
+    """Run the tests of the core on the Python of a VM host, without the packages of the controller."""
+    # The tests use PyYAML; test_architecture checks that the code itself does not import it.
     session.install("--quiet", "--quiet", "pytest>=8.4", "hypothesis>=6.100", "pyyaml>=6.0")
     session.run("pytest", "tests/unit/plugins/module_utils/_core", *session.posargs)
 
 
 def _register(check: Callable[[nox.Session, str], None], version: str, python: str, title: str) -> None:
-    """One session for one version: run if its Python is here, else one line that says what was not run."""
+    """Register one session for one version; without its Python, it is skipped with one line."""
     kind = check.__name__.lstrip("_")
 
     def session_for_version(session: nox.Session) -> None:
