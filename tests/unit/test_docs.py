@@ -67,7 +67,7 @@ def test_every_page_is_of_one_kind_and_in_the_index() -> None:
     pages = {path.relative_to(INDEX.parent).as_posix() for path in PAGES if INDEX.parent in path.parents} - {
         "README.md"
     }
-    assert {page.split("/")[0] for page in pages} <= set(KINDS)
+    assert {page.split("/")[0] for page in pages} == set(KINDS)
     listed = re.findall(r"^- \[[^]]+\]\(([^)]+)\): ", INDEX.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(pages)
 
