@@ -114,7 +114,7 @@ projects:
         memory: {limit: 137438953472, usage: 4294967296}
         virtual-machines: {limit: null, usage: 2}
       exposure:
-        - The holder could read what the host is made of, and how full its storage pools and its memory are.
+        - The holder could read what hardware the host has, and how full its storage pools and its memory are.
 code:
   description: What kind of failure it is.
   returned: on failure
@@ -131,7 +131,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import pr
 
 def main() -> None:
     """Declare the options and hand over to the reader of all info modules."""
-    info.run_info(arguments.create_module(arguments.CONNECTION, arguments.INFO), "projects", project.look)
+    info.run_info(arguments.create_module(arguments.CONNECTION, arguments.INFO), "projects", project.read_rows)
 
 
 if __name__ == "__main__":

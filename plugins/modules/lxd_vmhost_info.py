@@ -202,7 +202,7 @@ vmhosts:
       vms: []
       certificate: {fingerprint: 3b5d6e, not_after: "2036-11-18T03:41:00Z", days_left: 3649}
       exposure:
-        - The holder could read what the host is made of, and how full its storage pools and its memory are.
+        - The holder could read what hardware the host has, and how full its storage pools and its memory are.
 code:
   description: What kind of failure it is.
   returned: on failure

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .errors import Invalid
 
@@ -66,6 +66,16 @@ def to_text(value: object, what: str) -> str | None:
 def to_texts(values: Mapping[str, object], what: str) -> dict[str, str | None]:
     """`to_text` for a whole map."""
     return {str(key): to_text(value, f"{what}.{key}") for key, value in values.items()}
+
+
+def parse_list(value: str | None) -> tuple[str, ...]:
+    """Return the entries of a list as LXD writes it, "a, b"; an unset or empty value is an empty list."""
+    return tuple(entry for entry in (part.strip() for part in (value or "").split(",")) if entry)
+
+
+def format_list(entries: Iterable[str]) -> str:
+    """Return entries as LXD writes a list."""
+    return ",".join(entries)
 
 
 def is_true(value: str | None) -> bool:

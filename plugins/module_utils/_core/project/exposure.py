@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the holder of a certificate for a project could do beyond it, by reading alone: nothing is attempted."""
+"""What the holder of a project's certificate could do beyond the project; only read, never tried."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ..model import Project, Server
-from ..units import is_true
+from ..units import is_true, parse_list
 from .keys import known_features
 
-# What a project without its own borrows from the project `default`, and what that means for everybody else there.
+# What a project without a feature of its own uses of project `default`, and what its holder could do there.
 _SHARED = {
     "profiles": "edit and delete the profiles of project default, its profile default included, "
     "which every instance that uses them follows",
@@ -21,7 +21,7 @@ _SHARED = {
     "networks.zones": "change and delete the network zones of project default",
 }
 
-# Restrictions and the value that LXD takes an unset key for; anything else opens what the sentence says.
+# Restrictions that are off when unset; any other value than "block" permits what the sentence says.
 _BLOCKED = {
     "backups": "export backups of its instances and volumes, which use the host's disk beyond the project's limits",
     "snapshots": "take snapshots, which use the storage pool",
@@ -39,7 +39,7 @@ _BLOCKED = {
     "devices.unix-hotplug": "use devices that are plugged into the host",
     "devices.usb": "use the host's USB devices",
 }
-# These have values between open and closed, or open by naming what they open.
+# Restrictions with values in between, or with a list of what they permit.
 _GRADED = frozenset({"containers.privilege", "devices.disk", "devices.disk.paths", "devices.nic", "networks.access"})
 _NAMING = {
     "networks.subnets": "use these subnets of uplink networks",
@@ -55,14 +55,14 @@ _ADMINISTRATOR = (
 )
 
 
-def exposure(project: Project, server: Server, *, certificate_restricted: bool = True) -> tuple[str, ...]:
-    """A sentence for each thing, the gravest of the project first and those of the server last; never empty."""
+def find_exposure(project: Project, server: Server, *, certificate_restricted: bool = True) -> tuple[str, ...]:
+    """Return a sentence for each exposure: the gravest of the project first, those of the server last. Never empty."""
     if not certificate_restricted:
         return (_ADMINISTRATOR,)
-    return tuple(_of_project(project, server)) + tuple(_of_server(server))
+    return tuple(_find_project_exposure(project, server)) + tuple(_find_server_exposure(server))
 
 
-def _of_project(project: Project, server: Server) -> Iterator[str]:
+def _find_project_exposure(project: Project, server: Server) -> Iterator[str]:
     restricted = is_true(project.config.get("restricted"))
     if not restricted:
         yield (
@@ -70,14 +70,14 @@ def _of_project(project: Project, server: Server) -> Iterator[str]:
             "into an instance, set raw.qemu and raw.lxc, run privileged containers, use any device and network "
             "interface of the host, and with most of these become root on the host."
         )
-    yield from _borrowed(project, server)
-    yield from _networks(project, server, restricted)
+    yield from _find_borrowed_features(project, server)
+    yield from _find_network_exposure(project, server, restricted)
     if restricted:
-        yield from _opened(project.config)
+        yield from _find_permitted(project.config)
 
 
-def _of_server(server: Server) -> Iterator[str]:
-    yield from _unmended(server)
+def _find_server_exposure(server: Server) -> Iterator[str]:
+    yield from _find_server_holes(server)
     if not server.has("access_management"):
         yield (
             "This server shows its trust store to every certificate (no access_management): the holder could read the "
@@ -87,22 +87,22 @@ def _of_server(server: Server) -> Iterator[str]:
         "The holder could have the server ask any address that it reaches for an image, the host's own and internal "
         "ones among them; a firewall on the host's outgoing connections limits that."
     )
-    yield "The holder could read what the host is made of, and how full its storage pools and its memory are."
+    yield "The holder could read what hardware the host has, and how full its storage pools and its memory are."
 
 
-# The first releases of each line that look at these three; a fix has no API extension, so that only the version tells.
-_MENDED: Mapping[tuple[int, ...], tuple[int, ...]] = {(5, 0): (5, 0, 7), (5, 21): (5, 21, 5)}
-_MENDED_SINCE = (6, 9)
+# The first releases of each series with these fixes; a fix has no API extension, so that only the version tells.
+_FIXED_IN: Mapping[tuple[int, ...], tuple[int, ...]] = {(5, 0): (5, 0, 7), (5, 21): (5, 21, 5)}
+_FIXED_SINCE = (6, 9)
 
 
-def _unmended(server: Server) -> Iterator[str]:
-    """What LXD before June 2026 lets pass. A distribution may have mended an older release without saying so."""
+def _find_server_holes(server: Server) -> Iterator[str]:
+    """Find the holes of LXD before June 2026; a distribution may have fixed an older release under the same version."""
     version = tuple(int(part) for part in re.findall(r"\d+", server.version)[:3])
-    if server.flavour != "lxd" or not version or version >= _MENDED.get(version[:2], _MENDED_SINCE):
+    if server.flavour != "lxd" or not version or version >= _FIXED_IN.get(version[:2], _FIXED_SINCE):
         return
-    old = f"LXD {server.version} is older than the fixes in 5.0.7, 5.21.5 and 6.9: unless its packager has mended it,"
+    old = f"LXD {server.version} is older than the fixes in 5.0.7, 5.21.5 and 6.9: unless its packager has fixed it,"
     yield (
-        f"{old} the holder could import a backup whose config no restriction is held against (CVE-2026-34178, "
+        f"{old} the holder could import a backup whose config is not checked against the restrictions (CVE-2026-34178, "
         "CVE-2026-9640), and with it become root on the host; a read-only mount over LXD's folder backups stops that."
     )
     yield (
@@ -111,30 +111,30 @@ def _unmended(server: Server) -> Iterator[str]:
     )
 
 
-def _borrowed(project: Project, server: Server) -> Iterator[str]:
+def _find_borrowed_features(project: Project, server: Server) -> Iterator[str]:
     if project.name == "default":
         yield (
-            "Project default is the one that other projects borrow from: its holder could change the images, profiles, "
-            "volumes and networks that they use."
+            "Project default is the one that other projects use: its holder could change the images, profiles, volumes "
+            "and networks that they use."
         )
         return
     for feature in known_features(server):
         if project.has_own(feature):
             continue
         if feature == "images":
-            # Since LXD 5.21.3 and 6.2, which brought this extension, each image is checked for the right to change it.
+            # Since LXD 5.21.3 and 6.2, which have this extension, LXD checks for each image whether it may be changed.
             may = "see and use" if server.has("access_management_tls") else "use, change and delete"
-            yield _without(project, feature, f"{may} the images and aliases of project default")
+            yield _borrowed_feature(project, feature, f"{may} the images and aliases of project default")
         elif feature in _SHARED:
-            yield _without(project, feature, _SHARED[feature])
+            yield _borrowed_feature(project, feature, _SHARED[feature])
 
 
-def _without(project: Project, feature: str, may: str) -> str:
+def _borrowed_feature(project: Project, feature: str, may: str) -> str:
     own = f"Project {project.name} has no {feature.replace('.', ' ')} of its own (features.{feature})"
     return f"{own}: its holder could {may}."
 
 
-def _networks(project: Project, server: Server, restricted: bool) -> Iterator[str]:
+def _find_network_exposure(project: Project, server: Server, restricted: bool) -> Iterator[str]:
     config, own = project.config, project.has_own("networks") and project.name != "default"
     if not restricted:
         if not own:
@@ -147,45 +147,44 @@ def _networks(project: Project, server: Server, restricted: bool) -> Iterator[st
     if not own and not server.has("access_management"):
         yield (
             f"Project {project.name} has no networks of its own (features.networks): its holder could create, change "
-            "and delete the network ACLs and DNS zones of project default; bridges instead of networks close that."
+            "and delete the network ACLs and DNS zones of project default; bridges instead of networks prevent that."
         )
     mode = config.get("restricted.devices.nic") or "managed"
     if mode == "block":
         return
-    names = [name.strip() for name in config.get("restricted.networks.access", "").split(",") if name.strip()]
+    names = list(parse_list(config.get("restricted.networks.access")))
     if not own:
-        yield _of_managed(project, names)
+        yield _managed_networks_sentence(project, names)
     if mode == "allow" and not names:
         yield (
             "restricted.devices.nic is allow: the holder could connect instances to any network interface of the host, "
             "below its firewall."
         )
-    where = f" on {_these(names)}" if names else ""
+    where = f" on {_name_networks(names)}" if names else ""
     yield (
         f"The holder's instances{where} could have the host send any addresses to them (ipv4.routes, ipv6.routes of an "
-        "interface), its own traffic and others' too; for a tenant that isn't trusted that far leave networks empty."
+        "interface), other instances' traffic included; leave networks empty for a tenant that you don't trust so far."
     )
 
 
-def _of_managed(project: Project, names: list[str]) -> str:
+def _managed_networks_sentence(project: Project, names: list[str]) -> str:
     if not names:
         return (
             f"Project {project.name} names no networks (restricted.networks.access): its holder could create, change "
             "and delete the host's managed networks, and connect instances to any of them."
         )
     return (
-        f"The holder could change the configuration of {_these(names)}: addresses, DHCP, DNS, firewall and forwards of "
-        "everybody who uses it, and delete it while nobody does; to name it under bridges instead of networks closes "
-        "that."
+        f"The holder could change the configuration of {_name_networks(names)}: addresses, DHCP, DNS, firewall and "
+        "forwards of everybody who uses it, and delete it while nobody does; bridges instead of networks prevent that."
     )
 
 
-def _these(names: list[str]) -> str:
+def _name_networks(names: list[str]) -> str:
     return f"network {names[0]}" if len(names) == 1 else f"networks {', '.join(sorted(names))}"
 
 
-def _opened(config: Mapping[str, str]) -> Iterator[str]:
-    yield from _disks(config)
+def _find_permitted(config: Mapping[str, str]) -> Iterator[str]:
+    yield from _find_disk_exposure(config)
     if config.get("restricted.containers.privilege") == "allow":
         yield "restricted.containers.privilege is allow: the holder could run containers whose root is the host's root."
     for key, value in sorted(config.items()):
@@ -197,10 +196,10 @@ def _opened(config: Mapping[str, str]) -> Iterator[str]:
         elif name in _NAMING and value.lower() not in _CLOSED:
             yield f"{key} is {value}: the holder could {_NAMING[name]}."
         elif name not in _BLOCKED and value.lower() == "allow":
-            yield f"{key} is allow: it opens what this server's LXD would block otherwise."
+            yield f"{key} is allow: it permits what this server would block otherwise."
 
 
-def _disks(config: Mapping[str, str]) -> Iterator[str]:
+def _find_disk_exposure(config: Mapping[str, str]) -> Iterator[str]:
     if config.get("restricted.devices.disk") != "allow":
         return
     paths = config.get("restricted.devices.disk.paths", "").strip()

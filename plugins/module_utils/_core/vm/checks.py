@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from ..errors import Conflict, Invalid, NotFound, TenantryError, Unsupported
 from ..model import Image as HeldImage
 from ..model import Instance, Network
-from ..project import restrictions as vm_confinement
-from ..project.config import bridged
+from ..project import restrictions
 from . import nics as vm_nics
 from . import static_addresses as vm_addresses
 from .host import Host
@@ -27,7 +26,7 @@ def check(wanted: Wanted, config: Mapping[str, str], devices: Devices, host: Hos
     `config` and `devices`: what is new or changed; `planned`: all devices of the VM as it will be.
     """
     _check_extensions(wanted, host)
-    vm_confinement.check(config, devices, host.project.config)
+    restrictions.check_vm(config, devices, host.project.config)
     listings = host.listings
     networks = {network.name: network for network in listings.networks} if listings else {}
     _check_interfaces(wanted.name, devices, host, networks, planned)
@@ -76,9 +75,9 @@ def forbidden(wanted: Wanted, hosts: Mapping[str, Host]) -> dict[str, TenantryEr
         if wanted.state == "absent" or wanted.name in host.instances:
             continue
         try:
-            vm_confinement.check(config, devices, host.project.config)
+            restrictions.check_vm(config, devices, host.project.config)
             if wanted.target and host.server.clustered:
-                vm_confinement.check_target(wanted.target, host.project.config)
+                restrictions.check_target(wanted.target, host.project.config)
         except TenantryError as error:
             found[name] = type(error)(f"VM {wanted.name} on {name}: {error.message}", error.hint)
     return found
@@ -123,11 +122,11 @@ def _check_wire(name: str, device: Mapping[str, str], host: Host, networks: Mapp
 
 def _no_network(name: str, network: str, there: Iterable[str], host: Host) -> TenantryError:
     hint = f"there: {', '.join(sorted(there)) or 'none'}"
-    if network in bridged(host.project.config):
+    if network in restrictions.usable_bridges(host.project.config):
         hint = f"the project reaches it as a bridge: say parent: {network} with type: bridged instead of network"
-    elif vm_confinement.access(host.project.config):
-        more = vm_confinement.with_access(network, host.project.config)
-        hint += f"; the admin may let the project use another with restricted.networks.access: {more}"
+    elif restrictions.usable_networks(host.project.config):
+        more = restrictions.add_network(network, host.project.config)
+        hint += f"; an administrator can permit another one by restricted.networks.access: {more}"
     return NotFound(f"interface {name}: network {network!r} is not there or isn't one this project may use", hint)
 
 
@@ -140,7 +139,7 @@ def _check_parent(name: str, device: Mapping[str, str], host: Host, networks: Ma
     if host.server.clustered:
         # The listing is of the member that answers, and the VM may come to be on another.
         return
-    if parent in bridged(host.project.config) and parent not in networks:
+    if parent in restrictions.usable_bridges(host.project.config) and parent not in networks:
         # A project with networks of its own is shown none of the host's.
         return
     fit = _PARENTS.get(kind)
@@ -174,7 +173,7 @@ def _check_extensions(wanted: Wanted, host: Host) -> None:
     if wanted.target and not host.server.clustered and not host.unread:
         raise Invalid(f"target: {host.name} is not a cluster", "leave target out")
     if wanted.target and wanted.name not in host.instances:
-        vm_confinement.check_target(wanted.target, host.project.config)
+        restrictions.check_target(wanted.target, host.project.config)
 
 
 def image_source(image: Image | None, host: Host) -> dict[str, str]:

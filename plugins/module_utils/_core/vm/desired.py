@@ -12,7 +12,7 @@ from typing import Optional
 from ..errors import Invalid
 from ..model import OWNER, Instance, Server
 from ..plan import KNOWN_AFTER_APPLY
-from ..project.config import bridged
+from ..project.restrictions import usable_bridges
 from ..units import format_size, is_same_value, parse_size
 from . import checks as vm_checks
 from . import devices as vm_devices
@@ -102,7 +102,7 @@ def _default_interface(host: Host) -> dict[str, str]:
             "interfaces: not said, and the VM host has no default_network",
             "say interfaces (an empty list for none), or default_network with tenantry.lxd.lxd_vmhost",
         )
-    if host.default_network in bridged(host.project.config):
+    if host.default_network in usable_bridges(host.project.config):
         return {"parent": host.default_network, "type": "bridged"}
     return {"network": host.default_network}
 

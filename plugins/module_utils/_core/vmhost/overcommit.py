@@ -18,7 +18,7 @@ from ..errors import NoRoom, Unreachable
 from ..model import MARK, Project
 from ..plan import Change, Request
 from ..project.audit import check_limits
-from ..project.found import Found as ProjectFound
+from ..project.reading import ProjectReading
 from .found import Found
 from .resources import counted
 
@@ -96,7 +96,7 @@ def change(found: Found, keys: Mapping[str, tuple[Optional[str], str]], host: st
     if not keys or project is None:
         return []
     limits = {key: wanted for key, (_in_force, wanted) in keys.items() if key.startswith("limits.")}
-    check_limits(project.name, limits, ProjectFound(found.server, project, instances=found.instances))
+    check_limits(project.name, limits, ProjectReading(found.server, project, instances=found.instances))
     before = {"description": project.description, "config": dict(project.config)}
     after = {**before, "config": {**project.config, **{key: wanted for key, (_in_force, wanted) in keys.items()}}}
     step = Request("PUT", ("projects", project.name), body=after, etag=project.etag)

@@ -12,7 +12,7 @@ from typing import Any, Optional
 from ..errors import Invalid, NotFound, NotOwned, TenantryError, Unsupported
 from ..model import Project, Server
 from ..plan import Change, Plan
-from ..project.config import access, bridged
+from ..project.restrictions import usable_bridges, usable_networks
 from . import overcommit as vmhost_limits
 from .found import Found
 from .overcommit import Ratios
@@ -138,9 +138,9 @@ def check_places(wanted: Wanted, found: Found) -> None:
         )
     if "default_network" in wanted.said and network:
         own = found.project.has_own("networks")
-        reach = None if own else access(found.project.config)
+        reach = None if own else usable_networks(found.project.config)
         networks = [each.name for each in found.networks if each.managed and (reach is None or each.name in reach)]
-        networks += bridged(found.project.config)
+        networks += usable_bridges(found.project.config)
         _must_be(
             f"{wanted.name}: default_network: project {found.project.name} reaches no network {network}",
             network,

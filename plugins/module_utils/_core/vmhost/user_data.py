@@ -24,8 +24,8 @@ from ..model import OWNER, Server
 from ..plan import Request
 from ..project import plan as project_plan
 from ..project import spec as project
-from ..project.found import Found
-from ..project.keys import LATE_FEATURES, extension_of
+from ..project.keys import LATE_FEATURES, find_extension
+from ..project.reading import ProjectReading
 from ..server import preseed
 from ..server.settings import HTTPS_ADDRESS
 from . import first_boot
@@ -98,7 +98,7 @@ def _contents(said: Mapping[str, Any], certificate: bytes, secret: str) -> dict[
         "owner": {"key": OWNER, "value": said["owner"]},
         "requests": requests,
         # The program leaves out what the machine's LXD doesn't know yet, as anybody would who could ask it first.
-        "late": {f"features.{name}": extension_of(f"features.{name}") for name in sorted(LATE_FEATURES)},
+        "late": {f"features.{name}": find_extension(f"features.{name}") for name in sorted(LATE_FEATURES)},
         "enforce": {kind: ratios[kind] or capacity.UNSAID for kind in sorted(said.get("enforce") or ())},
         "address": address,
     }
@@ -172,9 +172,9 @@ def _server(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _requests(said: Mapping[str, Any], certificate: bytes, ratios: Mapping[str, str]) -> list[dict[str, Any]]:
     """The project as lxd_project would make it, and the trust as lxd_tenant_cert would add it."""
-    wanted = project.want({**said, "name": said.get("project"), "state": "present"}, said.get("owner"))
-    found = Found(_SERVER_WITH_EVERYTHING, unread=True)
-    planned = project_plan.plan(wanted, found, str(said.get("vmhost")))
+    wanted = project.parse_project_spec({**said, "name": said.get("project"), "state": "present"}, said.get("owner"))
+    found = ProjectReading(_SERVER_WITH_EVERYTHING, unread=True)
+    planned = project_plan.plan_project(wanted, found, str(said.get("vmhost")))
     steps = [step for change in planned.changes for step in change.steps if isinstance(step, Request)]
     requests = [_request(step) for step in steps]
     requests[0]["body"]["config"].update({vmhost_limits.mark(kind): text for kind, text in ratios.items()})
@@ -186,7 +186,7 @@ _FEATURES = ("images", "profiles", "storage.volumes", "networks", *LATE_FEATURES
 _LATE_KEYS = (*(f"features.{name}" for name in _FEATURES), "restricted.networks.access", "limits.disk.pool.")
 # Nobody can ask the machine's LXD yet: what it doesn't know of the late features is left out there, and what it refuses
 # of the rest ends the first boot.
-_SERVER_WITH_EVERYTHING = Server.from_api({"api_extensions": [extension_of(key) for key in _LATE_KEYS]})
+_SERVER_WITH_EVERYTHING = Server.from_api({"api_extensions": [find_extension(key) for key in _LATE_KEYS]})
 
 
 def _request(step: Request) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from ..capacity.figures import UNSAID
 from ..model import Project, Server
-from ..project.exposure import exposure
+from ..project.exposure import find_exposure
 from ..vm import view
 from .found import Found
 from .overcommit import in_force
@@ -60,7 +60,7 @@ def told(found: Found) -> list[str]:
     """What the holder of the host's certificate could do beyond the project; nothing where nobody could look."""
     if found.project is None:
         return []
-    return list(exposure(found.project, found.server, certificate_restricted=found.restricted is not False))
+    return list(find_exposure(found.project, found.server, certificate_restricted=found.restricted is not False))
 
 
 def server(found: Server, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -173,7 +173,7 @@ class TenantCertJob:
         sentences: dict[str, None] = {}
         for name in names if self._wanted.restricted else names[:1]:
             if name in projects:
-                told = exposure.exposure(projects[name], server, certificate_restricted=self._wanted.restricted)
+                told = exposure.find_exposure(projects[name], server, certificate_restricted=self._wanted.restricted)
                 sentences.update(dict.fromkeys(told))
         return list(sentences)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Project, Server
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.project.exposure import exposure
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.project.exposure import find_exposure
 
 OLD = ("projects", "projects_restrictions", "projects_networks")
 NEW = (*OLD, "projects_networks_zones", "storage_buckets", "access_management")
@@ -23,7 +23,7 @@ CONFINED = {
 }
 
 DISCREET = Project("p", "", CONFINED, ())
-ALWAYS = exposure(DISCREET, Server.from_api({"api_extensions": list(NEW)}))
+ALWAYS = find_exposure(DISCREET, Server.from_api({"api_extensions": list(NEW)}))
 
 
 def told(
@@ -31,12 +31,12 @@ def told(
 ) -> list[str]:
     project = Project(name, "", config, ())
     server = Server.from_api({"api_extensions": list(extensions)})
-    return [each for each in exposure(project, server, certificate_restricted=restricted) if each not in ALWAYS]
+    return [each for each in find_exposure(project, server, certificate_restricted=restricted) if each not in ALWAYS]
 
 
 def test_every_server_tells_what_no_project_closes() -> None:
     assert len(ALWAYS) == 2
-    assert "ask any address" in ALWAYS[0] and "firewall" in ALWAYS[0] and "what the host is made of" in ALWAYS[1]
+    assert "ask any address" in ALWAYS[0] and "firewall" in ALWAYS[0] and "what hardware the host has" in ALWAYS[1]
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_every_server_tells_what_no_project_closes() -> None:
 )
 def test_a_version_before_the_fixes_of_2026_is_told(version: str, mended: bool) -> None:
     environment = {"server_version": version}
-    said = exposure(DISCREET, Server.from_api({"api_extensions": list(NEW), "environment": environment}))
+    said = find_exposure(DISCREET, Server.from_api({"api_extensions": list(NEW), "environment": environment}))
     assert len(said) == len(ALWAYS) + (0 if mended else 2)
     assert mended or ("CVE-2026-34178" in said[0] and "any other project" in said[1] and version in said[0])
     incus = Server.from_api({"api_extensions": list(NEW), "environment": {**environment, "server": "incus"}})
-    assert exposure(DISCREET, incus) == ALWAYS
+    assert find_exposure(DISCREET, incus) == ALWAYS
 
 
 def test_confined_on_a_discreet_server_is_silent() -> None:
@@ -178,4 +178,4 @@ def test_images_are_only_used_where_lxd_checks_each() -> None:
 
 def test_the_default_project_lends_to_the_others() -> None:
     said = told(CONFINED, name="default")
-    assert "other projects borrow" in said[0]
+    assert "other projects use" in said[0]

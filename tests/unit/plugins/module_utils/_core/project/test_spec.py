@@ -21,9 +21,9 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Plan
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.project import plan as project_plan
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.project import view as project_view
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.project.found import Found
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.project.keys import lxd_name
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.project.spec import Wanted, want
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.project.keys import to_lxd_name
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.project.reading import ProjectReading
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.project.spec import ProjectSpec, parse_project_spec
 
 OLD = ("projects", "projects_restrictions", "projects_networks", "projects_networks_restricted_access")
 NEW = (*OLD, "projects_networks_zones", "storage_buckets")
@@ -49,8 +49,8 @@ PROFILE = "/1.0/profiles/default?project=p"
 EMPTY: dict[str, Any] = {"name": "default", "description": "d", "config": {}, "devices": {}}
 
 
-def wanted(**said: Any) -> Wanted:
-    return want({"name": "p", **said}, "us")
+def wanted(**said: Any) -> ProjectSpec:
+    return parse_project_spec({"name": "p", **said}, "us")
 
 
 def found(
@@ -60,17 +60,17 @@ def found(
     extensions: tuple[str, ...] = OLD,
     profile: dict[str, Any] | None = None,
     **read: Any,
-) -> Found:
+) -> ProjectReading:
     there = None if config is None else Project("p", "", config, used_by, "etag-p")
     own = (profile or EMPTY, "etag-d") if there and there.has_own("profiles") else None
     read.setdefault("networks", tuple(Network(name, "bridge", True, {}) for name in ("br0", "br1")))
     read.setdefault("pools", (StoragePool("fast", "dir", "Created"),))
-    return Found(Server.from_api({"api_extensions": list(extensions)}), there, own, **read)
+    return ProjectReading(Server.from_api({"api_extensions": list(extensions)}), there, own, **read)
 
 
-def planned(want_it: Wanted, there: Found) -> Plan:
-    project_plan.needs(want_it, there)
-    return project_plan.plan(want_it, there, "kvm-01")
+def planned(want_it: ProjectSpec, there: ProjectReading) -> Plan:
+    project_plan.find_reading_needs(want_it, there)
+    return project_plan.plan_project(want_it, there, "kvm-01")
 
 
 def config_after(plan: Plan) -> dict[str, str]:
@@ -257,9 +257,9 @@ def test_features_of_a_used_project_are_not_changed() -> None:
 
 
 def test_the_default_projects_features_are_not_changed() -> None:
-    there = Found(found(None).server, Project("default", "", {**MINE, "features.images": "true"}, ()))
+    there = ProjectReading(found(None).server, Project("default", "", {**MINE, "features.images": "true"}, ()))
     with pytest.raises(errors.Invalid, match="default"):
-        planned(want({"name": "default", "isolation": "shared"}, "us"), there)
+        planned(parse_project_spec({"name": "default", "isolation": "shared"}, "us"), there)
 
 
 # The default profile
@@ -381,7 +381,7 @@ def test_bad_input(said: dict[str, Any], names: str) -> None:
 @pytest.mark.parametrize("owner", [None, "", " us", "a\nb", "x" * 256])
 def test_bad_owner(owner: str | None) -> None:
     with pytest.raises(errors.Invalid, match="owner"):
-        want({"name": "p"}, owner)
+        parse_project_spec({"name": "p"}, owner)
 
 
 @pytest.mark.parametrize(
@@ -413,12 +413,12 @@ def test_a_server_without_an_extension(said: dict[str, Any], extensions: tuple[s
     ],
 )
 def test_names(option: str, said: str, name: str) -> None:
-    assert lxd_name(option, said) == name
+    assert to_lxd_name(option, said) == name
 
 
 def test_a_misspelling_is_met_with_a_suggestion() -> None:
     with pytest.raises(errors.Invalid) as refused:
-        lxd_name("restrictions", "devices_nix")
+        to_lxd_name("restrictions", "devices_nix")
     assert "devices.nic" in refused.value.hint
 
 
@@ -488,8 +488,8 @@ FULL = instance("v", config={"limits.cpu": "2", "limits.memory": "4GiB"}, root=R
     [
         ({"memory": "3GiB"}, {"memory": {"Limit": -1, "Usage": 4 * 1024**3}}, FULL, "below the 4GiB in use"),
         ({"instances": 0}, {"instances": {"Limit": -1, "Usage": 1}}, FULL, "below the 1 in use"),
-        ({"cpu": 4}, {}, instance("v"), "limits.cpu needs each instance"),
-        ({"cpu": 4}, {}, instance("v", config={"limits.cpu": "0-1"}), "these don't: v"),
+        ({"cpu": 4}, {}, instance("v"), "limits.cpu needs a plain figure"),
+        ({"cpu": 4}, {}, instance("v", config={"limits.cpu": "0-1"}), "these have none: v"),
         ({"memory": "8GiB"}, {}, instance("v", config={"limits.memory": "50%"}), "limits.memory needs"),
         ({"disk": "80GiB"}, {}, instance("v", root={**ROOT, "size": ""}), "limits.disk needs"),
         ({"processes": 9}, {}, instance("c", "container"), "limits.processes needs"),
@@ -547,9 +547,9 @@ def test_absent_refuses_what_is_inside(url: str, thing: str) -> None:
 
 
 def test_the_default_project_is_not_deleted() -> None:
-    there = Found(found(None).server, Project("default", "", MINE, ()))
+    there = ProjectReading(found(None).server, Project("default", "", MINE, ()))
     with pytest.raises(errors.Invalid, match="default"):
-        planned(want({"name": "default", "state": "absent"}, "us"), there)
+        planned(parse_project_spec({"name": "default", "state": "absent"}, "us"), there)
 
 
 # Seen by people
@@ -572,27 +572,27 @@ def test_the_default_project_is_not_deleted() -> None:
     ],
 )
 def test_isolation(config: dict[str, str], isolation: str) -> None:
-    assert project_view.isolation(Project("p", "", config, ()), found(None).server) == isolation
+    assert project_view.find_isolation(Project("p", "", config, ()), found(None).server) == isolation
 
 
 def test_unread_predicts_a_creation() -> None:
-    unread = Found(Server.from_api({}), unread=True)
+    unread = ProjectReading(Server.from_api({}), unread=True)
     assert config_after(planned(wanted(**BOTH), unread)) == REACHING
     assert not planned(wanted(state="absent"), unread).changed
 
 
 def test_the_prediction_is_what_lxd_will_hold() -> None:
-    after = project_plan.predicted(wanted(**BOTH), found(None))
+    after = project_plan.predict_project(wanted(**BOTH), found(None))
     assert after is not None
     assert after[0].config == REACHING
-    assert project_view.default_profile(after[1]) == {"storage_pool": "fast", "network": "br0"}
-    assert project_plan.predicted(wanted(state="absent"), found(CONFINED)) is None
+    assert project_view.read_default_profile(after[1]) == {"storage_pool": "fast", "network": "br0"}
+    assert project_plan.predict_project(wanted(state="absent"), found(CONFINED)) is None
 
 
 def test_a_confined_project_of_a_cluster_lets_its_tenant_choose_members() -> None:
     there = found()
     server = Server.from_api({"api_extensions": list(OLD), "environment": {"server_clustered": True}})
-    clustered = Found(server, there.project, there.profile, networks=there.networks, pools=there.pools)
+    clustered = ProjectReading(server, there.project, there.profile, networks=there.networks, pools=there.pools)
     said = wanted(isolation="confined")
     assert config_after(planned(said, clustered)) == {**CONFINED, "restricted.cluster.target": "allow"}
     closed = wanted(isolation="confined", restrictions={"cluster.target": "block"})

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Machine, Network, Project, Resources
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.project import restrictions as vm_confinement
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.project import restrictions
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import checks as vm_checks
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import desired as vm_bodies
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import Host, Listings, needs
@@ -314,12 +314,12 @@ DISK = "restricted.devices.disk"
 )
 def test_disks_and_devices_in_a_confined_project(devices: Any, project: dict[str, str], hint: str) -> None:
     try:
-        vm_confinement.check({}, devices, {"restricted": "true", **project})
+        restrictions.check_vm({}, devices, {"restricted": "true", **project})
         said = ""
     except errors.Unsupported as error:
         said = error.hint
     assert bool(said) == bool(hint) and hint in said
-    vm_confinement.check({}, devices, project)
+    restrictions.check_vm({}, devices, project)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_disks_and_devices_in_a_confined_project(devices: Any, project: dict[str
 )
 def test_config_in_a_confined_project(config: dict[str, str], project: dict[str, str], hint: str) -> None:
     try:
-        vm_confinement.check(config, {}, {"restricted": "true", **project})
+        restrictions.check_vm(config, {}, {"restricted": "true", **project})
         said = ""
     except errors.Unsupported as error:
         said = error.hint
@@ -353,12 +353,12 @@ def test_config_in_a_confined_project(config: dict[str, str], project: dict[str,
 )
 def test_a_target_in_a_confined_project(target: str, project: dict[str, str], hint: str) -> None:
     try:
-        vm_confinement.check_target(target, {"restricted": "true", **project})
+        restrictions.check_target(target, {"restricted": "true", **project})
         said = ""
     except errors.Unsupported as error:
         said = error.hint
     assert bool(said) == bool(hint) and hint in said
-    vm_confinement.check_target(target, project)
+    restrictions.check_target(target, project)
 
 
 @pytest.mark.parametrize(

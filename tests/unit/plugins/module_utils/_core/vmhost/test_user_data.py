@@ -16,7 +16,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Project, Server
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.project import plan as project_plan
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.project import spec as project
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.project.found import Found
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.project.reading import ProjectReading
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost import user_data
 from ansible_collections.tenantry.lxd.plugins.plugin_utils import first_boot as program
 
@@ -108,11 +108,11 @@ def test_an_admin_who_comes_later_finds_nothing_to_change(isolation: str, late: 
         *late,
     ]
     profile = found["requests"][1]["body"] if isolation == "confined" else {}
-    there = Found(
+    there = ProjectReading(
         Server.from_api({"api_extensions": extensions}), Project("tenant-a", "", config, ()), (profile, "etag")
     )
-    wanted = project.want({**SAID, **said, "name": "tenant-a", "state": "present"}, "team-a")
-    assert project_plan.plan(wanted, there, "kvm-01").changes == ()
+    wanted = project.parse_project_spec({**SAID, **said, "name": "tenant-a", "state": "present"}, "team-a")
+    assert project_plan.plan_project(wanted, there, "kvm-01").changes == ()
 
 
 @pytest.mark.parametrize(

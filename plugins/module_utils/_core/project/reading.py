@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the shell read of a project and its server, and what it has to read for a plan."""
+"""A project and its server as they were read, and what a plan needs to be read."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ Profile = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """One project as LXD has it. `unread`: nobody could look, and the plan predicts as if nothing were there.
+class ProjectReading:
+    """The current state of one project.
 
-    `profile`: the project's own profile default with its ETag. The rest is read where `Needs` says so, and empty else.
+    `profile`: the project's own default profile with its ETag. `unread`: nothing could be read, and the plan predicts
+    as if nothing existed. The other fields are empty unless `ReadingNeeds` asks for them.
     """
 
     server: Server
@@ -35,8 +36,11 @@ class Found:
 
 
 @dataclasses.dataclass(frozen=True)
-class Needs:
-    """Which listings a plan has to be made from, beyond the project and its profile."""
+class ReadingNeeds:
+    """The listings that a plan needs beyond the project and its profile.
+
+    `contents`: instances and profiles; `state`: limits and usage; `places`: storage pools and networks.
+    """
 
     contents: bool = False
     state: bool = False
@@ -44,8 +48,8 @@ class Needs:
     images: bool = False
 
 
-def inside(used_by: Iterable[str]) -> list[tuple[str, str]]:
-    """Kind and name of everything in a project; its profile default comes and goes with it."""
+def list_contents(used_by: Iterable[str]) -> list[tuple[str, str]]:
+    """Return kind and name of everything in a project, but for its default profile, which is deleted with it."""
     found = []
     for url in used_by:
         parts = [unquote(part) for part in urlsplit(url).path.strip("/").split("/")[1:]]
@@ -58,6 +62,6 @@ def inside(used_by: Iterable[str]) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def said(things: Iterable[tuple[str, str]]) -> list[str]:
-    """Those as people read them; a fingerprint by its first twelve digits, as lxc shows it."""
-    return [f"{kind} {name[:12] if kind == 'image' else name}" for kind, name in things]
+def format_contents(contents: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the contents as text; of a fingerprint its first twelve digits, as `lxc` shows it."""
+    return [f"{kind} {name[:12] if kind == 'image' else name}" for kind, name in contents]
