@@ -87,6 +87,13 @@ def test_the_architecture_page_names_every_part_of_the_core_and_every_layer() ->
     assert {name for name in layers if f" {name}/ " not in page} == set()
 
 
+def test_the_page_about_errors_has_every_code() -> None:
+    source = (ROOT / "plugins" / "module_utils" / "_core" / "errors.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
+    codes = set(re.findall(r'^    code = "(\w+)"', source, re.MULTILINE))
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) - {"code"} == codes
+
+
 def test_no_file_has_the_marks_of_a_merge() -> None:
     mark = re.compile(rb"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
     marked = []
