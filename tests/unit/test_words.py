@@ -29,6 +29,11 @@ WORDS: Mapping[str, str] = {
     r"speaks? against": "problem, check",
     r"mend(?:s|ed|ing)?": "fix, repair, update",
     r"promis(?:e|es|ed|ing)": "allocate, allocated",
+    r"anew": "again",
+    r"cut short": "interrupted",
+    r"hears? of": "learn, read, trust",
+    r"look(?:s|ed|ing)? (?:at|into)": "read, check",
+    r"(?:is|are|was|be) told": "gets, receives, is reported",
     r"(?:we|us|ours?|ourselves)": "this tenant, the owner's, managed, this collection",
 }
 
