@@ -317,7 +317,7 @@ ATTEMPTS: dict[str, Attempt] = {
         "GET", "/1.0/certificates?recursion=1", through=EVERYWHERE, told="trust store", shows="NEIGHBOUR"
     ),
     "read the hardware of the host": request(
-        "GET", "/1.0/resources", through=EVERYWHERE, told="what the host is made of"
+        "GET", "/1.0/resources", through=EVERYWHERE, told="what hardware the host has"
     ),
     "read the warnings": request("GET", "/1.0/warnings"),
     "read the metrics of another project": request("GET", f"/1.0/metrics{HERS}", shows="victim"),
