@@ -84,10 +84,10 @@ class ActionModule(ActionBase):
     def _shown(self, options: dict[str, Any], task_vars: dict[str, Any]) -> Iterator[None]:
         """Tell a module that may take long, and runs here, where to say how far it is, and show that meanwhile."""
         here = self._connection.transport == "local" and not self._task.async_val
-        if not here or self._kind != "lxd_vm_compose" or self._task.no_log or not progress.wanted():
+        if not here or self._kind != "lxd_vm_compose" or self._task.no_log or not progress.is_wanted():
             yield
             return
-        with progress.shown(f"{task_vars.get('inventory_hostname', 'localhost')}: {self._kind}") as path:
+        with progress.show_progress(f"{task_vars.get('inventory_hostname', 'localhost')}: {self._kind}") as path:
             found = json.loads(options["_controller"])
             options["_controller"] = json.dumps({**found, "_progress": path})
             yield

@@ -245,11 +245,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         # Only now: a run that finds everything in the cache needs none of what they import.
         from ansible_collections.tenantry.lxd.plugins.module_utils._access import estate, requirements  # noqa: PLC0415
 
-        requirements.need_cryptography()
-        requirements.need_pylxd()
+        requirements.check_cryptography()
+        requirements.check_pylxd()
         said = {"registry": self._registry, "timeout": self.get_option("timeout")}
         addresses = self.get_option("addresses")
-        found = estate.read(missing, said, lambda to, reader: estate.whole(to, reader, addresses))
+        found = estate.read_targets(missing, said, lambda to, reader: estate.read_vmhost_rows(to, reader, addresses))
         return {row["name"]: each for row, each in zip(missing, found, strict=True)}
 
     # Telling Ansible
@@ -259,7 +259,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for name, row in registered.items():
             entry = row.get("entry") or {}
             error = found[name] if isinstance(found[name], errors.TenantryError) else None
-            shown = {**vmhost_view.entry(name, entry), "server": None if error else found[name]["server"]}
+            shown = {**vmhost_view.build_entry_view(name, entry), "server": None if error else found[name]["server"]}
             variables: dict[str, Any] = {"lxd_vmhost": shown}
             if error:
                 variables["lxd_error"] = {"code": error.code, "msg": error.message, "hint": error.hint}
@@ -282,7 +282,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._taken |= {*self.inventory.groups, *inventory_groups.ALWAYS} | self._known_vmhosts()
         before = set(self.inventory.hosts)
         self._taken |= before - self._shared([vm for vm, _entry in vms], wanted, full)
-        names = inventory_names.named(wanted, full, self._taken)
+        names = inventory_names.choose_names(wanted, full, self._taken)
         for name, said, of in zip(names, variables, groups, strict=True):
             if name is not None:
                 self._add(name, said, of)

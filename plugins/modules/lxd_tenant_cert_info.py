@@ -154,7 +154,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import te
 def main() -> None:
     """Declare the options and hand over to the reader of all info modules."""
     module = arguments.create_module(arguments.CONNECTION, arguments.INFO)
-    info.run_info(module, "certificates", tenant_cert_info.looking(module.params), tenant_cert_info.on_disk)
+    info.run_info(module, "certificates", tenant_cert_info.looking(module.params), tenant_cert_info.build_registry_row)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs import va
 
 def main() -> None:
     """Declare the options and hand over to the reader of all info modules."""
-    info.run_info(arguments.create_module(arguments.CONNECTION, arguments.INFO), "vacancies", vacancy.look)
+    info.run_info(arguments.create_module(arguments.CONNECTION, arguments.INFO), "vacancies", vacancy.read_rows)
 
 
 if __name__ == "__main__":

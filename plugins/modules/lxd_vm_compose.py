@@ -386,7 +386,7 @@ hint:
   type: str
 """
 
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.waits import WAITS
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.waits import WAIT_KINDS
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell import arguments
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.vm_compose import ComposeJob
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.run import run
@@ -408,7 +408,7 @@ OPTIONS = {
     "stop_timeout": {"type": "int", "default": 60},
     "force_stop": {"type": "bool", "default": False},
     "concurrency": {"type": "int", "default": 8},
-    "wait": {"type": "str", "choices": list(WAITS), "default": "running"},
+    "wait": {"type": "str", "choices": list(WAIT_KINDS), "default": "running"},
     "wait_timeout": {"type": "int", "default": 300},
 }
 

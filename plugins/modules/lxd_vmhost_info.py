@@ -220,7 +220,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers import
 def main() -> None:
     """Declare the options and hand over to the reader of all info modules."""
     module = arguments.create_module(arguments.CONNECTION, arguments.INFO)
-    info.run_info(module, "vmhosts", vmhost_reading.look, vmhost_reading.on_disk)
+    info.run_info(module, "vmhosts", vmhost_reading.read_rows, vmhost_reading.build_registry_row)
 
 
 if __name__ == "__main__":

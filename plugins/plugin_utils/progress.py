@@ -29,13 +29,13 @@ _FIRST, _EVERY, _STILL, _LOOK = 5.0, 5.0, 60.0, 0.5
 _SWITCH = "TENANTRY_PROGRESS"
 
 
-def wanted() -> bool:
+def is_wanted() -> bool:
     """Whether the person wants it: unless the environment says `TENANTRY_PROGRESS=no`."""
     return os.environ.get(_SWITCH, "").lower() not in ("0", "no", "false", "off")
 
 
 @contextlib.contextmanager
-def shown(prefix: str) -> Iterator[str]:
+def show_progress(prefix: str) -> Iterator[str]:
     """A file for the module to write to, and its sentences on standard error until the end of the block.
 
     Not on standard output, which may be read by a program, and not in the log file, which is for what was done. What

@@ -132,7 +132,7 @@ def served(recording: Path, folder: Path, hosts: int, latency: float, vms: int =
 
 def _registry(site: Site, hosts: int, server: str) -> list[key_pair.KeyPair]:
     now = datetime.datetime.now(datetime.timezone.utc)
-    pairs = [key_pair.generate(f"{name_of(number)}@{OWNER}", "ecdsa-p384", 30, now) for number in range(hosts)]
+    pairs = [key_pair.generate_key_pair(f"{name_of(number)}@{OWNER}", "ecdsa-p384", 30, now) for number in range(hosts)]
     for number, pair in enumerate(pairs):
         folder = site.registry / name_of(number)
         folder.mkdir(parents=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.https import HttpsPort
-from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.machines import machines
+from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.machines import read_machines
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.reader import Reader
 from ansible_collections.tenantry.lxd.plugins.module_utils._pki import pem
@@ -314,7 +314,7 @@ def test_machines_are_the_members_with_what_each_has(
 ) -> None:
     port = port_to(clustered, cluster.urls)
     with cluster.requests() as seen:
-        found = machines(Reader(port), Reader(port).pools())
+        found = read_machines(Reader(port), Reader(port).pools())
     assert [each.member for each in found] == MEMBERS
     assert [each.status for each in found] == ["Online"] * 3
     assert [each.architecture for each in found] == ["x86_64"] * 3
@@ -329,7 +329,7 @@ def test_machines_are_the_members_with_what_each_has(
     for status in ("Online", "Offline"):
         cluster.awaits("m2", status)
         began = time.monotonic()
-        found = machines(Reader(port), Reader(port).pools())
+        found = read_machines(Reader(port), Reader(port).pools())
         assert time.monotonic() - began < PATIENCE
         assert [bool(each.resources) for each in found] == [True, False, True]
         assert [each.status for each in found] == ["Online", status, "Online"]

@@ -38,7 +38,7 @@ def estate(lxd: Daemon, site: Site, project_name: str) -> Iterator[Estate]:
 def pair(name: str, days: int, owner: str = OWNER, age: int = 0) -> key_pair.KeyPair:
     """A pair of our making with so many whole days left, begun so many days ago."""
     began = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=age)
-    return key_pair.generate(key_pair.common_name_of(name, owner), "ecdsa-p384", days + age + 1, began)
+    return key_pair.generate_key_pair(key_pair.common_name_of(name, owner), "ecdsa-p384", days + age + 1, began)
 
 
 def put(folder: Path, made: key_pair.KeyPair) -> None:
@@ -227,7 +227,7 @@ def test_every_play_warns_once_and_an_expired_one_is_renewed_by_the_admin(estate
     estate.play("register")
     # LXD takes no expired one into its trust store: this one ends in a moment, while the others are looked at.
     began = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1, seconds=-8)
-    over = key_pair.generate(key_pair.common_name_of("kvm-01", OWNER), "ecdsa-p384", 1, began)
+    over = key_pair.generate_key_pair(key_pair.common_name_of("kvm-01", OWNER), "ecdsa-p384", 1, began)
     estate.lxd.trust(over.certificate.pem, "kvm-01", [estate.project])
     folder = estate.site.registry / "kvm-01"
     first = fingerprint((folder / "client.crt").read_text())

@@ -27,7 +27,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.https import Htt
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection, Port
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.carry_out import carry_out
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.jobs.tenant_cert import TenantCertJob
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.tenant_proof import prove_closed
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.tenant_proof import check_confined
 
 from tests.integration.interpreters import host_pythons
 from tests.integration.playing import PlayResult, Site
@@ -432,14 +432,14 @@ def test_proof_fails_for_a_certificate_that_reads_more(lxd: Daemon, project: str
     port = HttpsPort(Connection((lxd.url,), certificate, key, fingerprint(lxd.certificate)))
     try:
         with pytest.raises(errors.Conflict, match="also reads project"):
-            prove_closed(port, frozenset({project}), restricted=True)
+            check_confined(port, frozenset({project}), restricted=True)
         with pytest.raises(errors.NotTrusted, match="can't read project nowhere"):
-            prove_closed(port, frozenset({"nowhere"}), restricted=True)
+            check_confined(port, frozenset({"nowhere"}), restricted=True)
         everything = frozenset(
             name for name in (p["name"] for p in lxd.api("GET", "/1.0/projects", query={"recursion": 1}))
         )
         with pytest.raises(errors.Conflict, match="project default"):
-            prove_closed(_Hiding(port), everything - {"default"}, restricted=True)  # type: ignore[arg-type]
+            check_confined(_Hiding(port), everything - {"default"}, restricted=True)  # type: ignore[arg-type]
     finally:
         port.close()
 

@@ -379,7 +379,7 @@ def register_bad_hosts(tenant: Tenant, projects: Mapping[str, str]) -> None:
                 path.write_text(text)
 
     def with_pair(name: str, made: datetime.datetime) -> key_pair.KeyPair:
-        pair = key_pair.generate(f"{name}@{OWNER}", "ecdsa-p384", 30, made)
+        pair = key_pair.generate_key_pair(f"{name}@{OWNER}", "ecdsa-p384", 30, made)
         bad(name, client_crt=pair.certificate.pem, client_key=pair.private_key)
         return pair
 

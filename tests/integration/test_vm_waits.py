@@ -26,7 +26,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.https import Htt
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Connection, Port
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.unix import UnixPort
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.progress import Progress
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.vm_waits import Awaited, VmWaits
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.vm_waits import AwaitedVm, VmWaits
 
 from tests.integration.playing import Site
 from tests.integration.tenancy import OVERCOMMITTED, Tenant, create_confined_project, register_vm_host
@@ -249,7 +249,7 @@ def test_a_command_in_a_guest_and_no_trace_of_it(port: Port, container: str, lxd
 
 def waited(port: Port, project: str, seconds: int = 20) -> tuple[dict[str, Any], dict[str, Any]]:
     waits = VmWaits("cloud_init", seconds, Progress())
-    failed = waits.carry_out([Awaited("kvm-01", port, project, ["guest"], {})])
+    failed = waits.carry_out([AwaitedVm("kvm-01", port, project, ["guest"], {})])
     (row,) = waits.rows()
     return row, dict(failed)
 

@@ -358,7 +358,7 @@ def test_what_was_said_is_written_there_and_no_key_is_shown(host: Host, tmp_path
 
 def test_pairs_that_can_be_no_good_are_refused(host: Host, tmp_path: Path) -> None:
     then = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
-    old = key_pair.generate("old", "ecdsa-p384", 1, then)
+    old = key_pair.generate_key_pair("old", "ecdsa-p384", 1, then)
     expired, its_key = tmp_path / "expired.crt", tmp_path / "expired.key"
     expired.write_text(old.certificate.pem)
     its_key.write_text(old.private_key)

@@ -11,7 +11,7 @@ import resource
 _OTHERS = 128
 
 
-def make_room(connections: int) -> None:
+def raise_open_file_limit(connections: int) -> None:
     """Raise this process's limit of open files as far as these need and its administrator allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _OTHERS

@@ -15,7 +15,7 @@ from .._core.vm import view
 from .._core.vmhost import view as vmhost_view
 from .._lxd.reader import Reader
 from . import targets
-from .descriptors import make_room
+from .descriptors import raise_open_file_limit
 
 # Reading is waiting, so that many more than the cores go at once: a silent one keeps its place for a whole timeout. But
 # all that go at once open TLS in the same moment, and the last of more would wait longer than a connection may take.
@@ -26,7 +26,9 @@ Look = Callable[[targets.Target, Reader], Found]
 Row = Mapping[str, Any]
 
 
-def read(rows: Sequence[Row], said: Mapping[str, Any], look: Look[Found]) -> list[Union[Found, errors.TenantryError]]:
+def read_targets(
+    rows: Sequence[Row], said: Mapping[str, Any], look: Look[Found]
+) -> list[Union[Found, errors.TenantryError]]:
     """What `look` finds on the host of each row of the registry, in their order; in the place of a failure, why.
 
     An empty row is the host that `said`, the connection options, names by itself.
@@ -34,31 +36,34 @@ def read(rows: Sequence[Row], said: Mapping[str, Any], look: Look[Found]) -> lis
 
     def one(row: Row) -> Union[Found, errors.TenantryError]:
         try:
-            to = targets.target_of_row(row, said) if row else targets.target(said)
-            with contextlib.closing(targets.trusted(to)) as port:
+            to = targets.parse_row_target(row, said) if row else targets.parse_target(said)
+            with contextlib.closing(targets.open_trusted(to)) as port:
                 return look(to, Reader(port))
         except errors.TenantryError as error:
             return error
 
     together = min(_AT_ONCE, max(1, len(rows)))
-    make_room(together)
+    raise_open_file_limit(together)
     with ThreadPoolExecutor(max_workers=together) as workers:
         return list(workers.map(one, rows))
 
 
-def vms(to: targets.Target, reader: Reader, addresses: bool) -> list[dict[str, Any]]:
+def read_vm_rows(to: targets.Target, reader: Reader, addresses: bool) -> list[dict[str, Any]]:
     """The instances of the tracked project for people, by one request; a copy that LXD is moving is none of them."""
-    project = demanded_project(to)
+    project = get_tracked_project(to)
     found = reader.instances(project, state=addresses)
-    return [view.row(each, to.name, project, to.owner) for each in found if not each.is_move_copy]
+    return [view.build_vm_row(each, to.name, project, to.owner) for each in found if not each.is_move_copy]
 
 
-def whole(to: targets.Target, reader: Reader, addresses: bool) -> dict[str, Any]:
+def read_vmhost_rows(to: targets.Target, reader: Reader, addresses: bool) -> dict[str, Any]:
     """The server and the instances of the tracked project: two requests, and in a cluster a third for its members."""
-    return {"vms": vms(to, reader, addresses), "server": vmhost_view.server(reader.server, reader.members())}
+    return {
+        "vms": read_vm_rows(to, reader, addresses),
+        "server": vmhost_view.build_server_view(reader.server, reader.members()),
+    }
 
 
-def demanded_project(to: targets.Target) -> str:
+def get_tracked_project(to: targets.Target) -> str:
     """The tracked project, which every tenant's request names."""
     if not to.project:
         raise errors.Invalid(f"{to.name}: no project is said", "say project, or register the VM host")

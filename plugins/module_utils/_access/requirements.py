@@ -12,13 +12,13 @@ from .._lxd import https
 from .._pki import key_pair
 
 
-def need_pylxd() -> None:
+def check_pylxd() -> None:
     """An https connection is pylxd's; the unix socket needs nothing."""
     if https.PYLXD_IMPORT_ERROR is not None:
         raise _missing("pylxd", https.PYLXD_IMPORT_ERROR)
 
 
-def need_cryptography() -> None:
+def check_cryptography() -> None:
     """Key pairs are made and read by cryptography."""
     if key_pair.CRYPTOGRAPHY_IMPORT_ERROR is not None:
         raise _missing("cryptography", key_pair.CRYPTOGRAPHY_IMPORT_ERROR)

@@ -17,7 +17,7 @@ from .._lxd import https, unix
 from .._lxd.port import Connection, Port
 from .._pki import key_pair, pem
 from .._registry import entries
-from .requirements import need_cryptography, need_pylxd
+from .requirements import check_cryptography, check_pylxd
 
 
 class Unusable(errors.NotTrusted):
@@ -47,18 +47,18 @@ class Target:
         return self.connection.urls[0].startswith("unix:")
 
 
-def target(params: Mapping[str, Any], pin: str = "") -> Target:
+def parse_target(params: Mapping[str, Any], pin: str = "") -> Target:
     """The VM host that the connection options name; `pin` is a fingerprint that came another way (a trust token)."""
     rows = params.get("_connections") or []
     row = rows[0] if params.get("vmhost") and rows else {}
     if params.get("vmhost") and not params.get("url"):
-        return target_of_row(row or {"name": params["vmhost"]}, params, pin)
+        return parse_row_target(row or {"name": params["vmhost"]}, params, pin)
     if not params.get("url"):
         raise errors.Invalid("connection: neither vmhost nor url is said", "write vmhost: <name in the registry>")
     return _target(row, params, pin)
 
 
-def target_of_row(row: Mapping[str, Any], params: Mapping[str, Any], pin: str = "") -> Target:
+def parse_row_target(row: Mapping[str, Any], params: Mapping[str, Any], pin: str = "") -> Target:
     """The VM host of one registry row; connection options that the task says win over it."""
     if row.get("error"):
         raise _KINDS.get(row["error"]["code"], errors.Invalid)(row["error"]["message"], row["error"].get("hint", ""))
@@ -70,7 +70,7 @@ def target_of_row(row: Mapping[str, Any], params: Mapping[str, Any], pin: str = 
     return _target(row, params, pin)
 
 
-def absent_target(name: str, params: Mapping[str, Any], missing: errors.TenantryError) -> Target:
+def build_absent_target(name: str, params: Mapping[str, Any], missing: errors.TenantryError) -> Target:
     """A VM host that an earlier task of the same play would have registered; using it for real raises `missing`."""
     connection = Connection(("https://unregistered",))
     return Target(name, connection, params.get("project"), params.get("owner"), missing=missing)
@@ -145,11 +145,11 @@ def connect(to: Target) -> Port:
     """An open port; raises Unreachable, NotTrusted (a wrong pin) or Invalid (an unusable key pair)."""
     if to.local:
         return unix.UnixPort(to.connection)
-    need_pylxd()
+    check_pylxd()
     return https.HttpsPort(to.connection)
 
 
-def trusted(to: Target) -> Port:
+def open_trusted(to: Target) -> Port:
     """An open port over which the server knows us: what every tenant module needs.
 
     After a rotation that was cut short either pair may be the trusted one; the spare is tried second.
@@ -182,10 +182,10 @@ def check_pair(name: str, connection: Connection) -> None:
     """Refuse a pair that no server would take before any is asked: LXD's own words for it are "not authorized"."""
     if connection.urls[0].startswith("unix:"):
         return
-    need_cryptography()
+    check_cryptography()
     try:
         now = datetime.datetime.now(datetime.timezone.utc)
-        key_pair.check(connection.certificate, connection.private_key, now)
+        key_pair.check_key_pair(connection.certificate, connection.private_key, now)
     except errors.Invalid as bad:
         if "expired_on" in bad.details:
             raise Unusable(*expiry.too_late(name, str(bad.details["expired_on"]))) from None
@@ -194,7 +194,7 @@ def check_pair(name: str, connection: Connection) -> None:
         ) from None
 
 
-def tightened(to: Target) -> tuple[Change, ...]:
+def plan_key_modes(to: Target) -> tuple[Change, ...]:
     """A plain private key that others may read gets its mode back: git and copies don't keep it."""
     if not to.wide_key:
         return ()

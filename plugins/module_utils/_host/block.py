@@ -13,8 +13,8 @@ import stat
 from collections.abc import Iterable, Iterator
 
 from .._core import errors
-from .._core.server.block_devices import Device, refusal
-from .._core.server.pools import WantedPool
+from .._core.server.block_devices import BlockDevice, find_device_problem
+from .._core.server.pools import PoolSpec
 from . import programs
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -25,9 +25,9 @@ _BEGINNING = 1 << 16
 _MAY_NOT = (errno.EACCES, errno.EPERM)
 
 
-def of_pools(pools: Iterable[WantedPool], member: str) -> dict[str, Device]:
+def read_pool_devices(pools: Iterable[PoolSpec], member: str) -> dict[str, BlockDevice]:
     """The devices that storage pools would be made of, by what was said; a directory that btrfs takes is none."""
-    looked = {pool.device(member): (pool, look(pool.device(member))) for pool in pools if pool.device(member)}
+    looked = {pool.device(member): (pool, read_device(pool.device(member))) for pool in pools if pool.device(member)}
     return {
         source: found
         for source, (pool, found) in sorted(looked.items())
@@ -35,26 +35,26 @@ def of_pools(pools: Iterable[WantedPool], member: str) -> dict[str, Device]:
     }
 
 
-def look(path: str) -> Device:
+def read_device(path: str) -> BlockDevice:
     """One device by the path that was said."""
     real = os.path.realpath(path)
     try:
         mode = os.stat(real).st_mode
     except OSError:
-        return Device(path, there=False)
+        return BlockDevice(path, there=False)
     if not stat.S_ISBLK(mode):
-        return Device(path, is_block=False)
-    failure = _claimed(real)
+        return BlockDevice(path, is_block=False)
+    failure = _find_holder(real)
     if failure and failure != errno.EBUSY:
-        return Device(path, unread=f"{os.strerror(failure)}{'; say become: true' if failure in _MAY_NOT else ''}")
+        return BlockDevice(path, unread=f"{os.strerror(failure)}{'; say become: true' if failure in _MAY_NOT else ''}")
     parts = tuple(_parts(real))
     users = list(dict.fromkeys(user for each in (real, *parts) for user in _users(each)))
     if failure and not users:
         users = [f"something on this machine holds {real}"]
-    return Device(path, True, True, tuple(_signatures(real)), parts, tuple(users))
+    return BlockDevice(path, True, True, tuple(_signatures(real)), parts, tuple(users))
 
 
-def _claimed(real: str) -> int:
+def _find_holder(real: str) -> int:
     """Why it can't be had for oneself for a moment and read; 0 where it can.
 
     The kernel gives a disk to one owner at a time, and knows owners that no list shows: an imported zfs pool, the
@@ -73,16 +73,16 @@ def _claimed(real: str) -> int:
 
 def wipe(path: str) -> None:
     """Delete the signatures of a device and of its partitions, unless it came into use meanwhile."""
-    found = look(path)
-    refused = refusal(found, wipe=True)
+    found = read_device(path)
+    refused = find_device_problem(found, wipe=True)
     if refused:
         raise errors.Conflict(f"{path}: {refused}", "it is not wiped")
     for each in (*found.parts, os.path.realpath(path)):
-        programs.need("wipefs", "--all", "--quiet", each)
+        programs.run_or_fail("wipefs", "--all", "--quiet", each)
     if found.parts:
         # The kernel knows the partitions until it reads the table again.
-        programs.need("blockdev", "--rereadpt", os.path.realpath(path))
-    left = look(path)
+        programs.run_or_fail("blockdev", "--rereadpt", os.path.realpath(path))
+    left = read_device(path)
     if left.unread or left.holds:
         # wipefs leaves a partition table inside of a partition, and ends well.
         said = left.unread or ", ".join(left.holds)
@@ -125,14 +125,14 @@ def _users(real: str) -> Iterator[str]:
         return
     for above in sorted(os.listdir(f"{_sys(real)}/holders")) if os.path.isdir(f"{_sys(real)}/holders") else ():
         yield f"{above} is made of {real}"
-    for place in _mounted(f"{os.major(number)}:{os.minor(number)}", real):
+    for place in _find_mounts(f"{os.major(number)}:{os.minor(number)}", real):
         yield f"{real} is mounted at {place}"
     for line in programs.lines("/proc/swaps")[1:]:
         if os.path.realpath(_plain(line.split()[0])) == real:
             yield f"{real} is swap"
 
 
-def _mounted(number: str, real: str) -> Iterator[str]:
+def _find_mounts(number: str, real: str) -> Iterator[str]:
     for line in programs.lines("/proc/self/mountinfo"):
         fields = line.split()
         source = fields[fields.index("-") + 2]

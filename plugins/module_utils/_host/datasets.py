@@ -10,21 +10,21 @@ from collections.abc import Iterable
 from typing import Optional
 
 from .._core.server.block_devices import Dataset
-from .._core.server.pools import WantedPool
+from .._core.server.pools import PoolSpec
 from . import programs
 
 # The kernel's list of the pools that it has imported, which needs no program.
 _POOLS = "/proc/spl/kstat/zfs"
 
 
-def of_pools(pools: Iterable[WantedPool], member: str) -> dict[str, Dataset]:
+def read_pool_datasets(pools: Iterable[PoolSpec], member: str) -> dict[str, Dataset]:
     """Those that storage pools would be made of and that are there already."""
     names = {pool.dataset(member) for pool in pools} - {""}
-    looked = {name: look(name) for name in sorted(names)}
+    looked = {name: read_dataset(name) for name in sorted(names)}
     return {name: found for name, found in looked.items() if found is not None}
 
 
-def look(name: str) -> Optional[Dataset]:
+def read_dataset(name: str) -> Optional[Dataset]:
     """One dataset; None where there is none of that name."""
     said = programs.run("zfs", "list", "-Hp", "-t", "filesystem,volume", "-o", "name,used,mounted,mountpoint")
     if said is None or said.code:

@@ -24,13 +24,13 @@ def release() -> tuple[str, tuple[int, ...], str]:
     for line in programs.lines("/etc/os-release"):
         key, equals, value = line.partition("=")
         if equals:
-            said[key] = _unquoted(value)
+            said[key] = _unquote(value)
     numbers = tuple(int(part) for part in said.get("VERSION_ID", "").split(".") if part.isdigit())
     # One that has no number yet is newer than all that have.
     return said.get("ID", ""), numbers or (9999,), said.get("PRETTY_NAME", "")
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     try:
         return "".join(shlex.split(value))
     except ValueError:
@@ -81,7 +81,7 @@ def modules(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(there & set(names))
 
 
-def synchronised() -> Optional[bool]:
+def is_clock_synchronised() -> Optional[bool]:
     """Whether something keeps the clock right; None where nobody can tell."""
     said = programs.run("timedatectl", "show", "--property=NTPSynchronized", "--value", seconds=10)
     if said is None or said.code:

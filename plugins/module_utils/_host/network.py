@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from .._core.machine.bridge_files import files
-from .._core.machine.bridges import HostNetwork, Link, Wanted
+from .._core.machine.bridge_files import build_bridge_files
+from .._core.machine.bridges import BridgeSpec, HostNetwork, Link
 from . import machine, programs
 
 # Something was written and not taken up yet. After a restart everything is taken up.
@@ -42,7 +42,7 @@ def manager() -> str:
     return "ifupdown" if programs.find("ifup") and os.path.isfile(_INTERFACES[0]) else ""
 
 
-def look(wanted: Iterable[Wanted], ssh_interface: str) -> HostNetwork:
+def read_network(wanted: Iterable[BridgeSpec], ssh_interface: str) -> HostNetwork:
     """Everything that bridges on this machine have to do with."""
     keeper, bridges = manager(), list(wanted)
     names = {bridge.name for bridge in bridges}
@@ -57,8 +57,8 @@ def look(wanted: Iterable[Wanted], ssh_interface: str) -> HostNetwork:
         default_routes=gateways,
         routed=routed,
         ours=ours,
-        claimed=_claimed(keeper, names),
-        fixed={card: why for card in cards for why in [_fixed(keeper, card)] if why},
+        claimed=_find_claims(keeper, names),
+        fixed={card: why for card in cards for why in [_find_fixed_settings(keeper, card)] if why},
         unheard=_unheard(keeper),
         leases=keeper != "ifupdown" or any(programs.find(name) for name in _DHCP_CLIENTS),
         resolver=_missing_resolver(keeper),
@@ -131,20 +131,20 @@ def _runs(service: str) -> bool:
 
 def _over(keeper: str, bridge: str) -> str | None:
     """Over which card we made a bridge; None where we didn't, nothing where the file doesn't tell."""
-    there = [file.path for file in files(keeper, bridge) if os.path.exists(file.path)]
+    there = [file.path for file in build_bridge_files(keeper, bridge) if os.path.exists(file.path)]
     if not there:
         return None
     told = _OURS.search(programs.text(there[0]))
     return told[1] if told else ""
 
 
-def _claimed(keeper: str, names: Collection[str]) -> dict[str, str]:
-    ours = {file.path for name in names for file in files(keeper, name)}
-    told = {name: _named(keeper, name, ours) for name in names}
+def _find_claims(keeper: str, names: Collection[str]) -> dict[str, str]:
+    ours = {file.path for name in names for file in build_bridge_files(keeper, name)}
+    told = {name: _find_files_naming(keeper, name, ours) for name in names}
     return {name: path for name, path in told.items() if path}
 
 
-def _named(keeper: str, name: str, without: Collection[str]) -> str:
+def _find_files_naming(keeper: str, name: str, without: Collection[str]) -> str:
     """The file, none of ours, in which a manager is told of an interface."""
     places, form = _MAKES.get(keeper, ((), ""))
     pattern = re.compile(form.format(re.escape(name)), re.MULTILINE)
@@ -152,9 +152,9 @@ def _named(keeper: str, name: str, without: Collection[str]) -> str:
     return next((path for path in paths if pattern.search(programs.text(path))), "")
 
 
-def _fixed(keeper: str, card: str) -> str:
+def _find_fixed_settings(keeper: str, card: str) -> str:
     """Why a card can't be taken, whatever our own files say."""
-    by_hand = _named("ifupdown", card, ()) if programs.find("ifup") else ""
+    by_hand = _find_files_naming("ifupdown", card, ()) if programs.find("ifup") else ""
     if by_hand:
         return f"{by_hand} brings {card} up"
     if keeper == "NetworkManager":
@@ -164,10 +164,10 @@ def _fixed(keeper: str, card: str) -> str:
         return ""
     given = _says("netplan", "get", f"ethernets.{card}.addresses".replace(card, card.replace(".", r"\.")))
     # netplan adds lists of several files up, so that no file of ours could take one away.
-    return f"netplan gives {card} addresses of its own" if given not in ("", "null") else _renamed(card)
+    return f"netplan gives {card} addresses of its own" if given not in ("", "null") else _find_new_name(card)
 
 
-def _renamed(card: str) -> str:
+def _find_new_name(card: str) -> str:
     """Whether netplan has a card under a name that isn't the card's: ours would be a second one for it."""
     mac = re.escape(programs.text(f"/sys/class/net/{card}/address").strip())
     means = re.compile(rf"^(Name={re.escape(card)}|(Permanent)?MACAddress={mac})\s*$", re.MULTILINE | re.IGNORECASE)

@@ -53,7 +53,7 @@ def run(name: str, *arguments: str, seconds: int = _SECONDS) -> Optional[Said]:
     return Said(ended.returncode, ended.stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace"))
 
 
-def need(name: str, *arguments: str) -> str:
+def run_or_fail(name: str, *arguments: str) -> str:
     """Run a program that has to be there and to end well, and return what it printed."""
     said = run(name, *arguments)
     if said is None:

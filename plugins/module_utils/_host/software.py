@@ -16,12 +16,12 @@ def lxd() -> str:
     """How LXD is there: `snap`, `apt`, or not at all."""
     if os.path.isdir("/snap/lxd/current") or _succeeds("snap", "list", "lxd"):
         return "snap"
-    return "apt" if _installed("lxd") else ""
+    return "apt" if _is_installed("lxd") else ""
 
 
 def incus() -> bool:
     """Whether Incus is there."""
-    return _installed("incus") or _installed("incus-base") or programs.find("incusd") is not None
+    return _is_installed("incus") or _is_installed("incus-base") or programs.find("incusd") is not None
 
 
 def snap_info() -> Optional[str]:
@@ -63,7 +63,7 @@ def firewall() -> str:
     return "nftables" if drops else ""
 
 
-def _installed(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     said = programs.run("dpkg-query", "--show", "--showformat=${Status}", package)
     if said is not None:
         return said.code == 0 and said.out.endswith(" installed")

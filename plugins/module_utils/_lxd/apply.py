@@ -73,7 +73,7 @@ def _check_limits_after_create(port: Port, create: Request) -> None:
     if not create.creates or not create.consumes:
         return
     try:
-        beyond = quota.overdrawn(port, create)
+        beyond = quota.find_exceeded_limit(port, create)
     except errors.TenantryError as unread:
         name = create.creates[-1]
         message = f"project {create.project}: its limits could not be read after {name} was created: {unread.message}"
@@ -126,7 +126,7 @@ def _prepare_retry(
     if request.expect is not None:
         ready = _with_current_etag(port, request, results)
         if ready.etag == sent.etag:
-            raise quota.told(port, request, failure)
+            raise quota.explain_refusal(port, request, failure)
         return ready
     if request.creates:
         # Another run created the same object first: LXD 5.0 fails the operation, newer versions answer 409. The object
@@ -140,7 +140,7 @@ def _prepare_retry(
     # Because of a race of its own, LXD 5.0 fails one in ten concurrent creates from an image, and cleans up after it.
     # Any other failure will repeat, at the price of one more request.
     if last:
-        raise quota.told(port, request, failure)
+        raise quota.explain_refusal(port, request, failure)
     return sent
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from .._core import errors
 from .._core.cluster import evacuation as cluster_leaving
-from .._core.cluster.join_token import Open
-from .._core.cluster.spec import EVACUATED, OFFLINE, Found, Member
+from .._core.cluster.join_token import OpenJoinToken
+from .._core.cluster.spec import EVACUATED, OFFLINE, ClusterMember, ClusterReading
 from .._core.model import Image, Project, Server
 from .port import Port
 from .reader import Reader
@@ -19,20 +19,20 @@ from .reader import Reader
 _RECURSIVE = {"recursion": "1"}
 
 
-def read(port: Port) -> Found:
+def read(port: Port) -> ClusterReading:
     """The server and its cluster, without what is on any member."""
     answer = port.call("GET", ("cluster",))
     server = Server.from_api(port.call("GET", ()).metadata)
     if not answer.metadata.get("enabled"):
-        return Found(server, etag=answer.etag)
+        return ClusterReading(server, etag=answer.etag)
     listed = port.call("GET", ("cluster", "members"), params=_RECURSIVE).metadata or ()
-    members = sorted((Member.of(body) for body in listed), key=lambda each: each.name)
-    return Found(server, answer.metadata["server_name"], answer.etag, tuple(members), _tokens(port))
+    members = sorted((ClusterMember.of(body) for body in listed), key=lambda each: each.name)
+    return ClusterReading(server, answer.metadata["server_name"], answer.etag, tuple(members), _tokens(port))
 
 
-def _tokens(port: Port) -> tuple[Open, ...]:
+def _tokens(port: Port) -> tuple[OpenJoinToken, ...]:
     told = ((each["metadata"], str(each["id"])) for each in token_operations(port))
-    return tuple(Open(str(said["serverName"]), name, str(said.get("expiresAt") or "")) for said, name in told)
+    return tuple(OpenJoinToken(str(said["serverName"]), name, str(said.get("expiresAt") or "")) for said, name in told)
 
 
 def token_operations(port: Port) -> list[Mapping[str, Any]]:
@@ -41,7 +41,7 @@ def token_operations(port: Port) -> list[Mapping[str, Any]]:
     return [each for each in running if each["class"] == "token" and "serverName" in (each.get("metadata") or {})]
 
 
-def holdings(port: Port) -> tuple[str, ...]:
+def list_contents(port: Port) -> tuple[str, ...]:
     """What a server that is alone would lose by joining a cluster: LXD drops it from its database and says nothing."""
     reader = Reader(port)
     held = [what for project in reader.projects() for what in _held_in(reader, project)]
@@ -55,23 +55,23 @@ def _held_in(reader: Reader, project: Project) -> Iterator[str]:
         yield f"project {name}"
     yield from (f"instance {name}/{each.name}" for each in reader.instances(name))
     if default or project.has_own("images"):
-        yield from (f"image {name}/{_called(each)}" for each in reader.images(name) if not each.cached)
+        yield from (f"image {name}/{_name_image(each)}" for each in reader.images(name) if not each.cached)
     if default or project.has_own("profiles"):
         profiles = (str(body["name"]) for body in reader.profiles(name))
         yield from (f"profile {name}/{each}" for each in profiles if each != "default")
 
 
-def _called(image: Image) -> str:
+def _name_image(image: Image) -> str:
     return image.aliases[0] if image.aliases else image.fingerprint[:12]
 
 
-def left_on(port: Port, member: Member) -> tuple[str, ...]:
+def list_remaining(port: Port, member: ClusterMember) -> tuple[str, ...]:
     """What is on a member and doesn't leave it with an evacuation; of a dead one, all that is known of."""
     reader = Reader(port)
     return tuple(_left(reader, member))
 
 
-def _left(reader: Reader, member: Member) -> Iterator[str]:
+def _left(reader: Reader, member: ClusterMember) -> Iterator[str]:
     immobile = member.status in (OFFLINE, EVACUATED)
     every = reader.pools()
     pools = [pool for pool in every if not pool.shared]

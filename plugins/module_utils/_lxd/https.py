@@ -315,10 +315,10 @@ def _timed_out(cause: BaseException) -> bool:
 def _was_not_sent(cause: BaseException) -> bool:
     """Return whether no byte of a request reached the server, because there was no connection."""
     unconnected = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-    return isinstance(_wrapped(cause), unconnected)
+    return isinstance(_unwrap(cause), unconnected)
 
 
-def _wrapped(cause: BaseException) -> BaseException | None:
+def _unwrap(cause: BaseException) -> BaseException | None:
     """Return urllib3's error, which requests wraps twice."""
     inner = cause.args[0] if cause.args else None
     reason = getattr(inner, "reason", inner)

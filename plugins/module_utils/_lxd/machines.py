@@ -19,7 +19,7 @@ _ONLINE = "Online"
 _AT_ONCE = 32
 
 
-def machines(
+def read_machines(
     reader: Reader, pools: Sequence[StoragePool], members: Sequence[Mapping[str, Any]] | None = None
 ) -> tuple[Machine, ...]:
     """Every machine with its resources and its share of each of the storage pools; members in the order of their names.
@@ -32,19 +32,19 @@ def machines(
     listed = reader.members() if members is None else members
     if not listed:
         architectures = reader.server.architectures
-        measured = tuple(_measured(reader, pool, "") for pool in pools)
+        measured = tuple(_measure_pool(reader, pool, "") for pool in pools)
         # LXD calls the place of an instance "none" where there is no cluster.
         return (Machine("none", reader.resources(), measured, architecture=architectures[0] if architectures else ""),)
     ordered = sorted(listed, key=lambda each: str(each["server_name"]))
     online = [str(each["server_name"]) for each in ordered if each.get("status") == _ONLINE]
     with ThreadPoolExecutor(min(_AT_ONCE, len(ordered))) as readers:
-        shared = readers.submit(_shared, reader, pools, online)
-        found = list(readers.map(lambda each: _member(reader, each, pools), ordered))
+        shared = readers.submit(_measure_shared_pools, reader, pools, online)
+        found = list(readers.map(lambda each: _read_member(reader, each, pools), ordered))
         common = shared.result()
     return tuple(_with_common(each, common) for each in found)
 
 
-def pools_of(found: Sequence[Machine]) -> tuple[StoragePool, ...]:
+def sum_pools(found: Sequence[Machine]) -> tuple[StoragePool, ...]:
     """The storage pools over all machines: a member's own summed, a shared one once; unknown where one is missing."""
     return tuple(_over_all([each.pools[index] for each in found]) for index in range(len(found[0].pools)))
 
@@ -60,11 +60,11 @@ def _sum(known: Sequence[Optional[int]]) -> Optional[int]:
     return None if None in known else sum(value for value in known if value is not None)
 
 
-def _member(reader: Reader, told: Mapping[str, Any], pools: Sequence[StoragePool]) -> Machine:
+def _read_member(reader: Reader, told: Mapping[str, Any], pools: Sequence[StoragePool]) -> Machine:
     name, status = str(told["server_name"]), str(told.get("status") or "")
     resources = _resources(reader, name) if status == _ONLINE else None
     if resources is not None:
-        pools = [pool if pool.shared else _measured(reader, pool, name) for pool in pools]
+        pools = [pool if pool.shared else _measure_pool(reader, pool, name) for pool in pools]
     return Machine(
         member=name,
         resources=resources,
@@ -83,7 +83,7 @@ def _resources(reader: Reader, member: str) -> Optional[Resources]:
         return None
 
 
-def _measured(reader: Reader, pool: StoragePool, member: str) -> StoragePool:
+def _measure_pool(reader: Reader, pool: StoragePool, member: str) -> StoragePool:
     """The pool with what it has and uses there; without, where it is broken, which it says by its status."""
     try:
         space = reader.pool_space(pool.name, member).get("space") or {}
@@ -92,12 +92,14 @@ def _measured(reader: Reader, pool: StoragePool, member: str) -> StoragePool:
     return dataclasses.replace(pool, total=space.get("total"), used=space.get("used"))
 
 
-def _shared(reader: Reader, pools: Sequence[StoragePool], online: Sequence[str]) -> dict[str, StoragePool]:
+def _measure_shared_pools(
+    reader: Reader, pools: Sequence[StoragePool], online: Sequence[str]
+) -> dict[str, StoragePool]:
     """The pools that all members share, each measured once, by the first member that answers."""
     found = {}
     for pool in pools:
         for member in online if pool.shared else ():
-            found[pool.name] = _measured(reader, pool, member)
+            found[pool.name] = _measure_pool(reader, pool, member)
             if found[pool.name].total is not None:
                 break
     return found

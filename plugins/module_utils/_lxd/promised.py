@@ -15,7 +15,7 @@ from .reader import Reader
 _LIMITS = "limits."
 
 
-def volumes(reader: Reader, project: str, pools: Iterable[str]) -> dict[tuple[str, str], Volume]:
+def read_volumes(reader: Reader, project: str, pools: Iterable[str]) -> dict[tuple[str, str], Volume]:
     """The custom volumes of these storage pools by pool and name, anybody's; one request for each pool."""
     found: dict[tuple[str, str], Volume] = {}
     for pool in sorted(pools):
@@ -27,7 +27,7 @@ def volumes(reader: Reader, project: str, pools: Iterable[str]) -> dict[tuple[st
     return found
 
 
-def usage(reader: Reader, project: Project) -> Mapping[str, Any]:
+def read_project_usage(reader: Reader, project: Project) -> Mapping[str, Any]:
     """The project's limits and what is used of them as LXD counts; nothing where it has none, or LXD doesn't tell."""
     if not any(key.startswith(_LIMITS) for key in project.config) or not reader.server.has("project_usage"):
         return {}

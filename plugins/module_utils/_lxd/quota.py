@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 from .._core import errors
-from .._core.capacity.allocation import promised_to
-from .._core.capacity.figures import Limit
-from .._core.capacity.over_limits import not_later, shown
+from .._core.capacity.allocation import compute_allocation
+from .._core.capacity.figures import ProjectLimit
+from .._core.capacity.over_limits import find_latest, format_limit
 from .._core.plan import Request
 from .port import Port
 from .reader import Reader
 
 
-def told(port: Port, request: Request, failure: errors.OperationFailed) -> errors.TenantryError:
+def explain_refusal(port: Port, request: Request, failure: errors.OperationFailed) -> errors.TenantryError:
     """The failure, or NoRoom with the limit that leaves too little for what the request takes of it."""
     try:
         limits = _limits(port, request)
@@ -25,8 +25,9 @@ def told(port: Port, request: Request, failure: errors.OperationFailed) -> error
         asked = request.consumes[kind]
         if limit.most < limit.used + asked:
             return errors.NoRoom(
-                f"project {request.project}: {limit.key} is {shown(limit, limit.most)}, {shown(limit, limit.used)} are "
-                f"promised, and {shown(limit, asked)} more were asked; another run may have been faster",
+                f"project {request.project}: {limit.key} is {format_limit(limit, limit.most)}, "
+                f"{format_limit(limit, limit.used)} are allocated, and {format_limit(limit, asked)} more requested; "
+                "another run may have been faster",
                 "make VMs smaller or fewer, or have the admin raise it: cpu_overcommit, memory_overcommit of "
                 "tenantry.lxd.lxd_vmhost, or limits of tenantry.lxd.lxd_project",
                 limit=limit.key,
@@ -37,7 +38,7 @@ def told(port: Port, request: Request, failure: errors.OperationFailed) -> error
     return failure
 
 
-def overdrawn(port: Port, request: Request) -> errors.NoRoom | None:
+def find_exceeded_limit(port: Port, request: Request) -> errors.NoRoom | None:
     """Why what was just made must go again; None where it may stay.
 
     LXD 5.0 looks at its limits before it makes an instance, and not again: two creates at the same moment both pass.
@@ -53,12 +54,12 @@ def overdrawn(port: Port, request: Request) -> errors.NoRoom | None:
         return None
     made = Reader(port).instances(request.project or "")
     own = [instance for instance in made if instance.name == request.creates[-1]]
-    promises = [promised_to(instance) for instance in not_later(own[0], made)] if own else []
+    promises = [compute_allocation(instance) for instance in find_latest(own[0], made)] if own else []
     for kind, limit in beyond.items():
         if limit.most < sum((each.cores if kind == "cpu" else each.memory) or 0 for each in promises):
             return errors.NoRoom(
-                f"project {request.project}: {limit.key} is {shown(limit, limit.most)}; another run was faster by a "
-                "moment, and LXD let both through",
+                f"project {request.project}: {limit.key} is {format_limit(limit, limit.most)}; another run was "
+                "slightly faster, and LXD let both through",
                 "make VMs smaller or fewer, or have the admin raise the limit",
                 limit=limit.key,
                 most=limit.most,
@@ -67,13 +68,13 @@ def overdrawn(port: Port, request: Request) -> errors.NoRoom | None:
     return None
 
 
-def _limits(port: Port, request: Request) -> dict[str, Limit]:
+def _limits(port: Port, request: Request) -> dict[str, ProjectLimit]:
     """The project's limits on what the request takes; none where there are none, or LXD doesn't tell."""
     if not request.consumes or not request.project or not port.server.has("project_usage"):
         return {}
     state = Reader(port).project_state(request.project)
     found = {
-        kind: Limit(f"limits.{kind}", state.get(kind, {}).get("Limit", -1), state.get(kind, {}).get("Usage", 0))
+        kind: ProjectLimit(f"limits.{kind}", state.get(kind, {}).get("Limit", -1), state.get(kind, {}).get("Usage", 0))
         for kind in request.consumes
     }
     return {kind: limit for kind, limit in found.items() if limit.most >= 0}

@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Mapping
 
 from .._core.model import Server
-from .._core.server.found import BEGUN, Found, FoundMember, FoundPart
+from .._core.server.found import BEGUN, MemberReading, PartReading, ServerReading
 from .port import Answer, Port
 from .reader import Reader
 
@@ -18,14 +18,14 @@ from .reader import Reader
 _SETTLES, _LOOK = 5.0, 0.2
 
 
-def read(port: Port, pools: Collection[str], networks: Collection[str]) -> Found:
+def read(port: Port, pools: Collection[str], networks: Collection[str]) -> ServerReading:
     """The server; those pools and networks that are named come with their ETags and each member's own config."""
     answer = port.call("GET", ())
     server = Server.from_api(answer.metadata)
     members = tuple(sorted(str(member["server_name"]) for member in Reader(port).members()))
     here = server.name if members else ""
     found = {name: _pool_here(port, pool, here) for name, pool in _parts(port, "storage-pools", pools, members).items()}
-    return Found(
+    return ServerReading(
         server=server,
         etag=answer.etag,
         members=members,
@@ -35,23 +35,23 @@ def read(port: Port, pools: Collection[str], networks: Collection[str]) -> Found
     )
 
 
-def _parts(port: Port, path: str, named: Collection[str], members: tuple[str, ...]) -> Mapping[str, FoundPart]:
-    listed = [FoundPart.of(body) for body in port.call("GET", (path,), params={"recursion": "1"}).metadata or ()]
+def _parts(port: Port, path: str, named: Collection[str], members: tuple[str, ...]) -> Mapping[str, PartReading]:
+    listed = [PartReading.of(body) for body in port.call("GET", (path,), params={"recursion": "1"}).metadata or ()]
     return {part.name: _whole(port, path, part, members) if part.name in named else part for part in listed}
 
 
-def _whole(port: Port, path: str, part: FoundPart, members: tuple[str, ...]) -> FoundPart:
+def _whole(port: Port, path: str, part: PartReading, members: tuple[str, ...]) -> PartReading:
     if not part.managed:
         return part
-    answer = _settled(port, (path, part.name), alone=not members)
-    whole = FoundPart.of(answer.metadata, answer.etag)
+    answer = _read_settled(port, (path, part.name), alone=not members)
+    whole = PartReading.of(answer.metadata, answer.etag)
     if whole.status in BEGUN:
         return whole
     on = {member: _on(port, (path, part.name), member) for member in members}
     return dataclasses.replace(whole, on=on)
 
 
-def _settled(port: Port, path: tuple[str, ...], *, alone: bool) -> Answer:
+def _read_settled(port: Port, path: tuple[str, ...], *, alone: bool) -> Answer:
     """The part; on a server that is alone once it isn't being made any more, unless whoever made it was killed."""
     end = time.monotonic() + _SETTLES
     while True:
@@ -61,12 +61,12 @@ def _settled(port: Port, path: tuple[str, ...], *, alone: bool) -> Answer:
         time.sleep(_LOOK)
 
 
-def _on(port: Port, path: tuple[str, ...], member: str) -> FoundMember:
+def _on(port: Port, path: tuple[str, ...], member: str) -> MemberReading:
     own = port.call("GET", path, params={"target": member})
-    return FoundMember(own.metadata.get("config") or {}, own.etag, own.metadata.get("status") or "")
+    return MemberReading(own.metadata.get("config") or {}, own.etag, own.metadata.get("status") or "")
 
 
-def _pool_here(port: Port, pool: FoundPart, here: str) -> FoundPart:
+def _pool_here(port: Port, pool: PartReading, here: str) -> PartReading:
     """With what the member has of its own that runs here: of which devices it is made nobody else says."""
     if not here or pool.on:
         return pool

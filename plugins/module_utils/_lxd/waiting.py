@@ -45,7 +45,7 @@ def watch(
     heard = time.monotonic()
     for _unused in rounds(end):
         try:
-            listed = _listed(port, project, state, end)
+            listed = _list_instances(port, project, state, end)
         except (errors.Unreachable, errors.OperationFailed) as failure:
             outage = failure
             if isinstance(failure, errors.Unreachable) and time.monotonic() - heard >= _SILENCE:
@@ -57,7 +57,7 @@ def watch(
     return outage
 
 
-def _listed(port: Port, project: str, state: bool, end: float) -> dict[str, Instance]:
+def _list_instances(port: Port, project: str, state: bool, end: float) -> dict[str, Instance]:
     answer = port.call(
         "GET",
         ("instances",),

@@ -70,7 +70,7 @@ def common_name_of(name: str, owner: str) -> str:
     return whole.encode("utf-8")[:_LONGEST_NAME].decode("utf-8", "ignore")
 
 
-def generate(common_name: str, key_type: str, valid_for: int, now: datetime.datetime) -> KeyPair:
+def generate_key_pair(common_name: str, key_type: str, valid_for: int, now: datetime.datetime) -> KeyPair:
     """A new key and its self-signed client certificate, like the one `lxc` makes for itself."""
     if not 1 <= len(common_name.encode("utf-8")) <= _LONGEST_NAME or not common_name.isprintable():
         raise errors.Invalid("common_name: X.509 wants 1 to 64 printable characters", "say a shorter common_name")
@@ -97,7 +97,7 @@ def generate(common_name: str, key_type: str, valid_for: int, now: datetime.date
     text = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode("ascii")
-    return KeyPair(_described(signed), text)
+    return KeyPair(_describe(signed), text)
 
 
 def read_certificate(text: str, what: str = "certificate") -> Certificate:
@@ -105,7 +105,7 @@ def read_certificate(text: str, what: str = "certificate") -> Certificate:
     return _read(text, what)[1]
 
 
-def check(certificate_pem: str, private_key_pem: str, now: datetime.datetime) -> KeyPair:
+def check_key_pair(certificate_pem: str, private_key_pem: str, now: datetime.datetime) -> KeyPair:
     """A pair that somebody brought, or Invalid with what is wrong with it."""
     if pem.is_only_key(certificate_pem) and pem.is_only_certificate(private_key_pem):
         raise errors.Invalid("certificate, private_key: each holds what belongs in the other", "swap the two")
@@ -154,12 +154,12 @@ def _read(text: str, what: str) -> tuple[x509.Certificate, Certificate]:
     try:
         # cryptography reads some parts only when they are asked for, so both lines may find the damage.
         loaded = x509.load_der_x509_certificate(der)
-        return loaded, _described(loaded)
+        return loaded, _describe(loaded)
     except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
         raise errors.Invalid(f"{what}: it is not an X.509 certificate", "copy the file again, unchanged") from None
 
 
-def _described(loaded: x509.Certificate) -> Certificate:
+def _describe(loaded: x509.Certificate) -> Certificate:
     text = pem.pem_of(loaded.public_bytes(serialization.Encoding.DER))
     names = loaded.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return Certificate(

@@ -40,7 +40,7 @@ def der_of(pem: str, what: str = "certificate") -> bytes:
     body = pem[start + len(_BEGIN) : end]
     if end < 0 or "-----BEGIN" in body:
         raise errors.Invalid(f"{what}: it is cut off: the line {_END} is missing", "copy the whole file")
-    der = _decoded(body)
+    der = _decode(body)
     if der is None or not _is_one_sequence(der):
         raise errors.Invalid(
             f"{what}: what stands between its BEGIN and END lines is not a certificate",
@@ -78,7 +78,7 @@ def private_key_of(text: str) -> tuple[str, bytes]:
         raise has_passphrase()
     if match["label"] == "OPENSSH PRIVATE KEY":
         raise errors.Invalid("private key: it is a key of OpenSSH, which TLS can't read", _KEY_HINT)
-    der = _decoded(match["body"])
+    der = _decode(match["body"])
     if der is None:
         raise errors.Invalid("private key: what stands between its BEGIN and END lines is damaged", _KEY_HINT)
     return match["label"], der
@@ -123,7 +123,7 @@ def _instead(text: str) -> str:
     return "it is not PEM"
 
 
-def _decoded(body: str) -> bytes | None:
+def _decode(body: str) -> bytes | None:
     try:
         return base64.b64decode("".join(body.split()), validate=True)
     except (binascii.Error, ValueError):

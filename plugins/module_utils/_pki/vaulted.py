@@ -37,12 +37,12 @@ def encrypt(plaintext: str, secret: bytes, vault_id: str | None = None) -> str:
         if not re.fullmatch(r"[^;\s]+", vault_id):
             raise errors.Invalid("vault identity: its name has a space or a semicolon", "rename it: a single word")
         header = f"{_HEADER};1.2;AES256;{vault_id}"
-    body = binascii.hexlify(_sealed(plaintext.encode("utf-8"), secret)).decode("ascii")
+    body = binascii.hexlify(_encrypt(plaintext.encode("utf-8"), secret)).decode("ascii")
     lines = [body[start : start + 80] for start in range(0, len(body), 80)]
     return "\n".join([header, *lines, ""])
 
 
-def _sealed(plaintext: bytes, secret: bytes) -> bytes:
+def _encrypt(plaintext: bytes, secret: bytes) -> bytes:
     # The format: 10 000 rounds of PBKDF2-SHA256 over a salt of 32 bytes give 32 bytes to encrypt with (AES-256-CTR),
     # 32 to authenticate with (HMAC-SHA256 of the ciphertext) and the 16 of the first counter.
     salt = os.urandom(32)

@@ -22,7 +22,7 @@ PATIENCE = 30
 
 
 @contextlib.contextmanager
-def named(path: str, deed: str) -> Iterator[None]:
+def name_errors(path: str, deed: str) -> Iterator[None]:
     """The disk's refusals, with the path that the caller meant: those of fsync and write name none."""
     try:
         yield
@@ -35,7 +35,7 @@ def named(path: str, deed: str) -> Iterator[None]:
 
 def read(path: str) -> str | None:
     """A text file's content; None where there is no such file."""
-    with named(path, "read"):
+    with name_errors(path, "read"):
         try:
             with open(path, encoding="utf-8", newline="") as file:
                 return file.read()
@@ -50,7 +50,7 @@ def replace(path: str, text: str, mode: int) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     # Hidden, and its name contains the file's own: what keeps *.key* out of git keeps a crash's leftovers out too.
     temporary = os.path.join(folder, f"{_temporary_prefix(path)}{secrets.token_hex(6)}")
-    with named(path, "written"):
+    with name_errors(path, "written"):
         make_folder(folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
@@ -70,7 +70,7 @@ def replace(path: str, text: str, mode: int) -> None:
 
 def move(path: str, to: str) -> None:
     """The file takes the other's place in one step."""
-    with named(path, f"moved to {to}"):
+    with name_errors(path, f"moved to {to}"):
         os.replace(path, to)
         for folder in {os.path.dirname(os.path.abspath(one)) for one in (path, to)}:
             _sync_folder(folder)
@@ -79,7 +79,7 @@ def move(path: str, to: str) -> None:
 def remove(path: str) -> None:
     """The file is gone, and so is what a crash while writing it left; quiet if there was none."""
     sweep(path)
-    with named(path, "removed"), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    with name_errors(path, "removed"), contextlib.suppress(FileNotFoundError, NotADirectoryError):
         _unlink(path)
         _sync_folder(os.path.dirname(os.path.abspath(path)))
 
@@ -88,7 +88,7 @@ def sweep(path: str) -> None:
     """What a crash while writing the file left is gone; for whoever is alone in its folder: a writer's would go too."""
     folder = os.path.dirname(os.path.abspath(path))
     prefix = _temporary_prefix(path)
-    with named(path, "removed"), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    with name_errors(path, "removed"), contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for name in os.listdir(folder):
             if name.startswith(prefix):
                 _unlink(os.path.join(folder, name))
@@ -96,7 +96,7 @@ def sweep(path: str) -> None:
 
 def tighten(path: str) -> bool:
     """A private key that more than its owner may use gets mode 0600 back; True if that changed it."""
-    with named(path, "made private"):
+    with name_errors(path, "made private"):
         try:
             mode = stat.S_IMODE(os.stat(path).st_mode)
         except FileNotFoundError:
@@ -120,7 +120,7 @@ def make_folder(path: str) -> None:
 
 def remove_folder(path: str) -> None:
     """The folder is gone, unless something is in it."""
-    with named(path, "removed"):
+    with name_errors(path, "removed"):
         try:
             os.rmdir(path)
         except OSError as cause:
@@ -131,9 +131,9 @@ def remove_folder(path: str) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: str) -> Iterator[None]:
+def lock_folder(folder: str) -> Iterator[None]:
     """Alone in this folder, among the writers of this collection on this machine."""
-    with named(folder, "opened"):
+    with name_errors(folder, "opened"):
         make_folder(os.path.abspath(folder))
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

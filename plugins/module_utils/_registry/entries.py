@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core import errors
-from .._core.capacity.ratio import ratio
+from .._core.capacity.ratio import format_ratio
 
 SCHEMA = 1
 DEFAULT_PORT = 8443
@@ -75,15 +75,15 @@ def parse(name: str, data: object) -> Entry:
     return Entry(
         name=name,
         urls=_urls(where, said),
-        project=_required(where, said, "project"),
-        owner=_required(where, said, "owner"),
+        project=_get_required(where, said, "project"),
+        owner=_get_required(where, said, "owner"),
         tags=_tags(where, said.get("tags", ())),
         **{key: _text(where, key, said[key]) for key in _TEXTS if key in said},
-        **{key: ratio(said[key], f"{where}: {key}") for key in _RATIOS if key in said},
+        **{key: format_ratio(said[key], f"{where}: {key}") for key in _RATIOS if key in said},
     )
 
 
-def data_of(entry: Entry) -> dict[str, Any]:
+def to_data(entry: Entry) -> dict[str, Any]:
     """An entry as data for its file, in the order in which people read it, and only what is said."""
     values: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(entry), "tags": list(entry.tags)}
     if len(entry.urls) == 1:
@@ -141,7 +141,7 @@ def _text(where: str, key: str, value: object) -> str:
     return value
 
 
-def _required(where: str, said: Mapping[str, Any], key: str) -> str:
+def _get_required(where: str, said: Mapping[str, Any], key: str) -> str:
     if key not in said:
         raise errors.Invalid(f"{where}: {key}: it is missing", f"write {key}: <text>; there is no default")
     return _text(where, key, said[key])

@@ -60,7 +60,7 @@ class FileStore:
 
     def names(self) -> list[str]:
         """Every VM host that has an entry, sorted."""
-        with durable.named(self.root, "listed"):
+        with durable.name_errors(self.root, "listed"):
             try:
                 found = os.listdir(self.root)
             except FileNotFoundError:
@@ -100,7 +100,7 @@ class FileStore:
 
     def ensure_gitignore(self) -> bool:
         """Plain keys in any host's folder stay out of git, those put there by hand too; True if that was news."""
-        with durable.locked(self.root):
+        with durable.lock_folder(self.root):
             path, existing, wanted = self.gitignore()
             if wanted == existing:
                 return False
@@ -119,7 +119,7 @@ class FileStore:
 
 def write_file(path: str, text: str, mode: int = FILE_MODE) -> None:
     """The file holds `text`; a private key gets mode 0600 whatever is asked, and git is told whether it may travel."""
-    with durable.locked(_folder(path)):
+    with durable.lock_folder(_folder(path)):
         durable.sweep(path)
         if os.path.basename(path) not in KEY_FILES:
             durable.replace(path, text, mode)
@@ -132,7 +132,7 @@ def write_file(path: str, text: str, mode: int = FILE_MODE) -> None:
 
 def move_file(path: str, to: str) -> None:
     """The file takes the other's place in one step."""
-    with durable.locked(_folder(to)):
+    with durable.lock_folder(_folder(to)):
         durable.sweep(path)
         if os.path.basename(to) not in KEY_FILES:
             durable.move(path, to)
@@ -147,14 +147,14 @@ def remove_file(path: str) -> None:
     """The file is gone; quiet if it was."""
     durable.remove(path)
     if os.path.basename(path) in KEY_FILES and os.path.isdir(_folder(path)):
-        with durable.locked(_folder(path)):
+        with durable.lock_folder(_folder(path)):
             _settle(_folder(path))
 
 
 def remove_folder_if_empty(path: str) -> None:
     """The folder is gone, unless it holds anything that isn't our own .gitignore."""
     if os.path.isfile(os.path.join(path, GITIGNORE_FILE)):
-        with durable.locked(path):
+        with durable.lock_folder(path):
             _settle(path)
     durable.remove_folder(path)
 

@@ -30,7 +30,7 @@ def root_text(existing: str) -> str:
     if covers(existing):
         return existing
     kept = [line for line in lines if line not in _ROOT and line != _ROOT_TOP]
-    return _joined([_ROOT_TOP, *_ROOT, *kept])
+    return _join_lines([_ROOT_TOP, *_ROOT, *kept])
 
 
 def covers(root: str) -> bool:
@@ -47,7 +47,7 @@ def folder_text(existing: str, covered: bool, keys: Iterable[str], travelling: I
     ours = [_FOLDER] if not covered and any(keys) else []
     ours += [f"!/{name}" for name in sorted(travelling)]
     kept = [line for line in existing.splitlines() if not _is_ours(line)]
-    return _joined([_FOLDER_TOP, *ours, *kept] if ours else kept)
+    return _join_lines([_FOLDER_TOP, *ours, *kept] if ours else kept)
 
 
 def without(existing: str, name: str, covered: bool) -> str:
@@ -62,5 +62,5 @@ def _is_ours(line: str) -> bool:
     )
 
 
-def _joined(lines: list[str]) -> str:
+def _join_lines(lines: list[str]) -> str:
     return "".join(f"{line}\n" for line in lines)

@@ -57,7 +57,7 @@ def row(store: file_store.FileStore, name: str, read_text: ReadText, environment
         entry_path = os.path.join(folder, file_store.ENTRY_FILE)
         if os.path.exists(entry_path):
             entry = entries.parse(name, vmhost_yaml.load(read_text(entry_path), entry_path))
-            found["entry"] = entries.data_of(entry)
+            found["entry"] = entries.to_data(entry)
     except errors.TenantryError as error:
         found["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
     return found

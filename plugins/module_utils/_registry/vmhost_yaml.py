@@ -55,7 +55,7 @@ def load(text: str, source: str) -> Any:
 def render(entry: entries.Entry) -> str:
     """The file of an entry; it needs no PyYAML, which the Python of a module may lack."""
     lines = []
-    for key, value in entries.data_of(entry).items():
+    for key, value in entries.to_data(entry).items():
         if isinstance(value, list):
             lines.append(f"{key}:")
             lines.extend(f"  - {_scalar(item)}" for item in value)

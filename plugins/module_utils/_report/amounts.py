@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
 
-from .._core.capacity.figures import UNSAID, capacity
+from .._core.capacity.figures import DEFAULT_RATIO, compute_capacity
 
 UNKNOWN = "?"
 # The width of every bar in units of its drawing, whatever its size on the screen.
@@ -76,7 +76,7 @@ def amount(figure: Optional[Mapping[str, Any]], words: Callable[[Optional[int]],
         others=words(known["others"]) if known.get("others") else "",
         free=words(free),
         limit=words(known["limit"]) if known.get("limit") is not None else "",
-        ratio=str(known.get("overcommit") or UNSAID),
+        ratio=str(known.get("overcommit") or DEFAULT_RATIO),
         overcommitted=words(known["overcommitted"]) if known.get("overcommitted") else "",
         state=_state(total, ours, free, allocatable(known)),
         sort=-1 if ours is None else ours,
@@ -96,7 +96,7 @@ def _by_ratio(figure: Mapping[str, Any]) -> Optional[int]:
     if figure.get("total") is None:
         return None
     # A sum over VM hosts with different ratios has the key `most` itself.
-    most: int = figure.get("most") or capacity(figure["total"], str(figure.get("overcommit") or UNSAID))
+    most: int = figure.get("most") or compute_capacity(figure["total"], str(figure.get("overcommit") or DEFAULT_RATIO))
     return most
 
 

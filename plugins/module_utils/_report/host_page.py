@@ -30,7 +30,7 @@ def build_page(row: Mapping[str, Any], problems: Sequence[Problem], file: str, p
     """Return all values for the page of one VM host."""
     resources = row.get("resources") or {}
     nodes = numa.read_nodes(row)
-    vms = [build_vm(vm) for vm in _ordered(row.get("vms") or ())]
+    vms = [build_vm(vm) for vm in _sort_vms(row.get("vms") or ())]
     memory = resources.get("memory") or {}
     return {
         **build_summary(row, problems, file),
@@ -52,7 +52,7 @@ def build_page(row: Mapping[str, Any], problems: Sequence[Problem], file: str, p
         "members": [_member(each) for each in resources.get("members") or ()],
         "numa": [build_node(node) for node in nodes],
         "whole": [build_node(node) for node in numa.merge_nodes(nodes)],
-        "unpinned": [build_vm(vm) for vm in _ordered(numa.find_unpinned(row))],
+        "unpinned": [build_vm(vm) for vm in _sort_vms(numa.find_unpinned(row))],
         "server_certificate": row.get("server_certificate"),
     }
 
@@ -162,7 +162,7 @@ def build_node(node: numa.Node) -> dict[str, Any]:
         "used_part": part(node.used),
         "allocated_part": part(node.allocated),
         "hugepages": size(node.hugepages) if node.hugepages else "",
-        "interfaces": [{**port, "speed_words": _speed(port)} for port in node.interfaces],
+        "interfaces": [{**port, "speed_words": _format_speed(port)} for port in node.interfaces],
     }
 
 
@@ -183,7 +183,7 @@ def _hugepages(memory: Mapping[str, Any]) -> Optional[dict[str, Any]]:
     return {"amount": amount(pages, size), "size": size(pages.get("size"))}
 
 
-def _ordered(vms: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _sort_vms(vms: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(vms, key=lambda vm: (vm["name"], vm["location"]))
 
 
@@ -217,7 +217,7 @@ def _disk_size(disk: Mapping[str, Any]) -> str:
 UNSIZED = "unknown size"
 
 
-def _speed(port: Mapping[str, Any]) -> str:
+def _format_speed(port: Mapping[str, Any]) -> str:
     speed = port.get("speed")
     if not port.get("link"):
         return "no link"

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from .._core.capacity.allocation import memory_of
+from .._core.capacity.allocation import compute_memory
 
 # The number of colours for VMs; where they don't suffice, the names beside the cores tell VMs apart.
 _HUES = 8
@@ -112,7 +112,7 @@ def _core(number: int, on: Mapping[str, set[int]], hues: Mapping[str, int]) -> C
 
 def _share(vm: Mapping[str, Any], row: Mapping[str, Any], node: Mapping[str, Any]) -> int:
     """Return the part of a VM's memory on this node: the same part as that of its cores."""
-    memory = memory_of(vm["memory"], True, _machine_memory(row, node["member"])) or 0
+    memory = compute_memory(vm["memory"], True, _machine_memory(row, node["member"])) or 0
     pinned = vm["pinned_cores"]
     if pinned:
         return memory * len(set(pinned) & set(node["cores"]["list"])) // len(pinned)

@@ -23,7 +23,7 @@ def render_metrics(rows: Rows, problems: Mapping[str, Sequence[Problem]]) -> str
     """Return all families, each with its HELP and TYPE; an unknown figure has no line."""
     lines: list[str] = []
     for name, meaning, samples in (*_FAMILIES, _problems(problems)):
-        found = [f"{name}{_labelled(labels)} {value}" for labels, value in samples(rows) if value is not None]
+        found = [f"{name}{_format_labels(labels)} {value}" for labels, value in samples(rows) if value is not None]
         if found:
             lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge", *found]
     return "\n".join(lines) + "\n"
@@ -34,12 +34,12 @@ def list_families() -> list[tuple[str, str]]:
     return [(name, meaning) for name, meaning, _samples in (*_FAMILIES, _problems({}))]
 
 
-def _labelled(labels: Labels) -> str:
-    quoted = [f'{key}="{_escaped(value)}"' for key, value in labels.items()]
+def _format_labels(labels: Labels) -> str:
+    quoted = [f'{key}="{_escape(value)}"' for key, value in labels.items()]
     return f"{{{','.join(quoted)}}}" if quoted else ""
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 

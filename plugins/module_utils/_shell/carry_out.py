@@ -203,7 +203,7 @@ def _read_content(step: WriteFile, context: ExecutionContext, results: Mapping[s
 
 def _generate_key_pair(step: GenerateKeyPair) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.timezone.utc)
-    pair = key_pair.generate(step.common_name, step.key_type, step.valid_for, now)
+    pair = key_pair.generate_key_pair(step.common_name, step.key_type, step.valid_for, now)
     return {
         f"{step.result_name}.certificate": pair.certificate.pem,
         f"{step.result_name}.key": pair.private_key,

@@ -14,7 +14,7 @@ from .._core.tenant_cert import expiry
 from .._pki import key_pair
 
 
-def notices(params: Mapping[str, Any]) -> Iterator[str]:
+def find_expiry_warnings(params: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each VM host of the task whose certificate ends within `warn_within` days."""
     if not key_pair.HAS_CRYPTOGRAPHY or any(url.startswith("unix:") for url in params.get("url") or ()):
         # Whoever opens the socket uses no certificate.
@@ -23,7 +23,7 @@ def notices(params: Mapping[str, Any]) -> Iterator[str]:
         # That module may have put another in its place by the end, and speaks of it itself.
         return
     now = datetime.datetime.now(datetime.timezone.utc)
-    for name, certificate in _used(params):
+    for name, certificate in _find_certificates(params):
         try:
             not_after = key_pair.read_certificate(certificate).not_after
         except errors.Invalid:
@@ -34,7 +34,7 @@ def notices(params: Mapping[str, Any]) -> Iterator[str]:
             yield said
 
 
-def _used(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _find_certificates(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     said = params.get("client_cert")
     rows = params.get("_connections") or ()
     if said:

@@ -34,7 +34,7 @@ def run_info(module: AnsibleModule, plural: str, read: ReadHost, on_disk: OnDisk
     """Read every VM host of the task, and end the module with the rows under the key `plural`."""
     # The process keeps all that it reads until its end; garbage collection would be a tenth of the work.
     gc.disable()
-    for notice in expiry_notices.notices(module.params):
+    for notice in expiry_notices.find_expiry_warnings(module.params):
         module.warn(notice)
     try:
         rows = read_rows(module.params, read, on_disk)
@@ -59,7 +59,7 @@ def read_rows(
     """Return the rows of all VM hosts; a VM host that can't be read has a single row with the key `error`."""
     hosts = _select_hosts(params)
     rows: list[Mapping[str, Any]] = []
-    for host, found in zip(hosts, estate.read(hosts, params, lambda to, reader: (to.name, read(to, reader)))):
+    for host, found in zip(hosts, estate.read_targets(hosts, params, lambda to, reader: (to.name, read(to, reader)))):
         if isinstance(found, errors.TenantryError):
             name = host.get("name") or params.get("vmhost") or (params.get("url") or [""])[0]
             told = {"code": found.code, "msg": found.message, "hint": found.hint}

@@ -46,7 +46,7 @@ def run(module: AnsibleModule, start: Any) -> None:
     # The process is short-lived and keeps all that it reads until its end, so that garbage collection finds nothing.
     gc.disable()
     done = Outcome()
-    for notice in expiry_notices.notices(module.params):
+    for notice in expiry_notices.find_expiry_warnings(module.params):
         module.warn(notice)
     try:
         with contextlib.closing(start(module.params)) as job:

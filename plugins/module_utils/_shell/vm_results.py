@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from .._core import errors
-from .._core.placement.assign import Sited
+from .._core.placement.assign import Assignment
 from .._core.plan import Plan
 from .._core.vm import view
-from .._core.vm.host import Host
+from .._core.vm.host import VmHostReading
 
 
-def vms(sited: Sequence[Sited], hosts: Mapping[str, Host], predicted: Optional[Plan]) -> list[Mapping[str, Any]]:
+def vms(
+    sited: Sequence[Assignment], hosts: Mapping[str, VmHostReading], predicted: Optional[Plan]
+) -> list[Mapping[str, Any]]:
     """The VMs of the task that are there, or with `predicted` that would be, in the task's order."""
     as_planned = {}
     if predicted is not None:
@@ -28,11 +30,11 @@ def vms(sited: Sequence[Sited], hosts: Mapping[str, Host], predicted: Optional[P
             shown.append(as_planned[key])
         elif host and each.wanted.name in host.instances:
             instance = host.instances[each.wanted.name]
-            shown.append(view.vm(instance, host.name, host.project.name, host.volumes))
+            shown.append(view.build_vm_view(instance, host.name, host.project.name, host.volumes))
     return [each for each in shown if each]
 
 
-def placements(sited: Sequence[Sited], hosts: Mapping[str, Host]) -> list[dict[str, Any]]:
+def placements(sited: Sequence[Assignment], hosts: Mapping[str, VmHostReading]) -> list[dict[str, Any]]:
     """Where each VM of the task is or goes, why there, and what speaks against the other candidates."""
     return [
         {

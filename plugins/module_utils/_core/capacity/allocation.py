@@ -25,7 +25,7 @@ _SET = re.compile(r"[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*")
 
 
 @dataclasses.dataclass(frozen=True)
-class Promise:
+class Allocation:
     """The most that an instance may use: cores, bytes of memory, and bytes in each storage pool.
 
     `cores` and `memory` are None where it has no limit, or one that says no number. `hugepages`: the part of the memory
@@ -47,34 +47,37 @@ class Promise:
         return self.cores is not None and self.memory is not None
 
 
-def promised_to(
+def compute_allocation(
     instance: Instance,
     machine_memory: Optional[int] = None,
     page: int = 0,
     volumes: Optional[Mapping[tuple[str, str], Volume]] = None,
-) -> Promise:
+) -> Allocation:
     """What an instance is promised; LXD takes a percentage of `machine_memory`; `page` is the size of a hugepage."""
     config = instance.expanded_config
-    limit, memory = config.get("limits.cpu"), memory_of(config.get("limits.memory"), instance.is_vm, machine_memory)
+    limit, memory = (
+        config.get("limits.cpu"),
+        compute_memory(config.get("limits.memory"), instance.is_vm, machine_memory),
+    )
     huge = memory is not None and units.is_true(config.get("limits.memory.hugepages"))
-    return Promise(
+    return Allocation(
         # A container without a limit may use every core.
         cores=count_cores(limit) if limit or instance.is_vm else None,
         memory=memory,
-        hugepages=in_pages(memory or 0, page) if huge else 0,
+        hugepages=round_to_pages(memory or 0, page) if huge else 0,
         pinned=tuple(parse_pinned_cores(limit) or ()),
         nodes=tuple(parse_pinned_cores(_as_set(config.get("limits.cpu.nodes"))) or ()),
         disks=_disks(instance, volumes or {}),
     )
 
 
-def volume_size(volume: Volume) -> int:
+def get_volume_size(volume: Volume) -> int:
     """The bytes that a custom volume may grow to; a filesystem without a size is promised nothing."""
     default = _VM_DISK if volume.content_type == "block" else None
-    return size_or_none(volume.config.get("size") or default) or 0
+    return parse_limit_size(volume.config.get("size") or default) or 0
 
 
-def size_or_none(text: Optional[str]) -> Optional[int]:
+def parse_limit_size(text: Optional[str]) -> Optional[int]:
     """Bytes, or a plain number; None for what is none."""
     try:
         return units.parse_size(text, "") if text else None
@@ -82,17 +85,17 @@ def size_or_none(text: Optional[str]) -> Optional[int]:
         return None
 
 
-def in_pages(count: int, page: int) -> int:
+def round_to_pages(count: int, page: int) -> int:
     """Bytes of memory as whole hugepages."""
     return -(-count // page) * page if page else count
 
 
-def memory_of(limit: Optional[str], is_vm: bool, machine_memory: Optional[int]) -> Optional[int]:
+def compute_memory(limit: Optional[str], is_vm: bool, machine_memory: Optional[int]) -> Optional[int]:
     """The bytes that `limits.memory` allows on a machine with so much; None for none, or where nobody can tell."""
     limit = limit or (_VM_MEMORY if is_vm else "")
     if limit.endswith("%") and limit[:-1].isdigit():
         return None if machine_memory is None else machine_memory * int(limit[:-1]) // 100
-    return size_or_none(limit)
+    return parse_limit_size(limit)
 
 
 def _as_set(nodes: Optional[str]) -> Optional[str]:
@@ -110,10 +113,10 @@ def _disks(instance: Instance, volumes: Mapping[tuple[str, str], Volume]) -> Map
             continue
         if device.get("path") == "/":
             # A container's disk without a size may grow until the pool is full: only what is said is promised.
-            count = size_or_none(device.get("size") or (_VM_DISK if instance.is_vm else None)) or 0
+            count = parse_limit_size(device.get("size") or (_VM_DISK if instance.is_vm else None)) or 0
         else:
             volume = volumes.get((pool, device.get("source", "")))
-            count = volume_size(volume) if volume else 0
+            count = get_volume_size(volume) if volume else 0
         if count:
             found[pool] = found.get(pool, 0) + count
     return found

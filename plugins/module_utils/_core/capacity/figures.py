@@ -12,14 +12,14 @@ from typing import Any, Optional
 
 from ..errors import Invalid
 from ..model import Instance, Machine, Project, StoragePool, Volume
-from .allocation import Promise, promised_to, size_or_none
-from .storage import Space, promised_in, spaces, summed
+from .allocation import Allocation, compute_allocation, parse_limit_size
+from .storage import PoolSpace, build_pool_spaces, sum_spaces, sum_storage_allocations
 
-UNSAID = "1"
+DEFAULT_RATIO = "1"
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class CapacityInput:
     """What figures are made from: a VM host as it was read.
 
     `project` None: nobody could see it, so nothing is known of what is ours. `pools`: over all machines, for machines
@@ -37,11 +37,11 @@ class Seen:
 
     def most_in_storage(self, total: int) -> int:
         """How much may be promised in a storage pool of this size."""
-        return capacity(total, self.ratios.get("storage") or UNSAID)
+        return compute_capacity(total, self.ratios.get("storage") or DEFAULT_RATIO)
 
 
 @dataclasses.dataclass(frozen=True)
-class Figure:
+class ResourceFigure:
     """One resource: `most` may be promised of `total`, `ours` is. What nobody can know is None.
 
     `others`: at least so much is used by others; it takes nothing from `free`, since it is another number a moment
@@ -67,7 +67,7 @@ class Figure:
 
 
 @dataclasses.dataclass(frozen=True)
-class Node:
+class NumaNodeFigures:
     """A NUMA node: its cores, and how many VMs are pinned to each; one that is pinned nowhere counts in none."""
 
     number: int
@@ -82,7 +82,7 @@ class Node:
 
 
 @dataclasses.dataclass(frozen=True)
-class Room:
+class MachineFigures:
     """One machine. `memory.free` is for VMs without hugepages; `hugepages` are bytes, and never overcommitted.
 
     `known`: whether the machine answered; without that its figures are None.
@@ -90,17 +90,17 @@ class Room:
 
     machine: Machine
     known: bool
-    cores: Figure
-    memory: Figure
-    hugepages: Figure
+    cores: ResourceFigure
+    memory: ResourceFigure
+    hugepages: ResourceFigure
     ordinary: Optional[int]
-    pools: Mapping[str, Space]
-    nodes: tuple[Node, ...]
+    pools: Mapping[str, PoolSpace]
+    nodes: tuple[NumaNodeFigures, ...]
     instances: int
 
 
 @dataclasses.dataclass(frozen=True)
-class Limit:
+class ProjectLimit:
     """One of the project's limits, which LXD holds for all its instances together."""
 
     key: str
@@ -114,19 +114,19 @@ class Limit:
 
 
 @dataclasses.dataclass(frozen=True)
-class Figures:
+class HostFigures:
     """A VM host as a whole and each of its machines. `uncounted`: instances without limits that could be counted."""
 
-    cores: Figure
-    memory: Figure
-    hugepages: Figure
-    pools: Mapping[str, Space]
-    rooms: tuple[Room, ...]
-    limits: Mapping[str, Limit]
+    cores: ResourceFigure
+    memory: ResourceFigure
+    hugepages: ResourceFigure
+    pools: Mapping[str, PoolSpace]
+    rooms: tuple[MachineFigures, ...]
+    limits: Mapping[str, ProjectLimit]
     uncounted: tuple[str, ...]
 
 
-def ratio(text: str, what: str) -> Fraction:
+def parse_ratio(text: str, what: str) -> Fraction:
     """An overcommit ratio, exactly; raises Invalid for what is none, and for none or less than nothing."""
     try:
         exact = Fraction(text)
@@ -137,23 +137,24 @@ def ratio(text: str, what: str) -> Fraction:
     return exact
 
 
-def capacity(total: int, ratio_text: str) -> int:
+def compute_capacity(total: int, ratio_text: str) -> int:
     """How much may be promised of `total`: exact, rounded down."""
     return int(Fraction(ratio_text) * total)
 
 
-def figures(seen: Seen) -> Figures:
+def count_capacity(seen: CapacityInput) -> HostFigures:
     """Everything counted."""
     page = max((each.resources.hugepages_size for each in seen.machines if each.resources), default=0)
     alone = len(seen.machines) == 1
     memories = {each.member: each.resources.memory_total for each in seen.machines if each.resources}
     single = next(iter(memories.values()), None) if alone else None
     promises = [
-        (each, promised_to(each, single if alone else memories.get(each.location), page)) for each in seen.instances
+        (each, compute_allocation(each, single if alone else memories.get(each.location), page))
+        for each in seen.instances
     ]
     ours = [promise for _instance, promise in promises]
     limits = _limits(seen, ours)
-    shared = promised_in(ours, seen.volumes)
+    shared = sum_storage_allocations(ours, seen.volumes)
     rooms = tuple(
         _room(
             machine,
@@ -164,7 +165,7 @@ def figures(seen: Seen) -> Figures:
         )
         for machine in seen.machines
     )
-    return Figures(
+    return HostFigures(
         cores=_over_all(rooms, lambda room: room.cores, _sum_of(ours, "cores", seen), limits.get("cpu")),
         memory=_over_all(rooms, lambda room: room.memory, _sum_of(ours, "memory", seen), limits.get("memory")),
         hugepages=_over_all(rooms, lambda room: room.hugepages, _sum_of(ours, "hugepages", seen), None),
@@ -175,33 +176,33 @@ def figures(seen: Seen) -> Figures:
     )
 
 
-def limits_of(seen: Seen) -> dict[str, Limit]:
+def read_project_limits(seen: CapacityInput) -> dict[str, ProjectLimit]:
     """The project's limits alone, by their names without the prefix, and what is used under them."""
-    return _limits(seen, [promised_to(each) for each in seen.instances])
+    return _limits(seen, [compute_allocation(each) for each in seen.instances])
 
 
-def _sum_of(promises: Iterable[Promise], key: str, seen: Seen) -> Optional[int]:
+def _sum_of(promises: Iterable[Allocation], key: str, seen: CapacityInput) -> Optional[int]:
     return None if seen.project is None else sum(getattr(promise, key) or 0 for promise in promises)
 
 
 def _room(
     machine: Machine,
-    promises: Sequence[tuple[Instance, Promise]],
+    promises: Sequence[tuple[Instance, Allocation]],
     volumes: Sequence[Volume],
     shared: Mapping[str, int],
-    seen: Seen,
-) -> Room:
+    seen: CapacityInput,
+) -> MachineFigures:
     here = [promise for _instance, promise in promises]
     alone = len(seen.machines) == 1
     found, blind = machine.resources, seen.project is None
     cores, memory, huge = (_sum_of(here, key, seen) for key in ("cores", "memory", "hugepages"))
     running = sum(promise.memory or 0 for instance, promise in promises if instance.status != "Stopped")
     own = {
-        **promised_in(here, volumes),
+        **sum_storage_allocations(here, volumes),
         **{pool.name: shared.get(pool.name, 0) for pool in machine.pools if pool.shared},
     }
     ordinary = _ordinary(machine, memory, huge, seen.ratios.get("memory"))
-    return Room(
+    return MachineFigures(
         machine=machine,
         known=found is not None,
         cores=_figure(found.threads if found else None, cores, seen.ratios.get("cpu")),
@@ -214,21 +215,25 @@ def _room(
             ),
             ordinary,
         ),
-        hugepages=_figure(found.hugepages_total if found else None, huge, UNSAID),
+        hugepages=_figure(found.hugepages_total if found else None, huge, DEFAULT_RATIO),
         ordinary=ordinary,
-        pools=spaces(machine.pools or (seen.pools if alone else ()), None if blind else own, seen.most_in_storage),
+        pools=build_pool_spaces(
+            machine.pools or (seen.pools if alone else ()), None if blind else own, seen.most_in_storage
+        ),
         nodes=tuple(_node(node, promises) for node in (found.nodes if found else ())),
         instances=len(here),
     )
 
 
-def _figure(total: Optional[int], ours: Optional[int], by: Optional[str], others: Optional[int] = None) -> Figure:
-    most = None if total is None else capacity(total, by or UNSAID)
+def _figure(
+    total: Optional[int], ours: Optional[int], by: Optional[str], others: Optional[int] = None
+) -> ResourceFigure:
+    most = None if total is None else compute_capacity(total, by or DEFAULT_RATIO)
     free = None if most is None or ours is None else max(0, most - ours)
-    return Figure(total, most, ours, others, None, free)
+    return ResourceFigure(total, most, ours, others, None, free)
 
 
-def _with_ordinary(figure: Figure, ordinary: Optional[int]) -> Figure:
+def _with_ordinary(figure: ResourceFigure, ordinary: Optional[int]) -> ResourceFigure:
     return figure if ordinary is None else dataclasses.replace(figure, free=min(figure.free or 0, ordinary))
 
 
@@ -237,10 +242,12 @@ def _ordinary(machine: Machine, memory: Optional[int], huge: Optional[int], by: 
     found = machine.resources
     if found is None or memory is None or huge is None:
         return None
-    return max(0, capacity(max(0, found.memory_total - found.hugepages_total), by or UNSAID) - (memory - huge))
+    return max(
+        0, compute_capacity(max(0, found.memory_total - found.hugepages_total), by or DEFAULT_RATIO) - (memory - huge)
+    )
 
 
-def _node(node: Mapping[str, Any], promises: Sequence[tuple[Instance, Promise]]) -> Node:
+def _node(node: Mapping[str, Any], promises: Sequence[tuple[Instance, Allocation]]) -> NumaNodeFigures:
     there = set(node["cores"])
     pins: dict[int, int] = {}
     vms = []
@@ -251,14 +258,14 @@ def _node(node: Mapping[str, Any], promises: Sequence[tuple[Instance, Promise]])
             pins[core] = pins.get(core, 0) + 1
         if its:
             vms.append(instance.name)
-    return Node(node["numa_node"], tuple(sorted(there)), pins, tuple(sorted(vms)))
+    return NumaNodeFigures(node["numa_node"], tuple(sorted(there)), pins, tuple(sorted(vms)))
 
 
-def _limits(seen: Seen, ours: Sequence[Promise]) -> dict[str, Limit]:
+def _limits(seen: CapacityInput, ours: Sequence[Allocation]) -> dict[str, ProjectLimit]:
     """The project's limits and what is used under them: as LXD counts it where it was asked, never less than we do."""
     if seen.project is None:
         return {}
-    disks = promised_in(ours, seen.volumes)
+    disks = sum_storage_allocations(ours, seen.volumes)
     used = {
         "cpu": sum(each.cores or 0 for each in ours),
         "memory": sum(each.memory or 0 for each in ours),
@@ -270,16 +277,19 @@ def _limits(seen: Seen, ours: Sequence[Promise]) -> dict[str, Limit]:
     found = {}
     for key, value in seen.project.config.items():
         kind = key[len("limits.") :] if key.startswith("limits.") else ""
-        most = size_or_none(value)
+        most = parse_limit_size(value)
         if most is not None and (kind in used or kind.startswith("disk.pool.")):
             usage = (seen.state.get(kind) or {}).get("Usage") or 0
-            found[kind] = Limit(key, most, max(used.get(kind, 0), usage))
+            found[kind] = ProjectLimit(key, most, max(used.get(kind, 0), usage))
     return found
 
 
 def _over_all(
-    rooms: Sequence[Room], of: Callable[[Room], Figure], ours: Optional[int], limit: Optional[Limit]
-) -> Figure:
+    rooms: Sequence[MachineFigures],
+    of: Callable[[MachineFigures], ResourceFigure],
+    ours: Optional[int],
+    limit: Optional[ProjectLimit],
+) -> ResourceFigure:
     """One resource over all machines: what one has too much of is no room on another."""
     parts = [of(room) for room in rooms]
 
@@ -287,37 +297,39 @@ def _over_all(
         known = [getattr(part, key) for part in parts]
         return None if not known or None in known else sum(known)
 
-    return _under(Figure(total("total"), total("most"), ours, total("others"), None, total("free")), limit)
+    return _under(ResourceFigure(total("total"), total("most"), ours, total("others"), None, total("free")), limit)
 
 
-def _under(figure: Figure, limit: Optional[Limit]) -> Figure:
+def _under(figure: ResourceFigure, limit: Optional[ProjectLimit]) -> ResourceFigure:
     if limit is None:
         return figure
     free = None if figure.free is None else min(figure.free, limit.left)
     return dataclasses.replace(figure, limit=limit.most, free=free)
 
 
-def _capped(room: Room, limits: Mapping[str, Limit]) -> Room:
+def _capped(room: MachineFigures, limits: Mapping[str, ProjectLimit]) -> MachineFigures:
     """The same machine under the limits of the project, which all machines share."""
     if not limits:
         return room
-    pools = {name: space.capped(pool_left(limits, name)) for name, space in room.pools.items()}
+    pools = {name: space.capped(find_pool_limit(limits, name)) for name, space in room.pools.items()}
     cores, memory = _under(room.cores, limits.get("cpu")), _under(room.memory, limits.get("memory"))
     return dataclasses.replace(room, cores=cores, memory=memory, pools=pools)
 
 
-def pool_left(limits: Mapping[str, Limit], pool: str) -> Optional[int]:
+def find_pool_limit(limits: Mapping[str, ProjectLimit], pool: str) -> Optional[int]:
     """What the project's limits leave of a storage pool; None where there is none."""
     left = [limits[key].left for key in ("disk", f"disk.pool.{pool}") if key in limits]
     return min(left) if left else None
 
 
-def _pools(seen: Seen, rooms: Sequence[Room], ours: Mapping[str, int], limits: Mapping[str, Limit]) -> dict[str, Space]:
+def _pools(
+    seen: CapacityInput, rooms: Sequence[MachineFigures], ours: Mapping[str, int], limits: Mapping[str, ProjectLimit]
+) -> dict[str, PoolSpace]:
     names = list(dict.fromkeys([pool.name for pool in seen.pools] + [name for room in rooms for name in room.pools]))
-    whole = spaces(seen.pools, None if seen.project is None else ours, seen.most_in_storage)
+    whole = build_pool_spaces(seen.pools, None if seen.project is None else ours, seen.most_in_storage)
     found = {}
     for name in names:
         parts = [room.pools[name] for room in rooms if name in room.pools]
-        space = summed(parts) if len(parts) == len(rooms) and parts else whole.get(name) or summed(parts)
-        found[name] = space.capped(pool_left(limits, name))
+        space = sum_spaces(parts) if len(parts) == len(rooms) and parts else whole.get(name) or sum_spaces(parts)
+        found[name] = space.capped(find_pool_limit(limits, name))
     return found

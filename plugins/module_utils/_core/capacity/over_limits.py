@@ -10,32 +10,33 @@ from collections.abc import Iterable
 from .. import go_time
 from ..model import Instance, Project
 from ..units import format_size
-from .figures import Limit, Seen, limits_of
+from .figures import CapacityInput, ProjectLimit, read_project_limits
 
 # Nanoseconds. Each member of a cluster says by its own clock when it made an instance; two whose times are closer than
 # this may have been made in either order. A cluster whose clocks are further apart has other troubles.
 SKEW = 10 * 10**9
 
 
-def shown(limit: Limit, count: int) -> str:
+def format_limit(limit: ProjectLimit, count: int) -> str:
     """So much of what is limited, as people say it."""
     return format_size(count) if limit.key.startswith(("limits.memory", "limits.disk")) else str(count)
 
 
-def exceeded(host: str, project: Project, instances: Iterable[Instance]) -> list[str]:
+def describe_exceeded_limits(host: str, project: Project, instances: Iterable[Instance]) -> list[str]:
     """A sentence for each limit of a tracked project that is exceeded, from what a run reads anyway."""
     if not any(key.startswith("limits.") for key in project.config):
         return []
-    limits = limits_of(Seen(project=project, instances=tuple(instances)))
+    limits = read_project_limits(CapacityInput(project=project, instances=tuple(instances)))
     return [
-        f"{host}: project {project.name}: {limit.key} is {shown(limit, limit.most)}, and its instances are promised "
-        f"{shown(limit, limit.used)}: make some smaller or fewer, or have the admin raise it"
+        f"{host}: project {project.name}: {limit.key} is {format_limit(limit, limit.most)}, and "
+        f"{format_limit(limit, limit.used)} are allocated to its instances: make some of them smaller, delete some, or "
+        "have an administrator raise the limit"
         for limit in limits.values()
         if limit.used > limit.most
     ]
 
 
-def not_later(own: Instance, made: Iterable[Instance]) -> list[Instance]:
+def find_latest(own: Instance, made: Iterable[Instance]) -> list[Instance]:
     """The instances that were made before this one, or may have been, and it itself."""
     moment = go_time.parse_nanoseconds(own.created_at)
     return [each for each in made if _is_not_later(each, own, moment)]

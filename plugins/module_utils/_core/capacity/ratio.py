@@ -13,7 +13,7 @@ from .. import errors
 _RATIO = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
-def ratio(value: object, what: str) -> str:
+def format_ratio(value: object, what: str) -> str:
     """An overcommit ratio as its shortest exact decimal text: 1.50 and "1.5" are 1.5, 2.0 is 2."""
     # A float's shortest decimal text is what was written in the file.
     text = str(value) if isinstance(value, (int, float, str, decimal.Decimal)) else ""

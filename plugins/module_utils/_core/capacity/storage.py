@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Optional
 
 from ..model import StoragePool, Volume
-from .allocation import Promise, volume_size
+from .allocation import Allocation, get_volume_size
 
 # Two pools are read one after the other, and what else writes there doesn't wait: a thousandth may have changed.
 _SAME = 1024
 
 
 @dataclasses.dataclass(frozen=True)
-class Space:
+class PoolSpace:
     """A storage pool at one place, in bytes; what nobody told is None.
 
     `beside`: other pools on the same filesystem, whose space is the same and counts once. `ours`: what is promised in
@@ -37,27 +37,27 @@ class Space:
     free: Optional[int] = None
     beside: tuple[str, ...] = ()
 
-    def capped(self, left: Optional[int]) -> Space:
+    def capped(self, left: Optional[int]) -> PoolSpace:
         """The same under a limit of the project."""
         if self.free is None or left is None:
             return self
         return dataclasses.replace(self, free=min(self.free, left))
 
 
-def promised_in(promises: Iterable[Promise], volumes: Iterable[Volume]) -> dict[str, int]:
+def sum_storage_allocations(promises: Iterable[Allocation], volumes: Iterable[Volume]) -> dict[str, int]:
     """Bytes promised in each pool: root disks, and the custom volumes that were read."""
     found: dict[str, int] = {}
     for promise in promises:
         for pool, count in promise.disks.items():
             found[pool] = found.get(pool, 0) + count
     for volume in volumes:
-        found[volume.pool] = found.get(volume.pool, 0) + volume_size(volume)
+        found[volume.pool] = found.get(volume.pool, 0) + get_volume_size(volume)
     return found
 
 
-def spaces(
+def build_pool_spaces(
     pools: Sequence[StoragePool], ours: Optional[Mapping[str, int]], most: Callable[[int], int]
-) -> dict[str, Space]:
+) -> dict[str, PoolSpace]:
     """Every pool of one place by its name; `ours` None: nobody could see the project. `most`: what may be promised."""
     found = {}
     for group in _filesystems(pools):
@@ -66,7 +66,7 @@ def spaces(
             together = None if ours is None else sum(ours.get(each.name, 0) for each in group)
             others, left = _left(pool.total, most, pool.used, together)
             beside = tuple(each.name for each in group if each.name != pool.name)
-            found[pool.name] = Space(
+            found[pool.name] = PoolSpace(
                 pool.name,
                 pool.driver,
                 pool.status,
@@ -82,7 +82,7 @@ def spaces(
     return {pool.name: found[pool.name] for pool in pools}
 
 
-def summed(each: Sequence[Space]) -> Space:
+def sum_spaces(each: Sequence[PoolSpace]) -> PoolSpace:
     """A pool over all machines: each has a part of its own, or all have the same space."""
     first = each[0]
     if first.shared or len(each) == 1:

@@ -26,7 +26,7 @@ _NEVER = "0001-01-01T00:00:00Z"
 
 
 @dataclasses.dataclass(frozen=True)
-class Open:
+class OpenJoinToken:
     """A token that nobody has used, as the cluster tells of it: whom it lets in, its operation, and until when."""
 
     member: str

@@ -15,7 +15,7 @@ from ..plan import KNOWN_AFTER_APPLY, Change, Plan, Request, Step, WipeDevice
 from ..server import block_devices as devices
 from ..server import settings as server_settings
 from ..server.pools import SOURCE
-from .spec import EVACUATED, OFFLINE, Found, Member, Wanted
+from .spec import EVACUATED, OFFLINE, ClusterMember, ClusterMemberSpec, ClusterReading
 
 _PATH = ("cluster",)
 _MEMBERS = ("cluster", "members")
@@ -24,7 +24,7 @@ CLUSTER_ADDRESS = "cluster.https_address"
 _JOIN_SECONDS, _EVACUATE_SECONDS = 600, 3600
 
 
-def plan(wanted: Wanted, found: Found, host: str, now: datetime.datetime) -> Plan:
+def plan_member(wanted: ClusterMemberSpec, found: ClusterReading, host: str, now: datetime.datetime) -> Plan:
     """What should change. Everything that can be refused is refused here, before the first write."""
     if wanted.state == "invited":
         return Plan(tuple(_invited(wanted, found, host, now)))
@@ -32,19 +32,19 @@ def plan(wanted: Wanted, found: Found, host: str, now: datetime.datetime) -> Pla
     return Plan(tuple(kinds[wanted.state](wanted, found, host)))
 
 
-def predicted(wanted: Wanted, found: Found) -> tuple[tuple[Member, ...], str]:
+def predicted(wanted: ClusterMemberSpec, found: ClusterReading) -> tuple[tuple[ClusterMember, ...], str]:
     """The members as they will be, and the token that will be there."""
     others = tuple(each for each in found.members if each.name != wanted.name)
     there = found.member(wanted.name)
     if wanted.state == "present":
         url = there.url if there else f"https://{wanted.address}"
-        return (*others, there or Member(wanted.name, "Online", url)), ""
+        return (*others, there or ClusterMember(wanted.name, "Online", url)), ""
     if wanted.state == "invited" and there is None:
         return found.members, KNOWN_AFTER_APPLY
     return (others if wanted.state == "absent" else found.members), ""
 
 
-def _present(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
+def _present(wanted: ClusterMemberSpec, found: ClusterReading, host: str) -> Iterator[Change]:
     if found.here == wanted.name:
         return
     if found.here:
@@ -69,7 +69,7 @@ def _present(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
     yield _join(wanted, found, host)
 
 
-def _bootstrap(wanted: Wanted, found: Found, host: str) -> Change:
+def _bootstrap(wanted: ClusterMemberSpec, found: ClusterReading, host: str) -> Change:
     settings = {CLUSTER_ADDRESS: wanted.address}
     if not found.server.config.get(server_settings.HTTPS_ADDRESS):
         settings[server_settings.HTTPS_ADDRESS] = wanted.address
@@ -80,7 +80,7 @@ def _bootstrap(wanted: Wanted, found: Found, host: str) -> Change:
     return Change("begin", "cluster with", wanted.name, (*listen, enable), {"enabled": False}, after, host=host)
 
 
-def _join(wanted: Wanted, found: Found, host: str) -> Change:
+def _join(wanted: ClusterMemberSpec, found: ClusterReading, host: str) -> Change:
     own = list(_own_config(wanted))
     steps: list[Step] = list(_wipes(wanted, found))
     # Newer servers take the token by a name of its own, and Incus never had another.
@@ -106,7 +106,7 @@ def _join(wanted: Wanted, found: Found, host: str) -> Change:
     return Change("join", "cluster as", wanted.name, tuple(steps), {"enabled": False}, {**after, **of_own}, host=host)
 
 
-def _own_config(wanted: Wanted) -> Iterator[dict[str, str]]:
+def _own_config(wanted: ClusterMemberSpec) -> Iterator[dict[str, str]]:
     parts: list[tuple[str, str, Mapping[str, Optional[str]]]] = []
     parts += [("storage-pool", pool.name, pool.on(wanted.name)) for pool in wanted.pools]
     parts += [("network", network.name, network.on(wanted.name)) for network in wanted.networks]
@@ -116,13 +116,13 @@ def _own_config(wanted: Wanted) -> Iterator[dict[str, str]]:
                 yield {"entity": entity, "name": name, "key": key, "value": value}
 
 
-def _wipes(wanted: Wanted, found: Found) -> Iterator[Step]:
+def _wipes(wanted: ClusterMemberSpec, found: ClusterReading) -> Iterator[Step]:
     refused = []
     for pool in wanted.pools:
         device = found.devices.get(pool.on(wanted.name).get(SOURCE) or "")
         if device is None:
             continue
-        why = devices.refusal(device, pool.wipe)
+        why = devices.find_device_problem(device, pool.wipe)
         if why:
             refused.append(f"storage pool {pool.name}: {device.path}: {why}")
         elif device.holds:
@@ -131,7 +131,7 @@ def _wipes(wanted: Wanted, found: Found) -> Iterator[Step]:
         raise Conflict(" -- ".join(refused), "nothing was changed")
 
 
-def _invited(wanted: Wanted, found: Found, host: str, now: datetime.datetime) -> Iterator[Change]:
+def _invited(wanted: ClusterMemberSpec, found: ClusterReading, host: str, now: datetime.datetime) -> Iterator[Change]:
     _demand_cluster(wanted, found)
     theirs = [each for each in found.tokens if each.member == wanted.name]
     if found.member(wanted.name) or any(each.lasts(now) for each in theirs):
@@ -142,21 +142,21 @@ def _invited(wanted: Wanted, found: Found, host: str, now: datetime.datetime) ->
     yield Change("make", "join token for", wanted.name, (make,), after={"token": "(secret)"}, host=host)
 
 
-def _uninvited(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
+def _uninvited(wanted: ClusterMemberSpec, found: ClusterReading, host: str) -> Iterator[Change]:
     for each in found.tokens:
         if each.member == wanted.name:
             cancel = Request("DELETE", ("operations", each.operation))
             yield Change("cancel", "join token for", each.member, (cancel,), before={"token": "(secret)"}, host=host)
 
 
-def _demand_cluster(wanted: Wanted, found: Found) -> None:
+def _demand_cluster(wanted: ClusterMemberSpec, found: ClusterReading) -> None:
     if not found.here and not found.unread:
         raise Conflict(
             f"{wanted.name}: the server that was asked is in no cluster", "ask a member, or begin a cluster there first"
         )
 
 
-def _absent(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
+def _absent(wanted: ClusterMemberSpec, found: ClusterReading, host: str) -> Iterator[Change]:
     member = found.member(wanted.name)
     if member is None:
         return
@@ -186,7 +186,7 @@ def _absent(wanted: Wanted, found: Found, host: str) -> Iterator[Change]:
     yield Change("remove", "member", member.name, (gone,), before, host=host)
 
 
-def _demand_force(wanted: Wanted, member: Member, found: Found) -> None:
+def _demand_force(wanted: ClusterMemberSpec, member: ClusterMember, found: ClusterReading) -> None:
     if wanted.force:
         return
     lost = f"; it is then no longer known of: {units.shorten(list(found.left))}" if found.left else ""

@@ -16,7 +16,7 @@ from ..plan import KNOWN_AFTER_APPLY
 from ..server import networks as server_networks
 from ..server import pools as server_pools
 from ..server import settings as server_settings
-from ..server.block_devices import Device
+from ..server.block_devices import BlockDevice
 from . import address as cluster_address
 from . import join_token
 
@@ -25,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class ClusterMemberSpec:
     """One member. `pools`, `networks`: what it has of its own in each, for joining. `token`: None where it's unsaid."""
 
     name: str
@@ -36,12 +36,12 @@ class Wanted:
     token: Optional[join_token.JoinToken] = None
     token_later: bool = False
     certificate: str = ""
-    pools: tuple[server_pools.WantedPool, ...] = ()
-    networks: tuple[server_networks.WantedNetwork, ...] = ()
+    pools: tuple[server_pools.PoolSpec, ...] = ()
+    networks: tuple[server_networks.NetworkSpec, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
-class Member:
+class ClusterMember:
     """One member as the cluster tells of it."""
 
     name: str
@@ -50,13 +50,13 @@ class Member:
     message: str = ""
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Member:
+    def of(cls, body: Mapping[str, Any]) -> ClusterMember:
         """From LXD's JSON."""
         return cls(body["server_name"], body.get("status") or "", body.get("url") or "", body.get("message") or "")
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class ClusterReading:
     """The server, and its cluster where it is in one.
 
     `here`: its name in the cluster. `tokens`: those that nobody has used. `holds`: what a server that joined would
@@ -67,20 +67,20 @@ class Found:
     server: Server
     here: str = ""
     etag: Optional[str] = None
-    members: tuple[Member, ...] = ()
-    tokens: tuple[join_token.Open, ...] = ()
+    members: tuple[ClusterMember, ...] = ()
+    tokens: tuple[join_token.OpenJoinToken, ...] = ()
     holds: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
-    devices: Mapping[str, Device] = dataclasses.field(default_factory=dict)
+    devices: Mapping[str, BlockDevice] = dataclasses.field(default_factory=dict)
     door: str = ""
     unread: bool = False
 
-    def member(self, name: str) -> Member | None:
+    def member(self, name: str) -> ClusterMember | None:
         """The member of that name."""
         return next((each for each in self.members if each.name == name), None)
 
 
-def want(params: Mapping[str, Any], fingerprint: str) -> Wanted:
+def parse_member_spec(params: Mapping[str, Any], fingerprint: str) -> ClusterMemberSpec:
     """The options, checked; `fingerprint` is of the cluster's certificate. Raises Invalid with all that is wrong."""
     problems: list[str] = []
     name, state = str(params["name"]), str(params["state"])
@@ -92,7 +92,7 @@ def want(params: Mapping[str, Any], fingerprint: str) -> Wanted:
         problems.append("bootstrap, token: a server begins a cluster or joins one; leave one of them out")
     if token and not params.get("cluster_certificate"):
         problems.append("cluster_certificate: say the cluster's certificate, so that the token goes to nobody else")
-    wanted = Wanted(
+    wanted = ClusterMemberSpec(
         name=name,
         state=state,
         address=_address(params, problems),

@@ -26,7 +26,7 @@ def full_name(vm: str, project: str, vmhost: str) -> str:
     return f"{vm}.{project}.{vmhost}"
 
 
-def named(wanted: Sequence[str], full: Sequence[str], taken: Collection[str]) -> list[Optional[str]]:
+def choose_names(wanted: Sequence[str], full: Sequence[str], taken: Collection[str]) -> list[Optional[str]]:
     """For each VM its wanted name, or the full one where that is another's too; None where that is another's as well.
 
     All VMs that share a name get their full ones. Case makes no difference: it makes none to a resolver, which is who

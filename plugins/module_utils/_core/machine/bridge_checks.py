@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..server.spec import Wanted as Server
-from .bridges import MANAGERS, HostNetwork, Link, Wanted, same_addresses
+from ..server.spec import ServerSpec as Server
+from .bridges import MANAGERS, BridgeSpec, HostNetwork, Link, same_addresses
 
 # What a card may be: a container's is one end of a pair.
 _CARDS = ("", "veth")
@@ -21,7 +21,7 @@ _UNHEARD = {
 _TAKERS = ("macvlan", "macvtap", "ipvlan", "ipvtap")
 
 
-def refusals(wanted: Sequence[Wanted], found: HostNetwork, server: Server) -> list[tuple[str, str]]:
+def find_bridge_problems(wanted: Sequence[BridgeSpec], found: HostNetwork, server: Server) -> list[tuple[str, str]]:
     """Everything that speaks against them, each with what to do."""
     if not wanted:
         return []
@@ -33,7 +33,7 @@ def refusals(wanted: Sequence[Wanted], found: HostNetwork, server: Server) -> li
     return [*_of_manager(wanted, found), *told]
 
 
-def _of_manager(wanted: Sequence[Wanted], found: HostNetwork) -> Iterator[tuple[str, str]]:
+def _of_manager(wanted: Sequence[BridgeSpec], found: HostNetwork) -> Iterator[tuple[str, str]]:
     there = [bridge for bridge in wanted if bridge.present]
     if there and found.unheard:
         yield f"host_bridges: {found.unheard}", _UNHEARD.get(found.manager, "")
@@ -46,7 +46,7 @@ def _of_manager(wanted: Sequence[Wanted], found: HostNetwork) -> Iterator[tuple[
         )
 
 
-def _of_present(bridge: Wanted, found: HostNetwork, server: Server) -> Iterator[tuple[str, str]]:
+def _of_present(bridge: BridgeSpec, found: HostNetwork, server: Server) -> Iterator[tuple[str, str]]:
     what = f"host bridge {bridge.name}"
     for message, hint in (
         *_of_name(bridge, found, server),
@@ -57,7 +57,7 @@ def _of_present(bridge: Wanted, found: HostNetwork, server: Server) -> Iterator[
         yield f"{what}: {message}", hint
 
 
-def _of_name(bridge: Wanted, found: HostNetwork, server: Server) -> Iterator[tuple[str, str]]:
+def _of_name(bridge: BridgeSpec, found: HostNetwork, server: Server) -> Iterator[tuple[str, str]]:
     if bridge.name in [network.name for network in server.networks]:
         yield "networks has a network of that name, which LXD would keep", "say it in one of them"
         return
@@ -78,7 +78,7 @@ def _of_name(bridge: Wanted, found: HostNetwork, server: Server) -> Iterator[tup
         yield f"{found.claimed[bridge.name]} makes it, and isn't ours", other
 
 
-def _of_card(bridge: Wanted, found: HostNetwork, server: Server) -> Iterator[tuple[str, str]]:
+def _of_card(bridge: BridgeSpec, found: HostNetwork, server: Server) -> Iterator[tuple[str, str]]:
     card = found.links.get(bridge.interface)
     if not bridge.interface:
         return
@@ -110,12 +110,12 @@ def _takes(link: Link) -> bool:
     return link.kind in _TAKERS
 
 
-def _is_in_ours(bridge: Wanted, found: HostNetwork) -> bool:
+def _is_in_ours(bridge: BridgeSpec, found: HostNetwork) -> bool:
     card = found.links.get(bridge.interface)
     return bridge.name in found.ours and card is not None and card.master == bridge.name
 
 
-def _of_reaching(bridge: Wanted, found: HostNetwork) -> Iterator[tuple[str, str]]:
+def _of_reaching(bridge: BridgeSpec, found: HostNetwork) -> Iterator[tuple[str, str]]:
     """Whether we, and the machine's answers, would still get through."""
     ours = found.above(bridge.name) | {bridge.name} if _is_in_ours(bridge, found) else set()
     below = ({bridge.interface} | found.above(bridge.interface)) - ours
@@ -130,13 +130,13 @@ def _of_reaching(bridge: Wanted, found: HostNetwork) -> Iterator[tuple[str, str]
         yield f"{bridge.interface} has the default route", "name another card, or give the machine another route first"
 
 
-def _keeps(bridge: Wanted, link: Link, found: HostNetwork) -> bool:
+def _keeps(bridge: BridgeSpec, link: Link, found: HostNetwork) -> bool:
     """Whether the bridge keeps the address that our connection comes in by."""
     has = [each for each in link.addresses if each.split("/")[0] == found.ssh_address]
     return bool(set(has) & (link.leased if bridge.dhcp else same_addresses(bridge.addresses)))
 
 
-def _of_addresses(bridge: Wanted, found: HostNetwork) -> Iterator[tuple[str, str]]:
+def _of_addresses(bridge: BridgeSpec, found: HostNetwork) -> Iterator[tuple[str, str]]:
     card = found.links.get(bridge.interface)
     said = same_addresses(bridge.addresses)
     if card and not _is_in_ours(bridge, found):
@@ -159,7 +159,7 @@ def _of_addresses(bridge: Wanted, found: HostNetwork) -> Iterator[tuple[str, str
             yield f"addresses: {', '.join(sorted(ours))} is on {link.name} already", "say another"
 
 
-def _of_absent(bridge: Wanted, found: HostNetwork) -> Iterator[tuple[str, str]]:
+def _of_absent(bridge: BridgeSpec, found: HostNetwork) -> Iterator[tuple[str, str]]:
     what, link = f"host bridge {bridge.name}: it stays", found.links.get(bridge.name)
     if bridge.name not in found.ours:
         if link:

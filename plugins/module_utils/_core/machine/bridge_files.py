@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .bridges import HostNetwork, Wanted
+from .bridges import BridgeSpec, HostNetwork
 
 Commands = list[list[str]]
 
@@ -38,12 +38,12 @@ _FILES: Mapping[str, tuple[File, ...]] = {
 }
 
 
-def files(manager: str, bridge: str) -> list[File]:
+def build_bridge_files(manager: str, bridge: str) -> list[File]:
     """The files by which a manager keeps a bridge."""
     return [each._replace(path=each.path.format(bridge)) for each in _FILES.get(manager, ())]
 
 
-def take_up(found: HostNetwork) -> Commands:
+def build_activation_commands(found: HostNetwork) -> Commands:
     """What has a manager read its files, once for all bridges."""
     return {
         "netplan": [["netplan", "generate"], ["netplan", "apply"]],
@@ -52,7 +52,7 @@ def take_up(found: HostNetwork) -> Commands:
     }.get(found.manager, [])
 
 
-def bring_up(bridge: Wanted, found: HostNetwork) -> Commands:
+def bring_up(bridge: BridgeSpec, found: HostNetwork) -> Commands:
     """What has one bridge as its files say, whatever it was like; VMs that are on it stay on it."""
     card = found.links.get(bridge.interface)
     inside = card is not None and card.master == bridge.name
@@ -71,7 +71,7 @@ def bring_up(bridge: Wanted, found: HostNetwork) -> Commands:
     }.get(found.manager, [])
 
 
-def bring_down(bridge: Wanted, found: HostNetwork) -> Commands:
+def bring_down(bridge: BridgeSpec, found: HostNetwork) -> Commands:
     """What takes a bridge away, while its files are still there: what has no file any more would be nobody's."""
     if bridge.name not in found.links or bridge.name not in found.ours:
         return []

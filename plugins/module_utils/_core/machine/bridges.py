@@ -24,7 +24,7 @@ Interface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class BridgeSpec:
     """One bridge as it was said. `addresses` with their prefix lengths; an mtu of 0 is unsaid."""
 
     name: str
@@ -104,7 +104,7 @@ class HostNetwork:
         return found
 
 
-def want(said: Optional[Sequence[Mapping[str, Any]]], problems: list[str]) -> tuple[Wanted, ...]:
+def parse_bridge_specs(said: Optional[Sequence[Mapping[str, Any]]], problems: list[str]) -> tuple[BridgeSpec, ...]:
     """The list, checked; what can't be whatever the machine is like is added to `problems`."""
     bridges = tuple(_bridge(each, problems) for each in said or ())
     there = [bridge for bridge in bridges if bridge.present]
@@ -120,8 +120,8 @@ def _twice(names: Sequence[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-def _bridge(said: Mapping[str, Any], problems: list[str]) -> Wanted:
-    bridge = Wanted(
+def _bridge(said: Mapping[str, Any], problems: list[str]) -> BridgeSpec:
+    bridge = BridgeSpec(
         name=str(said.get("name") or ""),
         interface=str(said.get("interface") or ""),
         dhcp=bool(said.get("dhcp")),
@@ -143,7 +143,7 @@ def _of_name(name: str) -> Iterator[str]:
         yield "it can't be a name; write a letter, then letters, digits, hyphens, underscores"
 
 
-def _of_wanted(bridge: Wanted) -> Iterator[str]:
+def _of_wanted(bridge: BridgeSpec) -> Iterator[str]:
     if not bridge.interface:
         yield "interface: write the network card that it is over"
     elif not _CARD.fullmatch(bridge.interface):
@@ -168,7 +168,7 @@ def _of_address(text: str) -> Iterator[str]:
         yield f"addresses: {text} is the subnet's own; say one of a machine"
 
 
-def _of_nameserver(text: str, bridge: Wanted) -> Iterator[str]:
+def _of_nameserver(text: str, bridge: BridgeSpec) -> Iterator[str]:
     families = {4} if bridge.dhcp else {each.version for each in map(_interface, bridge.addresses) if each is not None}
     address = _address(text)
     if address is None:
@@ -177,7 +177,7 @@ def _of_nameserver(text: str, bridge: Wanted) -> Iterator[str]:
         yield f"nameservers: the bridge has no IPv{address.version} address to reach {text} by"
 
 
-def _of_gateway(bridge: Wanted) -> Iterator[str]:
+def _of_gateway(bridge: BridgeSpec) -> Iterator[str]:
     if not bridge.gateway:
         return
     gateway = _address(bridge.gateway)
@@ -214,7 +214,7 @@ def same_addresses(texts: Sequence[str]) -> set[str]:
     return {str(interface) for interface in map(_interface, texts) if interface is not None}
 
 
-def lacks(bridge: Wanted, found: HostNetwork) -> list[str]:
+def lacks(bridge: BridgeSpec, found: HostNetwork) -> list[str]:
     """What of it isn't so yet on the running machine; what else is on the bridge is none of ours."""
     link, card = found.links.get(bridge.name), found.links.get(bridge.interface)
     if link is None:

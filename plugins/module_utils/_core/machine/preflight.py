@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, Optional
 
 from .. import units
-from ..server.networks import WantedNetwork
-from ..server.spec import Wanted
+from ..server.networks import NetworkSpec
+from ..server.spec import ServerSpec
 from . import snap_channel
 
 # The oldest release of each whose kernel, Python and LXD we can use, as numbers.
@@ -103,14 +103,14 @@ class Machine:
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class PreflightSpec:
     """What the machine is for. `clock`: the controller's; None where it isn't compared."""
 
     package: str
     channel: str
     hugepages: int
     clock: Optional[float]
-    wanted: Wanted
+    wanted: ServerSpec
 
 
 def method(machine: Machine, package: str) -> str:
@@ -124,7 +124,7 @@ def method(machine: Machine, package: str) -> str:
 
 def problems(
     machine: Machine,
-    asked: Asked,
+    asked: PreflightSpec,
     of_server: Collection[str],
     skip: Collection[str],
     of_bridges: Collection[tuple[str, str]] = (),
@@ -184,7 +184,7 @@ def _of_virtualisation(machine: Machine) -> Iterator[Problem]:
         )
 
 
-def _of_memory(machine: Machine, asked: Asked) -> Iterator[Problem]:
+def _of_memory(machine: Machine, asked: PreflightSpec) -> Iterator[Problem]:
     if machine.memory < _LEAST_MEMORY:
         has = units.format_size(machine.memory)
         yield Problem("memory", f"it has {has} of memory", "a VM host wants 1GiB at the least, beside its VMs")
@@ -193,7 +193,7 @@ def _of_memory(machine: Machine, asked: Asked) -> Iterator[Problem]:
         yield Problem("memory", f"hugepages: {takes} is more than the memory it can spare", "say fewer")
 
 
-def _of_time(machine: Machine, asked: Asked) -> Iterator[Problem]:
+def _of_time(machine: Machine, asked: PreflightSpec) -> Iterator[Problem]:
     if asked.clock is None:
         return
     apart = round(machine.clock - asked.clock)
@@ -202,7 +202,7 @@ def _of_time(machine: Machine, asked: Asked) -> Iterator[Problem]:
         yield Problem("time", f"its clock is {abs(apart)} s {way} the controller's", "put the clock right")
 
 
-def _of_package(machine: Machine, asked: Asked) -> Iterator[Problem]:
+def _of_package(machine: Machine, asked: PreflightSpec) -> Iterator[Problem]:
     way = method(machine, asked.package)
     if machine.incus:
         yield Problem(
@@ -260,7 +260,7 @@ def _of_apt(machine: Machine, channel: str) -> Iterator[Problem]:
         yield Problem("package", f"{machine.title or machine.os} has no package lxd", "say snap")
 
 
-def _of_kernel(machine: Machine, wanted: Wanted) -> Iterator[Problem]:
+def _of_kernel(machine: Machine, wanted: ServerSpec) -> Iterator[Problem]:
     for pool in wanted.pools:
         lacks = [name for name in _DRIVERS.get(pool.driver, ()) if name not in machine.modules]
         # A package that comes with LXD brings zfs along for some kernels; LXD's snap brings none.
@@ -272,7 +272,7 @@ def _of_kernel(machine: Machine, wanted: Wanted) -> Iterator[Problem]:
             )
 
 
-def _of_network(machine: Machine, wanted: Wanted) -> Iterator[Problem]:
+def _of_network(machine: Machine, wanted: ServerSpec) -> Iterator[Problem]:
     for network in wanted.networks:
         for key in _TAKES_INTERFACE if network.type == "bridge" else ("parent",) if network.type == "physical" else ():
             taken = [name.strip() for name in (network.config.get(key) or "").split(",") if name.strip()]
@@ -280,7 +280,7 @@ def _of_network(machine: Machine, wanted: Wanted) -> Iterator[Problem]:
                 yield from _of_taken(machine, network, key, name)
 
 
-def _of_taken(machine: Machine, network: WantedNetwork, key: str, name: str) -> Iterator[Problem]:
+def _of_taken(machine: Machine, network: NetworkSpec, key: str, name: str) -> Iterator[Problem]:
     what = f"network {network.name}: {key}: {name}"
     master = machine.masters.get(name)
     # The bridge that this network is already; of Open vSwitch all ports have one and the same master.

@@ -10,22 +10,22 @@ from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from ..errors import TenantryError
-from ..vm.host import Host
-from ..vm.spec import Wanted
-from .candidates import Filters
-from .demand import Ask, ask_of
-from .pinning import pinned_as
-from .search import Choice, place
+from ..vm.host import VmHostReading
+from ..vm.spec import VmSpec
+from .candidates import HostFilters
+from .demand import Demand, compute_demand
+from .pinning import apply_pinning
+from .search import PlacementChoice, place_vms
 
 
 @dataclasses.dataclass(frozen=True)
-class Sited:
+class Assignment:
     """One VM of the task. `host` is None until it is known; it may then be made on one of `free`.
 
     `reason`: why there. `against`: what speaks against other VM hosts, each reason with their names.
     """
 
-    wanted: Wanted
+    wanted: VmSpec
     host: Optional[str] = None
     reason: str = ""
     free: tuple[str, ...] = ()
@@ -36,36 +36,36 @@ class Sited:
         """The group of its changes, and the name of its failure."""
         return f"{self.host or ''}/{self.wanted.name}"
 
-    def places(self, hosts: Mapping[str, Host]) -> tuple[str, ...]:
+    def places(self, hosts: Mapping[str, VmHostReading]) -> tuple[str, ...]:
         """Where it is or is said to be, or where it may be made, as far as that could be read."""
         names = self.free if self.host is None else (self.host,)
         return tuple(name for name in names if name in hosts and not hosts[name].unread)
 
-    def asks(self, hosts: Mapping[str, Host]) -> tuple[str, ...]:
+    def asks(self, hosts: Mapping[str, VmHostReading]) -> tuple[str, ...]:
         """The hosts to look for room on: where it would be made, or grow; none where it stays as it is."""
         names = self.places(hosts)
-        return names if ask_of("", self.wanted, [hosts[name] for name in names]) is not None else ()
+        return names if compute_demand("", self.wanted, [hosts[name] for name in names]) is not None else ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Placed:
     """The VMs that have a host now, in their order, and by name those that are refused."""
 
-    sited: list[Sited]
+    sited: list[Assignment]
     refused: list[tuple[str, TenantryError]]
 
 
-def placed(sited: Sequence[Sited], hosts: Mapping[str, Host], strategy: str) -> Placed:
+def assign_hosts(sited: Sequence[Assignment], hosts: Mapping[str, VmHostReading], strategy: str) -> Placed:
     """A host for every VM, chosen over all of them together; where any is refused, nothing should be written."""
     keys = {host.name: key for key, host in hosts.items()}
-    asks: list[Ask] = []
-    filters: dict[tuple[str, ...], Filters] = {}
+    asks: list[Demand] = []
+    filters: dict[tuple[str, ...], HostFilters] = {}
     for index, each in enumerate(sited):
         ask = _ask(str(index), each, hosts, filters)
         if ask is not None:
             asks.append(ask)
     asked = {name for ask in asks for name in ask.filters.vmhosts or ()}
-    found = place(asks, [host for host in hosts.values() if host.name in asked], strategy)
+    found = place_vms(asks, [host for host in hosts.values() if host.name in asked], strategy)
     return Placed(
         [
             _settled(each, found.chosen.get(str(index)), keys, hosts)
@@ -76,14 +76,18 @@ def placed(sited: Sequence[Sited], hosts: Mapping[str, Host], strategy: str) -> 
     )
 
 
-def _ask(key: str, one: Sited, hosts: Mapping[str, Host], filters: dict[tuple[str, ...], Filters]) -> Optional[Ask]:
+def _ask(
+    key: str, one: Assignment, hosts: Mapping[str, VmHostReading], filters: dict[tuple[str, ...], HostFilters]
+) -> Optional[Demand]:
     names = one.places(hosts)
     if names not in filters:
-        filters[names] = Filters(vmhosts=tuple(sorted(hosts[name].name for name in names)))
-    return ask_of(key, one.wanted, [hosts[name] for name in names], filters[names])
+        filters[names] = HostFilters(vmhosts=tuple(sorted(hosts[name].name for name in names)))
+    return compute_demand(key, one.wanted, [hosts[name] for name in names], filters[names])
 
 
-def _settled(one: Sited, choice: Optional[Choice], keys: Mapping[str, str], hosts: Mapping[str, Host]) -> Sited:
+def _settled(
+    one: Assignment, choice: Optional[PlacementChoice], keys: Mapping[str, str], hosts: Mapping[str, VmHostReading]
+) -> Assignment:
     """The VM with its host. In check mode there may be none to choose from: earlier tasks would have made them."""
     if choice is None:
         if one.host is None and one.free:
@@ -94,7 +98,7 @@ def _settled(one: Sited, choice: Optional[Choice], keys: Mapping[str, str], host
         target = choice.member or one.wanted.target
         wanted = dataclasses.replace(one.wanted, target=target)
         both = {**one.against, **more}
-        one = Sited(wanted, keys[choice.host], choice.reason, (), both)
+        one = Assignment(wanted, keys[choice.host], choice.reason, (), both)
     elif choice.member and one.host in hosts and one.wanted.name not in hosts[one.host].instances:
         one = dataclasses.replace(one, wanted=dataclasses.replace(one.wanted, target=choice.member))
     if choice.cores:
@@ -102,7 +106,7 @@ def _settled(one: Sited, choice: Optional[Choice], keys: Mapping[str, str], host
     return _pinned(one, choice.cores, hosts)
 
 
-def _pinned(one: Sited, cores: Sequence[int], hosts: Mapping[str, Host]) -> Sited:
+def _pinned(one: Assignment, cores: Sequence[int], hosts: Mapping[str, VmHostReading]) -> Assignment:
     host = hosts.get(one.host or "") if one.host is not None else None
     instance = host.instances.get(one.wanted.name) if host else None
-    return dataclasses.replace(one, wanted=pinned_as(one.wanted, cores, instance))
+    return dataclasses.replace(one, wanted=apply_pinning(one.wanted, cores, instance))

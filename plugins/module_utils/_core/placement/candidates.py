@@ -11,11 +11,11 @@ from typing import Optional
 
 from .. import units
 from ..errors import Conflict, Invalid, TenantryError, Unreachable
-from ..vm.host import Host
+from ..vm.host import VmHostReading
 
 
 @dataclasses.dataclass(frozen=True)
-class Labels:
+class HostLabels:
     """What the registry says of a VM host, to choose hosts by; `name` is the registry's."""
 
     name: str
@@ -25,7 +25,7 @@ class Labels:
 
 
 @dataclasses.dataclass(frozen=True)
-class Filters:
+class HostFilters:
     """What the task says of the VM hosts it is for; None is unsaid. Every tag must be there."""
 
     vmhosts: Optional[tuple[str, ...]] = None
@@ -33,7 +33,7 @@ class Filters:
     zone: Optional[str] = None
     tags: frozenset[str] = frozenset()
 
-    def against(self, host: Labels) -> str:
+    def against(self, host: HostLabels) -> str:
         """Why a VM host of the registry is no candidate; empty where it is one."""
         if self.vmhosts is not None and host.name not in self.vmhosts:
             return "not in vmhosts"
@@ -46,14 +46,14 @@ class Filters:
 
 
 @dataclasses.dataclass(frozen=True)
-class Candidates:
+class CandidateHosts:
     """The names of the VM hosts that fit, in order, and the reasons against each other one."""
 
     names: tuple[str, ...]
     against: Mapping[str, str]
 
 
-def candidates(registry: Iterable[Labels], filters: Filters) -> Candidates:
+def find_candidates(registry: Iterable[HostLabels], filters: HostFilters) -> CandidateHosts:
     """The VM hosts that a VM without a said one may be on; raises Invalid where none fits.
 
     A host that the task names and the registry lacks is kept: whoever reads it says so.
@@ -63,12 +63,14 @@ def candidates(registry: Iterable[Labels], filters: Filters) -> Candidates:
     against = {name: filters.against(host) for name, host in known.items()}
     names = tuple(sorted({*unknown, *(name for name, reason in against.items() if not reason)}))
     if not names:
-        reasons = "; ".join(f"{units.shorten(those, 5)}: {reason}" for reason, those in by_reason(against).items())
+        reasons = "; ".join(
+            f"{units.shorten(those, 5)}: {reason}" for reason, those in group_by_reason(against).items()
+        )
         raise Invalid(
             f"no VM host fits what is said of them: {reasons or 'the registry is empty'}",
             "say vmhost, or widen zone, pool, host_tags",
         )
-    return Candidates(names, {name: reason for name, reason in against.items() if reason})
+    return CandidateHosts(names, {name: reason for name, reason in against.items() if reason})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +82,12 @@ class Whereabouts:
     taken: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def locate(
-    name: str, names: Sequence[str], hosts: Mapping[str, Host], unread: Mapping[str, TenantryError], ignore: bool
+def locate_vm(
+    name: str,
+    names: Sequence[str],
+    hosts: Mapping[str, VmHostReading],
+    unread: Mapping[str, TenantryError],
+    ignore: bool,
 ) -> Whereabouts:
     """Find a VM among its candidates; `unread`: those that could not be read, and why.
 
@@ -107,7 +113,7 @@ def locate(
     return Whereabouts(free=tuple(each for each in names if each in hosts and each not in found), taken=taken)
 
 
-def check_elsewhere(name: str, said: str, names: Collection[str], hosts: Mapping[str, Host]) -> None:
+def check_elsewhere(name: str, said: str, names: Collection[str], hosts: Mapping[str, VmHostReading]) -> None:
     """Raise Conflict where a VM that is said to be on one host is ours on another candidate of the task."""
     for other in sorted(names):
         instance = hosts[other].instances.get(name) if other in hosts and other != said else None
@@ -118,7 +124,7 @@ def check_elsewhere(name: str, said: str, names: Collection[str], hosts: Mapping
             )
 
 
-def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+def group_by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
     """Reasons by host turned into hosts by reason: many hosts, few reasons."""
     turned: dict[str, list[str]] = {}
     for name, reason in sorted(reasons.items()):

@@ -9,22 +9,22 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from ..capacity.allocation import DEFAULT_DISK, Promise, promised_to, size_or_none, volume_size
+from ..capacity.allocation import DEFAULT_DISK, Allocation, compute_allocation, get_volume_size, parse_limit_size
 from ..model import Instance
-from ..vm.cores import Pinning
-from ..vm.devices import Disk
-from ..vm.edits import Inherited
-from ..vm.host import Host
-from ..vm.images import meant
-from ..vm.spec import Wanted
-from .candidates import Filters
-from .pinning import is_settled
+from ..vm.cores import PinningSpec
+from ..vm.devices import DiskSpec
+from ..vm.edits import InheritedKeys
+from ..vm.host import VmHostReading
+from ..vm.images import find_images
+from ..vm.spec import VmSpec
+from .candidates import HostFilters
+from .pinning import has_pinned_cores
 
 _SIZES = ("limits.cpu", "limits.cpu.nodes", "limits.memory", "limits.memory.hugepages")
 
 
 @dataclasses.dataclass(frozen=True)
-class Ask:
+class Demand:
     """One VM to be placed, or (`at`: VM host and member) one that is there and grows by these amounts.
 
     `key` tells it from the others of the task. `hugepages`: the part of `memory` (bytes) that is of hugepages.
@@ -40,11 +40,11 @@ class Ask:
     memory: int = 1 << 30
     hugepages: int = 0
     pinned: tuple[int, ...] = ()
-    pinning: Optional[Pinning] = None
+    pinning: Optional[PinningSpec] = None
     own: tuple[int, ...] = ()
     numa_nodes: tuple[int, ...] = ()
     disks: Mapping[Optional[str], int] = dataclasses.field(default_factory=dict)
-    filters: Filters = dataclasses.field(default_factory=Filters)
+    filters: HostFilters = dataclasses.field(default_factory=HostFilters)
     architecture: Optional[str] = None
     networks: frozenset[str] = frozenset()
     target: Optional[str] = None
@@ -53,12 +53,12 @@ class Ask:
     image: Optional[str] = None
 
 
-def ask_of(
+def compute_demand(
     key: str,
-    wanted: Wanted,
-    hosts: Sequence[Host],
-    filters: Optional[Filters] = None,
-) -> Optional[Ask]:
+    wanted: VmSpec,
+    hosts: Sequence[VmHostReading],
+    filters: Optional[HostFilters] = None,
+) -> Optional[Demand]:
     """What a VM asks; None where it asks for nothing, or where its own plan says why not.
 
     `hosts`: the one that it is on or is said to be on, or those that it may be made on. Share one `filters` among the
@@ -67,7 +67,7 @@ def ask_of(
     """
     if wanted.state == "absent" or not hosts:
         return None
-    filters = filters or Filters(vmhosts=tuple(sorted(host.name for host in hosts)))
+    filters = filters or HostFilters(vmhosts=tuple(sorted(host.name for host in hosts)))
     instance = hosts[0].instances.get(wanted.name) if len(hosts) == 1 else None
     if instance is not None:
         return _growth(key, wanted, instance, hosts[0], filters)
@@ -75,7 +75,7 @@ def ask_of(
     promises = [_promise(wanted, None, host) for host in asked]
     disks = _new_disks(wanted, asked, hosts[0] if len(hosts) == 1 else None)
     memory = max(each.memory or 0 for each in promises)
-    return Ask(
+    return Demand(
         key=key,
         name=wanted.name,
         cores=max(each.cores or 1 for each in promises),
@@ -94,27 +94,29 @@ def ask_of(
     )
 
 
-def _image_architecture(wanted: Wanted, hosts: Sequence[Host]) -> Optional[str]:
+def _image_architecture(wanted: VmSpec, hosts: Sequence[VmHostReading]) -> Optional[str]:
     """That of an image of the server's own; of one that LXD fetches it takes the one that fits."""
     if wanted.image is None or not wanted.image.is_local:
         return None
     for host in hosts:
-        found = meant(wanted.image.name, host.listings.images) if host.listings else []
+        found = find_images(wanted.image.name, host.listings.images) if host.listings else []
         if found:
             return found[0].architecture or None
     return None
 
 
-def _growth(key: str, wanted: Wanted, instance: Instance, host: Host, filters: Filters) -> Optional[Ask]:
+def _growth(
+    key: str, wanted: VmSpec, instance: Instance, host: VmHostReading, filters: HostFilters
+) -> Optional[Demand]:
     if instance.is_unreachable or not instance.is_vm or instance.owner != host.owner:
         return None
     memory = _memory_of(instance, host)
-    now, then = promised_to(instance, memory), _promise(wanted, instance, host, memory)
-    settled = is_settled(wanted, instance)
+    now, then = compute_allocation(instance, memory), _promise(wanted, instance, host, memory)
+    settled = has_pinned_cores(wanted, instance)
     repinned = wanted.pinning is None and then.pinned != now.pinned
     pinned_now = then.pinned if repinned else ()
     disks = _more_disks(wanted, instance, host) if instance.is_complete else _remade_disks(wanted, now, host)
-    ask = Ask(
+    ask = Demand(
         key=key,
         name=wanted.name,
         cores=max(0, (then.cores or 0) - (now.cores or 0)),
@@ -132,57 +134,61 @@ def _growth(key: str, wanted: Wanted, instance: Instance, host: Host, filters: F
     return ask if any(asks) else None
 
 
-def _memory_of(instance: Instance, host: Host) -> Optional[int]:
+def _memory_of(instance: Instance, host: VmHostReading) -> Optional[int]:
     machines = [each for each in host.machines if len(host.machines) == 1 or each.member == instance.location]
     return machines[0].resources.memory_total if machines and machines[0].resources else None
 
 
-def _promise(wanted: Wanted, instance: Optional[Instance], host: Host, machine_memory: Optional[int] = None) -> Promise:
+def _promise(
+    wanted: VmSpec, instance: Optional[Instance], host: VmHostReading, machine_memory: Optional[int] = None
+) -> Allocation:
     """What the VM will be promised, disks aside."""
     if instance is None:
-        instance = _blank(wanted.name, Inherited.of(wanted.profiles or (), host).config)
+        instance = _blank(wanted.name, InheritedKeys.of(wanted.profiles or (), host).config)
     elif wanted.profiles not in (None, instance.profiles) and host.listings is not None:
-        instance = Inherited.of(wanted.profiles or (), host).under(instance)
+        instance = InheritedKeys.of(wanted.profiles or (), host).under(instance)
     config = dict(instance.expanded_config)
     for name in _SIZES:
         if name in wanted.config:
             config[name] = wanted.config[name] or ""
     if wanted.pinning is not None:
         config["limits.cpu"] = str(wanted.pinning.count)
-    return promised_to(dataclasses.replace(instance, expanded_config=config), machine_memory)
+    return compute_allocation(dataclasses.replace(instance, expanded_config=config), machine_memory)
 
 
 def _blank(name: str, config: Mapping[str, str]) -> Instance:
     return Instance.from_api({"name": name, "type": "virtual-machine", "expanded_config": config})
 
 
-def _networks(wanted: Wanted) -> frozenset[str]:
+def _networks(wanted: VmSpec) -> frozenset[str]:
     said = [nic.said.get("network") for nic in wanted.interfaces or () if not nic.absent]
     return frozenset(name for name in said if name)
 
 
-def _new_disks(wanted: Wanted, hosts: Sequence[Host], only: Optional[Host]) -> dict[Optional[str], int]:
+def _new_disks(
+    wanted: VmSpec, hosts: Sequence[VmHostReading], only: Optional[VmHostReading]
+) -> dict[Optional[str], int]:
     """The disks of a VM that is to be made; a volume that is there already is promised already."""
     found: dict[Optional[str], int] = {}
     roots = [_inherited_root(wanted, host) for host in hosts]
     pool = wanted.disks[0].pool if wanted.disks else roots[0].get("pool")
     said = (wanted.disks[0].size or DEFAULT_DISK) if wanted.disks else 0
-    found[pool] = said or max(size_or_none(root.get("size")) or DEFAULT_DISK for root in roots)
+    found[pool] = said or max(parse_limit_size(root.get("size")) or DEFAULT_DISK for root in roots)
     for disk in wanted.disks or ():
         if not disk.root and not disk.absent:
             found[disk.pool] = found.get(disk.pool, 0) + _more_of(disk, disk.pool, only)
     return found
 
 
-def _inherited_root(wanted: Wanted, host: Host) -> Mapping[str, Optional[str]]:
+def _inherited_root(wanted: VmSpec, host: VmHostReading) -> Mapping[str, Optional[str]]:
     """The root disk of a VM whose task lists no disks: of `devices`, or of a profile."""
     said = [device for device in wanted.devices.values() if device and device.get("path") == "/"]
-    inherited = Inherited.of(wanted.profiles or (), host).devices.values()
+    inherited = InheritedKeys.of(wanted.profiles or (), host).devices.values()
     roots: list[Mapping[str, Optional[str]]] = [*said, *(device for device in inherited if device.get("path") == "/")]
     return roots[0] if roots else {}
 
 
-def _more_disks(wanted: Wanted, instance: Instance, host: Host) -> dict[Optional[str], int]:
+def _more_disks(wanted: VmSpec, instance: Instance, host: VmHostReading) -> dict[Optional[str], int]:
     found: dict[Optional[str], int] = {}
     devices = instance.expanded_devices
     for disk in wanted.disks or ():
@@ -191,7 +197,7 @@ def _more_disks(wanted: Wanted, instance: Instance, host: Host) -> dict[Optional
         if disk.root:
             root = next((each for each in devices.values() if each.get("path") == "/"), {})
             pool: Optional[str] = root.get("pool")
-            more = max(0, (disk.size or 0) - (size_or_none(root.get("size")) or DEFAULT_DISK))
+            more = max(0, (disk.size or 0) - (parse_limit_size(root.get("size")) or DEFAULT_DISK))
         else:
             there = devices.get(disk.name, {})
             pool = there.get("pool") if there.get("source") == disk.volume else disk.pool
@@ -201,7 +207,7 @@ def _more_disks(wanted: Wanted, instance: Instance, host: Host) -> dict[Optional
     return found
 
 
-def _remade_disks(wanted: Wanted, now: Promise, host: Host) -> dict[Optional[str], int]:
+def _remade_disks(wanted: VmSpec, now: Allocation, host: VmHostReading) -> dict[Optional[str], int]:
     """One that a crash left half made is made again, in the room that it has."""
     default = host.default_storage_pool
     new = _new_disks(wanted, [host], host)
@@ -209,9 +215,9 @@ def _remade_disks(wanted: Wanted, now: Promise, host: Host) -> dict[Optional[str
     return {pool: count for pool, count in more.items() if count}
 
 
-def _more_of(disk: Disk, pool: Optional[str], host: Optional[Host]) -> int:
+def _more_of(disk: DiskSpec, pool: Optional[str], host: Optional[VmHostReading]) -> int:
     """How much more a further disk asks than its volume has; one that isn't there yet asks for all of it."""
     there = host.volumes.get((pool or host.default_storage_pool or "", disk.volume)) if host else None
     if there is None:
         return disk.size or DEFAULT_DISK
-    return max(0, (disk.size or 0) - volume_size(there))
+    return max(0, (disk.size or 0) - get_volume_size(there))

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from ..capacity.allocation import in_pages
+from ..capacity.allocation import round_to_pages
 from ..errors import NoRoom, NotFound, TenantryError
-from .constraints import Against
-from .demand import Ask
-from .room import CORES, COUNT, DISK, HUGEPAGES, MEMORY, PLENTY, Place
+from .constraints import Objection
+from .demand import Demand
+from .room import CORES, COUNT, DISK, HUGEPAGES, MEMORY, PLENTY, MachineLedger
 
 _HINT = (
     "make VMs smaller, give the task more VM hosts, or raise cpu_overcommit or memory_overcommit with "
@@ -23,7 +23,7 @@ _HINT = (
 _MOST = 20
 
 
-def unfit(ask: Ask, reasons: Sequence[tuple[str, Against]]) -> TenantryError:
+def no_room_error(ask: Demand, reasons: Sequence[tuple[str, Objection]]) -> TenantryError:
     """Nothing is a candidate; the error is what all reasons agree on."""
     if not reasons:
         return NotFound(f"VM {ask.name}: no VM host is a candidate", "widen vmhosts, pool, zone or host_tags")
@@ -38,19 +38,23 @@ def unfit(ask: Ask, reasons: Sequence[tuple[str, Against]]) -> TenantryError:
     return kind(f"VM {ask.name}: no VM host fits: {said}", next(iter(hints), ""))
 
 
-class Ledger:
+class FailureLedger:
     """What each place had free before anything of this task was promised, for the refusals to tell beside what is left.
 
     VMs of one group share the figures of their candidates: many VMs without room on many hosts are told in little.
     """
 
-    def __init__(self, places: Iterable[Place]) -> None:
+    def __init__(self, places: Iterable[MachineLedger]) -> None:
         self._first = {place.index: _free(place) for place in places}
         self._now: dict[int, dict[str, Any]] = {}
         self._shared: dict[int, list[dict[str, Any]]] = {}
 
     def no_room(
-        self, ask: Ask, places: Sequence[Place], full: Mapping[int, str], others: Sequence[tuple[str, Against]]
+        self,
+        ask: Demand,
+        places: Sequence[MachineLedger],
+        full: Mapping[int, str],
+        others: Sequence[tuple[str, Objection]],
     ) -> TenantryError:
         """Every candidate lacks something (`full`); `others`: what speaks against those that are none."""
         hosts = self._shared.setdefault(id(places), [self._row(place) for place in places])
@@ -64,14 +68,14 @@ class Ledger:
             what = f"VM {ask.name}: no VM host has room: {'; '.join(said)}"
         return NoRoom(what, _HINT, asked=_asked(ask, places[0]), hosts=hosts)
 
-    def _row(self, place: Place) -> dict[str, Any]:
+    def _row(self, place: MachineLedger) -> dict[str, Any]:
         if place.index not in self._now:
             member = place.member if place.book.host.server.clustered else None
             free, left = self._first[place.index], _free(place)
             self._now[place.index] = {"vmhost": place.book.name, "member": member, "free": free, "left": left}
         return self._now[place.index]
 
-    def _short(self, ask: Ask, place: Place, lacking: str) -> str:
+    def _short(self, ask: Demand, place: MachineLedger, lacking: str) -> str:
         key = f"storage pool {_short_pool(ask, place)}" if lacking == DISK else lacking
         row, asked = self._row(place), _asked(ask, place)
         free, left = row["free"].get(key), row["left"].get(key)
@@ -94,10 +98,10 @@ def _shown(key: str, count: Optional[int]) -> str:
     return f"{count * 100 // 2**30 / 100:.2f} GiB {what}"
 
 
-def _asked(ask: Ask, place: Place) -> dict[str, int]:
+def _asked(ask: Demand, place: MachineLedger) -> dict[str, int]:
     asked = {CORES: ask.cores, MEMORY: ask.memory}
     if ask.hugepages:
-        asked[HUGEPAGES] = in_pages(ask.hugepages, place.page)
+        asked[HUGEPAGES] = round_to_pages(ask.hugepages, place.page)
     if ask.at is None:
         asked[COUNT] = 1
     for pool, count in ask.disks.items():
@@ -106,7 +110,7 @@ def _asked(ask: Ask, place: Place) -> dict[str, int]:
     return asked
 
 
-def _free(place: Place) -> dict[str, Optional[int]]:
+def _free(place: MachineLedger) -> dict[str, Optional[int]]:
     book = place.book
     found: dict[str, Optional[int]] = {
         CORES: min(place.cores, book.cores),
@@ -119,7 +123,7 @@ def _free(place: Place) -> dict[str, Optional[int]]:
     return {key: None if count is not None and count >= PLENTY // 2 else count for key, count in found.items()}
 
 
-def _short_pool(ask: Ask, place: Place) -> str:
+def _short_pool(ask: Demand, place: MachineLedger) -> str:
     """The first storage pool that holds too little; several on one filesystem may do so only together."""
     asked: dict[str, int] = {}
     for pool, count in ask.disks.items():

@@ -9,15 +9,15 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Optional
 
-from ..capacity.figures import Node
+from ..capacity.figures import NumaNodeFigures
 from ..cpu_limit import parse_pinned_cores
 from ..model import Instance
-from ..vm.cores import PINNED, Pinning, cpuset
-from ..vm.spec import Wanted
+from ..vm.cores import PINNED, PinningSpec, format_cpu_set
+from ..vm.spec import VmSpec
 
 
-def choose(
-    said: Pinning, nodes: Sequence[Node], pins: Mapping[int, int], own: Collection[int] = ()
+def choose_cores(
+    said: PinningSpec, nodes: Sequence[NumaNodeFigures], pins: Mapping[int, int], own: Collection[int] = ()
 ) -> Optional[tuple[int, ...]]:
     """The cores for a VM, by fewest VMs pinned to a core, then by those it has (`own`), then by number.
 
@@ -39,14 +39,14 @@ def choose(
     return best(together) if said.node is None and len(together) >= said.count else None
 
 
-def fulfils(said: Pinning, has: Collection[int], nodes: Sequence[Node]) -> bool:
+def satisfies_pinning(said: PinningSpec, has: Collection[int], nodes: Sequence[NumaNodeFigures]) -> bool:
     """Whether a VM that is pinned to these cores has what is said already."""
     if len(has) != said.count:
         return False
     return said.node is None or any(node.number == said.node and set(has) <= set(node.cores) for node in nodes)
 
 
-def is_settled(wanted: Wanted, instance: Instance) -> bool:
+def has_pinned_cores(wanted: VmSpec, instance: Instance) -> bool:
     """Whether a VM needs no choice of cores: none is asked for, or its mark says that it was made for just this."""
     said = wanted.pinning
     if said is None:
@@ -55,10 +55,10 @@ def is_settled(wanted: Wanted, instance: Instance) -> bool:
     has = parse_pinned_cores(limit)
     if has is None:
         return False
-    return instance.config.get(PINNED) == said.mark(limit) or fulfils(said, has, ())
+    return instance.config.get(PINNED) == said.mark(limit) or satisfies_pinning(said, has, ())
 
 
-def pinned_as(wanted: Wanted, cores: Sequence[int], instance: Optional[Instance] = None) -> Wanted:
+def apply_pinning(wanted: VmSpec, cores: Sequence[int], instance: Optional[Instance] = None) -> VmSpec:
     """The VM with its chosen cores and the mark of the choice; as it is where it has them.
 
     `cores` empty: nobody could choose (check mode, of a host that isn't there yet), so their number is all there is.
@@ -67,15 +67,15 @@ def pinned_as(wanted: Wanted, cores: Sequence[int], instance: Optional[Instance]
     if said is None:
         return _without_mark(wanted, instance)
     has = parse_pinned_cores(instance.expanded_config.get("limits.cpu")) if instance else None
-    if instance is not None and (set(cores) == set(has or ()) or (not cores and is_settled(wanted, instance))):
+    if instance is not None and (set(cores) == set(has or ()) or (not cores and has_pinned_cores(wanted, instance))):
         return wanted
-    limit = cpuset(cores) if cores else str(said.count)
+    limit = format_cpu_set(cores) if cores else str(said.count)
     return dataclasses.replace(
         wanted, config={**wanted.config, "limits.cpu": limit, PINNED: said.mark(limit) if cores else None}
     )
 
 
-def _without_mark(wanted: Wanted, instance: Optional[Instance]) -> Wanted:
+def _without_mark(wanted: VmSpec, instance: Optional[Instance]) -> VmSpec:
     """Cores that are said themselves leave nothing of an earlier choice."""
     if instance is None or "limits.cpu" not in wanted.config or PINNED not in instance.config:
         return wanted

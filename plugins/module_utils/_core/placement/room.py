@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from ..capacity import figures as capacity
-from ..capacity.allocation import in_pages
-from ..capacity.figures import Figures, Room, Seen
-from ..capacity.storage import Space
+from ..capacity.allocation import round_to_pages
+from ..capacity.figures import CapacityInput, HostFigures, MachineFigures
+from ..capacity.storage import PoolSpace
 from ..errors import Invalid
 from ..units import is_true
-from ..vm.host import Host
-from ..vmhost.found import ours_of
-from .demand import Ask
-from .pinning import choose, fulfils
+from ..vm.host import VmHostReading
+from ..vmhost.found import select_counted_volumes
+from .demand import Demand
+from .pinning import choose_cores, satisfies_pinning
 
 # More than any machine has: where nobody knows how much there is, or nothing limits it.
 PLENTY = 1 << 62
@@ -36,23 +36,23 @@ class Purse:
         self.left = PLENTY if left is None else left
 
 
-class Book:
+class HostLedger:
     """One VM host: its figures, and what the project's limits leave to all its machines together."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: VmHostReading) -> None:
         self.host, self.name = host, host.name
         self.wrong: Optional[Invalid] = None
         self.known = bool(host.machines) and not host.unread
-        self.figures: Optional[Figures] = None
+        self.figures: Optional[HostFigures] = None
         try:
             for kind, text in host.ratios.items():
-                capacity.ratio(text, f"{host.name}: {kind}_overcommit")
-            self.figures = capacity.figures(_seen(host)) if self.known else None
+                capacity.parse_ratio(text, f"{host.name}: {kind}_overcommit")
+            self.figures = capacity.count_capacity(_seen(host)) if self.known else None
         except Invalid as wrong:
             self.wrong = wrong
         self.cores = self.memory = self.count = PLENTY
         rooms = sorted(self.figures.rooms, key=lambda room: room.machine.member) if self.figures else [None]
-        self.places = [Place(self, room) for room in rooms]
+        self.places = [MachineLedger(self, room) for room in rooms]
         self.reset()
 
     def reset(self) -> None:
@@ -78,11 +78,11 @@ class Book:
         return list(self.figures.pools) if self.figures else []
 
 
-def _seen(host: Host) -> Seen:
-    return Seen(
+def _seen(host: VmHostReading) -> CapacityInput:
+    return CapacityInput(
         project=host.project,
         instances=tuple(host.instances.values()),
-        volumes=tuple(ours_of(host.project, host.volumes).values()),
+        volumes=tuple(select_counted_volumes(host.project, host.volumes).values()),
         machines=host.machines,
         pools=host.listings.pools if host.listings else (),
         state=host.state,
@@ -90,7 +90,7 @@ def _seen(host: Host) -> Seen:
     )
 
 
-class Place:
+class MachineLedger:
     """One machine that VMs may go to; `room` None where nothing of the host could be read."""
 
     __slots__ = (
@@ -114,7 +114,7 @@ class Place:
         "vms",
     )
 
-    def __init__(self, book: Book, room: Optional[Room]) -> None:
+    def __init__(self, book: HostLedger, room: Optional[MachineFigures]) -> None:
         self.book, self.room, self.index = book, room, 0
         clustered = book.host.server.clustered and room is not None
         self.member = room.machine.member if room else ""
@@ -149,7 +149,7 @@ class Place:
             limits = [bounds[key] for key in ("disk", f"disk.pool.{space.name}") if key in bounds]
             self.purses[space.name] = (self._purse(space, shared), *limits)
 
-    def _purse(self, space: Space, shared: dict[str, Purse]) -> Purse:
+    def _purse(self, space: PoolSpace, shared: dict[str, Purse]) -> Purse:
         if space.shared:
             return shared.setdefault(space.name, Purse(space.left))
         beside = [self.purses[name][0] for name in space.beside if name in self.purses]
@@ -161,12 +161,12 @@ class Place:
         memory = self.used_memory * _SCALE // self.most_memory if self.most_memory else 0
         return max(cores, memory)
 
-    def lacks(self, ask: Ask) -> str:
+    def lacks(self, ask: Demand) -> str:
         """What there is too little of; empty where the VM fits."""
         book = self.book
         if ask.cores > self.cores or ask.cores > book.cores:
             return CORES
-        huge = in_pages(ask.hugepages, self.page) if ask.hugepages else 0
+        huge = round_to_pages(ask.hugepages, self.page) if ask.hugepages else 0
         if ask.memory > self.memory or ask.memory > book.memory or ask.memory - ask.hugepages > self.ordinary:
             return MEMORY
         if huge > self.hugepages:
@@ -184,13 +184,13 @@ class Place:
                     return False
         return True
 
-    def take(self, ask: Ask) -> tuple[int, ...]:
+    def take(self, ask: Demand) -> tuple[int, ...]:
         """Promise it; returns the cores that were chosen for it."""
         book = self.book
         self.cores, book.cores = self.cores - ask.cores, book.cores - ask.cores
         self.memory, book.memory = self.memory - ask.memory, book.memory - ask.memory
         self.ordinary -= max(0, ask.memory - ask.hugepages)
-        self.hugepages -= in_pages(ask.hugepages, self.page)
+        self.hugepages -= round_to_pages(ask.hugepages, self.page)
         self.used_cores, self.used_memory = self.used_cores + ask.cores, self.used_memory + ask.memory
         for pool, count in ask.disks.items():
             for purse in self.purses.get(pool or self.default_pool or "", ()):
@@ -200,7 +200,7 @@ class Place:
             book.count -= 1
         return self._pin(ask)
 
-    def _pin(self, ask: Ask) -> tuple[int, ...]:
+    def _pin(self, ask: Demand) -> tuple[int, ...]:
         for node in self.room.nodes if self.room and ask.numa_nodes else ():
             for core in node.cores if node.number in ask.numa_nodes else ():
                 self.pins[core] = self.pins.get(core, 0) + 1
@@ -212,8 +212,8 @@ class Place:
         if ask.pinning is not None:
             nodes = self.room.nodes if self.room else ()
             # What fulfils the wish stays, whatever is less used by now.
-            has_them = fulfils(ask.pinning, ask.own, nodes)
-            chosen = ask.own if has_them else choose(ask.pinning, nodes, self.pins, ask.own) or ()
+            has_them = satisfies_pinning(ask.pinning, ask.own, nodes)
+            chosen = ask.own if has_them else choose_cores(ask.pinning, nodes, self.pins, ask.own) or ()
         for core in chosen:
             self.pins[core] = self.pins.get(core, 0) + 1
         return chosen if ask.pinning is not None else ()
@@ -223,9 +223,9 @@ def _or_plenty(left: Optional[int]) -> int:
     return PLENTY if left is None else left
 
 
-def ground(hosts: Sequence[Host]) -> list[Book]:
+def build_ledgers(hosts: Sequence[VmHostReading]) -> list[HostLedger]:
     """The books of all hosts and, numbered by their labels, the places in them."""
-    books = [Book(host) for host in sorted(hosts, key=lambda each: each.name)]
+    books = [HostLedger(host) for host in sorted(hosts, key=lambda each: each.name)]
     places = sorted((place for book in books for place in book.places), key=lambda each: each.label)
     for index, place in enumerate(places):
         place.index = index

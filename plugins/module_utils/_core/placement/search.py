@@ -16,15 +16,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Optional
 
 from ..errors import Invalid, TenantryError
-from ..vm.cores import cpuset
-from ..vm.host import Host
-from .candidates import Filters
-from .constraints import Against, against_host, against_place, is_asked, no_target
-from .demand import Ask
-from .failures import Ledger, unfit
-from .room import Book, Place, ground
+from ..vm.cores import format_cpu_set
+from ..vm.host import VmHostReading
+from .candidates import HostFilters
+from .constraints import Objection, find_host_objection, find_machine_objection, is_requested, target_not_found
+from .demand import Demand
+from .failures import FailureLedger, no_room_error
+from .room import HostLedger, MachineLedger, build_ledgers
 
-Order = Callable[[Ask], int]
+Order = Callable[[Demand], int]
 
 STRATEGIES = ("spread", "pack")
 
@@ -35,7 +35,7 @@ _PATIENCE = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class PlacementChoice:
     """Where one VM goes. `member`: of a cluster; empty where there is none, or where the project leaves it to LXD.
 
     `cores`: those that were chosen for `pinned_cores` as a map. `against`: by reason, the other candidates (VM host, or
@@ -53,14 +53,14 @@ class Choice:
 class Placements:
     """By the key of each ask: a choice, or why there is none; if anything is refused, nothing should be written."""
 
-    chosen: Mapping[str, Choice]
+    chosen: Mapping[str, PlacementChoice]
     refused: Mapping[str, TenantryError]
 
 
 class _Group:
     """VMs that the same places are candidates for."""
 
-    def __init__(self, candidates: list[Place], reasons: list[tuple[str, Against]]) -> None:
+    def __init__(self, candidates: list[MachineLedger], reasons: list[tuple[str, Objection]]) -> None:
         self.candidates, self.reasons = candidates, reasons
         self.indices = frozenset(place.index for place in candidates)
         self.against: dict[str, tuple[str, ...]] = _by_reason((label, each.text) for label, each in reasons)
@@ -78,7 +78,7 @@ class _Shape:
         self.told: dict[tuple[int, int], Mapping[str, tuple[str, ...]]] = {}
 
 
-def place(asks: Sequence[Ask], hosts: Sequence[Host], strategy: str = "spread") -> Placements:
+def place_vms(asks: Sequence[Demand], hosts: Sequence[VmHostReading], strategy: str = "spread") -> Placements:
     """Choose a place for every VM. `spread`: where the least is promised; `pack`: where the most is and it fits.
 
     Everything that is refused is refused at once: NoRoom with the figures of each VM host, or what stands against all
@@ -96,25 +96,25 @@ def place(asks: Sequence[Ask], hosts: Sequence[Host], strategy: str = "spread") 
 class _Search:
     """All asks over all books, tried in one order after the other."""
 
-    def __init__(self, asks: Sequence[Ask], hosts: Sequence[Host]) -> None:
-        self.books = ground(hosts)
+    def __init__(self, asks: Sequence[Demand], hosts: Sequence[VmHostReading]) -> None:
+        self.books = build_ledgers(hosts)
         self.places = sorted((each for book in self.books for each in book.places), key=lambda each: each.index)
-        self.ledger = Ledger(self.places)
+        self.ledger = FailureLedger(self.places)
         self._by_name = {book.name: book for book in self.books}
         self.unfit: dict[str, TenantryError] = {}
         self._looks = 0
         self._groups: dict[object, _Group] = {}
-        self._filters: dict[Filters, int] = {}
+        self._filters: dict[HostFilters, int] = {}
         self._seen: dict[int, int] = {}
-        self.asks: list[tuple[Ask, _Group]] = []
+        self.asks: list[tuple[Demand, _Group]] = []
         for ask in asks:
             group = self._group(ask)
             if group.candidates:
                 self.asks.append((ask, group))
             else:
-                self.unfit[ask.key] = unfit(ask, group.reasons)
+                self.unfit[ask.key] = no_room_error(ask, group.reasons)
 
-    def _asked(self, filters: Filters) -> list[Book]:
+    def _asked(self, filters: HostFilters) -> list[HostLedger]:
         if filters.vmhosts is None:
             return self.books
         return [self._by_name[name] for name in sorted(set(filters.vmhosts)) if name in self._by_name]
@@ -134,7 +134,7 @@ class _Search:
                 break
         return Placements(found, refused)
 
-    def _is_hopeless(self, without: Sequence[tuple[Ask, _Shape]]) -> bool:
+    def _is_hopeless(self, without: Sequence[tuple[Demand, _Shape]]) -> bool:
         """Whether no order helps: one of them fits nowhere on its own, or all of them are more than there is."""
         self._reset()
         cores, memory = sum(each.cores for each in self.places), sum(each.memory for each in self.places)
@@ -142,7 +142,7 @@ class _Search:
             return True
         return any(all(each.lacks(ask) for each in shape.group.candidates) for ask, shape in without)
 
-    def _refused(self, without: Sequence[tuple[Ask, _Shape]]) -> dict[str, TenantryError]:
+    def _refused(self, without: Sequence[tuple[Demand, _Shape]]) -> dict[str, TenantryError]:
         """The errors of those that a try left without a place, told by the room as that try left it."""
         told = {}
         for ask, shape in without:
@@ -154,13 +154,13 @@ class _Search:
         for book in self.books:
             book.reset()
 
-    def _try(self, order: Order, way: str) -> tuple[dict[str, Choice], list[tuple[Ask, _Shape]]]:
+    def _try(self, order: Order, way: str) -> tuple[dict[str, PlacementChoice], list[tuple[Demand, _Shape]]]:
         """Every VM in turn: the choices, and those for which there is no room."""
         self._reset()
         ranking = sorted(_rank(each, way) for each in self.places)
         shapes: dict[object, _Shape] = {}
-        chosen: dict[str, Choice] = {}
-        without: list[tuple[Ask, _Shape]] = []
+        chosen: dict[str, PlacementChoice] = {}
+        without: list[tuple[Demand, _Shape]] = []
         ordered = sorted(
             self.asks,
             # Who has no choice goes first: others may make room for it, and it for nobody.
@@ -180,7 +180,9 @@ class _Search:
             chosen[ask.key] = _choice(ask, shape, found, cores, way)
         return chosen, without
 
-    def _best(self, ask: Ask, shape: _Shape, ranking: Sequence[tuple[int, int, int]], way: str) -> Optional[Place]:
+    def _best(
+        self, ask: Demand, shape: _Shape, ranking: Sequence[tuple[int, int, int]], way: str
+    ) -> Optional[MachineLedger]:
         group, full = shape.group, shape.full
         few: Iterable[tuple[int, int, int]] = ranking
         if len(group.candidates) <= _FEW:
@@ -196,7 +198,7 @@ class _Search:
             full[index] = lacking
         return None
 
-    def _group(self, ask: Ask) -> _Group:
+    def _group(self, ask: Demand) -> _Group:
         # Many VMs share one map of filters, which may name hundreds of hosts: it is compared once.
         filters = self._seen.get(id(ask.filters))
         if filters is None:
@@ -221,19 +223,19 @@ class _Search:
         return self._groups[key]
 
 
-def _grouped(ask: Ask, asked: Sequence[Book]) -> _Group:
-    candidates: list[Place] = []
-    reasons: list[tuple[str, Against]] = []
+def _grouped(ask: Demand, asked: Sequence[HostLedger]) -> _Group:
+    candidates: list[MachineLedger] = []
+    reasons: list[tuple[str, Objection]] = []
     for book in asked:
-        wrong = against_host(ask, book, len(asked) > 1)
-        places = [each for each in book.places if is_asked(ask, each)]
+        wrong = find_host_objection(ask, book, len(asked) > 1)
+        places = [each for each in book.places if is_requested(ask, each)]
         if wrong is None and not places:
-            wrong = no_target(ask, book)
+            wrong = target_not_found(ask, book)
         if wrong is not None:
             reasons.append((book.name, wrong))
             continue
         for each in places:
-            wrong = against_place(ask, each)
+            wrong = find_machine_objection(ask, each)
             if wrong is None:
                 candidates.append(each)
             else:
@@ -241,28 +243,28 @@ def _grouped(ask: Ask, asked: Sequence[Book]) -> _Group:
     return _Group(candidates, reasons)
 
 
-def _rank(place_: Place, way: str) -> tuple[int, int, int]:
+def _rank(place_: MachineLedger, way: str) -> tuple[int, int, int]:
     """The next place to try comes first: by what is promised there, by how many instances, by name."""
     share = place_.share()
     return (-share, -place_.vms, place_.index) if way == "pack" else (share, place_.vms, place_.index)
 
 
-def _by_size(places: Iterable[Place]) -> Order:
+def _by_size(places: Iterable[MachineLedger]) -> Order:
     """By the larger of its shares in all cores and in all memory there are."""
     known = list(places)
     cores, memory = sum(each.most_cores for each in known) or 1, sum(each.most_memory for each in known) or 1
     return lambda ask: max(ask.cores * memory, ask.memory * cores)
 
 
-def _by_memory(ask: Ask) -> int:
+def _by_memory(ask: Demand) -> int:
     return ask.memory
 
 
-def _by_cores(ask: Ask) -> int:
+def _by_cores(ask: Demand) -> int:
     return ask.cores
 
 
-def _by_disk(ask: Ask) -> int:
+def _by_disk(ask: Demand) -> int:
     return sum(ask.disks.values())
 
 
@@ -273,17 +275,17 @@ def _by_reason(labelled: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]
     return {text: tuple(labels) for text, labels in found.items()}
 
 
-def _choice(ask: Ask, shape: _Shape, found: Place, cores: tuple[int, ...], way: str) -> Choice:
+def _choice(ask: Demand, shape: _Shape, found: MachineLedger, cores: tuple[int, ...], way: str) -> PlacementChoice:
     key = (found.index, len(shape.full))
     if key not in shape.told:
         shape.told[key] = _told(shape, found, way)
-    reason = _reason(ask, shape, way) + (f"; pinned to {cpuset(cores)}, the least used" if cores else "")
+    reason = _reason(ask, shape, way) + (f"; pinned to {format_cpu_set(cores)}, the least used" if cores else "")
     if found.book.host.server.clustered and found.room and not found.named_member and ask.at is None:
         reason += "; LXD chooses the member, the project may name none"
-    return Choice(found.book.name, found.named_member, cores, reason, shape.told[key])
+    return PlacementChoice(found.book.name, found.named_member, cores, reason, shape.told[key])
 
 
-def _told(shape: _Shape, found: Place, way: str) -> Mapping[str, tuple[str, ...]]:
+def _told(shape: _Shape, found: MachineLedger, way: str) -> Mapping[str, tuple[str, ...]]:
     rest = "as much or more of it is promised" if way == "spread" else "as much or less of it is promised"
     others = [each for each in shape.group.candidates if each is not found]
     dynamic = _by_reason(
@@ -293,7 +295,7 @@ def _told(shape: _Shape, found: Place, way: str) -> Mapping[str, tuple[str, ...]
     return {**shape.group.against, **dynamic}
 
 
-def _reason(ask: Ask, shape: _Shape, way: str) -> str:
+def _reason(ask: Demand, shape: _Shape, way: str) -> str:
     if ask.at is not None:
         return "it is there already"
     count = len(shape.group.candidates)

@@ -14,7 +14,7 @@ _EMPTY = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Device:
+class BlockDevice:
     """One block device of the machine as it was found.
 
     `signatures`: what it begins with, such as "ext4 filesystem" or "gpt partition table". `parts`: its partitions.
@@ -36,7 +36,7 @@ class Device:
         return (*self.signatures, *(f"partition {part}" for part in self.parts))
 
 
-def refusal(device: Device, wipe: bool) -> str:
+def find_device_problem(device: BlockDevice, wipe: bool) -> str:
     """Why it can't become a storage pool; empty when it can. In use is in use, whatever was said of wiping."""
     if not device.there:
         return "there is no such device"

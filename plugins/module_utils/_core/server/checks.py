@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from ..errors import Conflict, Invalid, TenantryError, Unsupported
 from . import block_devices as devices
 from . import settings as server_settings
-from .found import Found, FoundPart
+from .found import PartReading, ServerReading
 from .parts import POOL, Part
-from .pools import FIXED_KEYS, INITIAL_SOURCE, SIZE, SOURCE, WIPES, WantedPool
-from .spec import Wanted
+from .pools import FIXED_KEYS, INITIAL_SOURCE, SIZE, SOURCE, WIPES, PoolSpec
+from .spec import ServerSpec
 
 _WHOLE = ("Created", "")
 
 
-def check(wanted: Wanted, parts: list[Part], found: Found) -> None:
+def check_server(wanted: ServerSpec, parts: list[Part], found: ServerReading) -> None:
     """Raise everything that stands in the way as one error of the first one's kind."""
     refused = [*_of_settings(wanted, found), *(error for part in parts for error in _of_part(part, found))]
     if not refused:
@@ -28,7 +28,7 @@ def check(wanted: Wanted, parts: list[Part], found: Found) -> None:
     raise type(refused[0])(message, hints, problems=[str(error) for error in refused])
 
 
-def _of_settings(wanted: Wanted, found: Found) -> Iterator[TenantryError]:
+def _of_settings(wanted: ServerSpec, found: ServerReading) -> Iterator[TenantryError]:
     said = wanted.config.get(server_settings.HTTPS_ADDRESS)
     if found.obstacle:
         # LXD would keep an address that it can't listen on.
@@ -37,7 +37,7 @@ def _of_settings(wanted: Wanted, found: Found) -> Iterator[TenantryError]:
         )
 
 
-def _of_part(part: Part, found: Found) -> Iterator[TenantryError]:
+def _of_part(part: Part, found: ServerReading) -> Iterator[TenantryError]:
     strangers = sorted(set(part.wanted.members) - set(found.members))
     if strangers and not found.unread:
         have = f"its members are {', '.join(found.members)}" if found.members else "it isn't clustered"
@@ -51,11 +51,11 @@ def _of_part(part: Part, found: Found) -> Iterator[TenantryError]:
         return
     if there is not None:
         yield from _of_existing(part, there, found)
-    if part.kind is POOL and isinstance(part.wanted, WantedPool) and (there is None or part.begun):
+    if part.kind is POOL and isinstance(part.wanted, PoolSpec) and (there is None or part.begun):
         yield from _of_new_pool(part, part.wanted, found)
 
 
-def _of_existing(part: Part, there: FoundPart, found: Found) -> Iterator[TenantryError]:
+def _of_existing(part: Part, there: PartReading, found: ServerReading) -> Iterator[TenantryError]:
     if there.kind != part.said:
         yield Conflict(
             f"{part.title}: it exists with {part.kind.field} {there.kind}, not {part.said}",
@@ -81,7 +81,7 @@ def _of_existing(part: Part, there: FoundPart, found: Found) -> Iterator[Tenantr
             yield Unsupported(f"{where}: this LXD can't change the size of a pool", "leave size as it is")
 
 
-def _of_new_pool(part: Part, pool: WantedPool, found: Found) -> Iterator[TenantryError]:
+def _of_new_pool(part: Part, pool: PoolSpec, found: ServerReading) -> Iterator[TenantryError]:
     for member in found.members or ("",):
         if member and member != found.here:
             yield from _of_pool_elsewhere(part, pool, member, found)
@@ -89,7 +89,7 @@ def _of_new_pool(part: Part, pool: WantedPool, found: Found) -> Iterator[Tenantr
             yield from _of_pool_here(part, pool, member, found)
 
 
-def _of_pool_elsewhere(part: Part, pool: WantedPool, member: str, found: Found) -> Iterator[TenantryError]:
+def _of_pool_elsewhere(part: Part, pool: PoolSpec, member: str, found: ServerReading) -> Iterator[TenantryError]:
     """The device of another machine, at which nobody can look: LXD does, where it can wipe, and else not for zfs."""
     device = pool.device(member)
     if not device or part.known_on(member) or found.server.has(WIPES):
@@ -103,7 +103,7 @@ def _of_pool_elsewhere(part: Part, pool: WantedPool, member: str, found: Found) 
         yield Unsupported(f"{what}: this LXD can't wipe it", "wipe it there, and leave wipe out")
 
 
-def _of_pool_here(part: Part, pool: WantedPool, member: str, found: Found) -> Iterator[TenantryError]:
+def _of_pool_here(part: Part, pool: PoolSpec, member: str, found: ServerReading) -> Iterator[TenantryError]:
     source = pool.on(member).get(SOURCE) or ""
     what = f"{part.title}: {source}"
     began = _began_with(part, member)
@@ -113,7 +113,7 @@ def _of_pool_here(part: Part, pool: WantedPool, member: str, found: Found) -> It
     device, dataset = found.devices.get(source), found.datasets.get(source)
     if device is not None:
         owner = owner_of(device, found, but=pool.name)
-        refused = f"it belongs to storage pool {owner}" if owner else devices.refusal(device, pool.wipe)
+        refused = f"it belongs to storage pool {owner}" if owner else devices.find_device_problem(device, pool.wipe)
         if refused:
             yield Conflict(f"{what}: {refused}", "name an empty disk or partition")
     refused = devices.refusal_of_dataset(dataset) if dataset is not None else ""
@@ -128,7 +128,7 @@ def _began_with(part: Part, member: str) -> list[str]:
     return [config[key] for key in (SOURCE, INITIAL_SOURCE) if config.get(key)]
 
 
-def owner_of(device: devices.Device, found: Found, but: str) -> str:
+def owner_of(device: devices.BlockDevice, found: ServerReading, but: str) -> str:
     """The storage pool that LXD has already made of a device or of a part of it."""
     places = {found.resolved.get(path, path) for path in (device.path, *device.parts)}
     for name, there in found.pools.items():

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..model import Server
-from .block_devices import Dataset, Device
+from .block_devices import BlockDevice, Dataset
 
 # Of a pool or network on a cluster that isn't made everywhere yet.
 BEGUN = ("Pending", "Errored")
@@ -19,7 +19,7 @@ MADE = ("Created", "Unavailable")
 
 
 @dataclasses.dataclass(frozen=True)
-class FoundPart:
+class PartReading:
     """A storage pool or a network. `kind`: its driver or type. `on`: what each member of a cluster has of its own.
 
     Of one that is begun, and of a pool that nobody asked for, that is the member that runs here alone. `managed`:
@@ -34,10 +34,10 @@ class FoundPart:
     locations: tuple[str, ...] = ()
     managed: bool = True
     etag: Optional[str] = None
-    on: Mapping[str, FoundMember] = dataclasses.field(default_factory=dict)
+    on: Mapping[str, MemberReading] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(cls, body: Mapping[str, Any], etag: str | None = None) -> FoundPart:
+    def of(cls, body: Mapping[str, Any], etag: str | None = None) -> PartReading:
         """From LXD's JSON of either."""
         return cls(
             name=body["name"],
@@ -52,7 +52,7 @@ class FoundPart:
 
 
 @dataclasses.dataclass(frozen=True)
-class FoundMember:
+class MemberReading:
     """The config of a pool or network as one member of a cluster has it, and how far that member is with it."""
 
     config: Mapping[str, str]
@@ -61,7 +61,7 @@ class FoundMember:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class ServerReading:
     """A server. `unread`: nobody could look, and the plan predicts as if nothing were there.
 
     `members`: none where it isn't clustered. `here`: the member that runs on this machine. `devices`: by the paths that
@@ -73,9 +73,9 @@ class Found:
     etag: Optional[str] = None
     members: tuple[str, ...] = ()
     here: str = ""
-    pools: Mapping[str, FoundPart] = dataclasses.field(default_factory=dict)
-    networks: Mapping[str, FoundPart] = dataclasses.field(default_factory=dict)
-    devices: Mapping[str, Device] = dataclasses.field(default_factory=dict)
+    pools: Mapping[str, PartReading] = dataclasses.field(default_factory=dict)
+    networks: Mapping[str, PartReading] = dataclasses.field(default_factory=dict)
+    devices: Mapping[str, BlockDevice] = dataclasses.field(default_factory=dict)
     datasets: Mapping[str, Dataset] = dataclasses.field(default_factory=dict)
     resolved: Mapping[str, str] = dataclasses.field(default_factory=dict)
     obstacle: str = ""

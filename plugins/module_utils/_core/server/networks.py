@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from .. import units
-from .part_spec import WantedPart, check_name, check_once, of_members, texts
+from .part_spec import PartSpec, check_name, check_once, of_members, texts
 
 TYPES = ("bridge", "macvlan", "sriov", "physical", "ovn")
 # The kernel's limit for the name of an interface, which a bridge's is.
@@ -18,7 +18,7 @@ _LONGEST_INTERFACE, _LONGEST_NAME = 15, 63
 
 
 @dataclasses.dataclass(frozen=True)
-class WantedNetwork(WantedPart):
+class NetworkSpec(PartSpec):
     """One network."""
 
     MEMBER_KEYS = frozenset({"bridge.external_interfaces", "bgp.ipv4.nexthop", "bgp.ipv6.nexthop", "parent"})
@@ -26,14 +26,14 @@ class WantedNetwork(WantedPart):
     type: str
 
 
-def want(said: Any, problems: list[str]) -> tuple[WantedNetwork, ...]:
+def want(said: Any, problems: list[str]) -> tuple[NetworkSpec, ...]:
     """The list, checked; what is wrong is added to `problems`."""
     networks = [_network(dict(each), problems) for each in said or ()]
     check_once(networks, "networks", problems)
     return tuple(networks)
 
 
-def _network(said: Mapping[str, Any], problems: list[str]) -> WantedNetwork:
+def _network(said: Mapping[str, Any], problems: list[str]) -> NetworkSpec:
     name, kind = str(said.get("name") or ""), str(said.get("type") or "bridge")
     what = f"network {name}"
     check_name(name, what, _LONGEST_INTERFACE if kind == "bridge" else _LONGEST_NAME, problems)
@@ -49,7 +49,7 @@ def _network(said: Mapping[str, Any], problems: list[str]) -> WantedNetwork:
     members = of_members(said.get("members"), what, problems)
     if kind in ("macvlan", "sriov", "physical") and not (config.get("parent") or members):
         problems.append(f"{what}: a {kind} network is over an interface of the host; say it in config.parent")
-    network = WantedNetwork(name, config, said.get("description"), members, kind)
+    network = NetworkSpec(name, config, said.get("description"), members, kind)
     network.check_members(what, problems)
     return network
 

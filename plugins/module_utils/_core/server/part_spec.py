@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Optional, TypeVar
 from .. import units
 from ..errors import Invalid
 
-_Said = TypeVar("_Said", bound="WantedPart")
+_Said = TypeVar("_Said", bound="PartSpec")
 
 
 @dataclasses.dataclass(frozen=True)
-class WantedPart:
+class PartSpec:
     """One storage pool or network as said; None is unsaid and kept, and as a value in `config` removes the key.
 
     `members`: in a cluster, what each has of its own, by its name.
@@ -67,7 +67,7 @@ def of_members(said: Any, what: str, problems: list[str]) -> dict[str, dict[str,
     return found
 
 
-def check_once(parts: Iterable[WantedPart], what: str, problems: list[str]) -> None:
+def check_once(parts: Iterable[PartSpec], what: str, problems: list[str]) -> None:
     """Nothing may be said twice in one list."""
     names = [part.name for part in parts]
     problems.extend(f"{what}: {name} is said twice" for name in sorted({n for n in names if names.count(n) > 1}))

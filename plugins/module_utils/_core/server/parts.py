@@ -12,10 +12,10 @@ from typing import Any, Optional
 from .. import units
 from ..plan import Change, Request
 from . import networks as server_networks
-from .found import BEGUN, MADE, Found, FoundPart
-from .networks import WantedNetwork
-from .pools import WIPE, WIPES, WantedPool
-from .settings import shown
+from .found import BEGUN, MADE, PartReading, ServerReading
+from .networks import NetworkSpec
+from .pools import WIPE, WIPES, PoolSpec
+from .settings import mask_secrets
 
 Values = Mapping[str, Optional[str]]
 
@@ -46,13 +46,13 @@ class Part:
     """One storage pool or network as wanted, and as found where it is there."""
 
     kind: Kind
-    wanted: WantedPool | WantedNetwork
-    found: FoundPart | None
+    wanted: PoolSpec | NetworkSpec
+    found: PartReading | None
 
     @property
     def said(self) -> str:
         """Its driver or type."""
-        return self.wanted.driver if isinstance(self.wanted, WantedPool) else self.wanted.type
+        return self.wanted.driver if isinstance(self.wanted, PoolSpec) else self.wanted.type
 
     @property
     def title(self) -> str:
@@ -93,7 +93,7 @@ class Part:
         return self.kind.changes(self.wanted.common if self.found.on else self.wanted.config, self.found.config)
 
 
-def changes(part: Part, found: Found, host: str) -> list[Change]:
+def plan_part(part: Part, found: ServerReading, host: str) -> list[Change]:
     """What makes it as wanted; nothing where it is."""
     if part.found is None or part.begun:
         finished = _finish(part, host) if part.tried else None
@@ -103,7 +103,7 @@ def changes(part: Part, found: Found, host: str) -> list[Change]:
     return [*([shared] if shared else []), *own]
 
 
-def _create(part: Part, found: Found, host: str) -> Change:
+def _create(part: Part, found: ServerReading, host: str) -> Change:
     path, name, wanted, members = (part.kind.path,), part.wanted.name, part.wanted, found.members
     head = {"name": name, part.kind.field: part.said}
     own = {member: {**_without_nulls(wanted.on(member)), **_wipe(part, member, found)} for member in members}
@@ -115,22 +115,22 @@ def _create(part: Part, found: Found, host: str) -> Change:
     config = {} if part.tried else _without_nulls(wanted.common if members or part.found else wanted.config)
     body = {**head, "description": wanted.description or "", "config": config}
     end = Request("POST", path, body=body, creates=(*path, name), deadline=_DEADLINE, slow=True)
-    after = {part.kind.field: part.said, "description": wanted.description or "", "config": shown(config)}
+    after = {part.kind.field: part.said, "description": wanted.description or "", "config": mask_secrets(config)}
     if members:
-        after["members"] = {member: shown(config) for member, config in own.items()}
+        after["members"] = {member: mask_secrets(config) for member, config in own.items()}
     lost = ", ".join(f"wipes {each}" for each in wiped_elsewhere(part, found))
     return Change("create", part.kind.noun, name, (*begin, end), after=after, detail=lost, host=host)
 
 
-def _wipe(part: Part, member: str, found: Found) -> dict[str, str]:
+def _wipe(part: Part, member: str, found: ServerReading) -> dict[str, str]:
     """LXD wipes where we can't: the device of the member that runs here is looked at, and wiped, before."""
-    wiped = isinstance(part.wanted, WantedPool) and part.wanted.wipe and part.wanted.device(member)
+    wiped = isinstance(part.wanted, PoolSpec) and part.wanted.wipe and part.wanted.device(member)
     return {WIPE: "true"} if wiped and member != found.here and found.server.has(WIPES) else {}
 
 
-def wiped_elsewhere(part: Part, found: Found) -> list[str]:
+def wiped_elsewhere(part: Part, found: ServerReading) -> list[str]:
     """The devices of other members that lose what they hold, by where they are."""
-    if not isinstance(part.wanted, WantedPool) or not part.wanted.wipe:
+    if not isinstance(part.wanted, PoolSpec) or not part.wanted.wipe:
         return []
     members = [member for member in found.members if member != found.here and not part.known_on(member)]
     devices = {member: part.wanted.device(member) for member in members}
@@ -143,7 +143,7 @@ def _finish(part: Part, host: str) -> Change | None:
     keys = part.kind.changes(part.wanted.common, part.stored)
     if begun is None or not keys:
         return None
-    config = merged(begun.config, keys)
+    config = merge_values(begun.config, keys)
     body = {"description": begun.description, "config": config}
     step = Request(
         "PUT",
@@ -153,7 +153,7 @@ def _finish(part: Part, host: str) -> Change | None:
         deadline=_DEADLINE,
         slow=True,
     )
-    before, after = {"config": shown(begun.config)}, {"config": shown(config)}
+    before, after = {"config": mask_secrets(begun.config)}, {"config": mask_secrets(config)}
     detail = ", ".join(sorted(keys))
     return Change("change", part.kind.noun, begun.name, (step,), before, after, detail=detail, host=host)
 
@@ -166,10 +166,10 @@ def _change(part: Part, host: str) -> Change | None:
     description = found.description if part.wanted.description is None else part.wanted.description
     if not keys and description == found.description:
         return None
-    config = merged(found.config, keys)
+    config = merge_values(found.config, keys)
     body = {"description": description, "config": config}
-    before: dict[str, Any] = {"description": found.description, "config": shown(found.config)}
-    after = {**body, "config": shown(config)}
+    before: dict[str, Any] = {"description": found.description, "config": mask_secrets(found.config)}
+    after = {**body, "config": mask_secrets(config)}
     path = (part.kind.path, found.name)
     step = Request("PUT", path, body=body, etag=found.etag, deadline=_DEADLINE, slow=True)
     detail = ", ".join([*sorted(keys), *(["description"] if description != found.description else [])])
@@ -181,7 +181,7 @@ def _change_of_member(part: Part, member: str, host: str) -> Change:
     there = part.found.on[member] if part.found else None
     config = {key: value for key, value in (there.config if there else {}).items() if key in part.wanted.MEMBER_KEYS}
     keys = part.differing(member)
-    body = {"config": merged(config, keys)}
+    body = {"config": merge_values(config, keys)}
     step = Request(
         "PUT",
         (part.kind.path, part.wanted.name),
@@ -191,12 +191,12 @@ def _change_of_member(part: Part, member: str, host: str) -> Change:
         deadline=_DEADLINE,
         slow=True,
     )
-    before, after = {"config": shown(config)}, {"config": shown(body["config"])}
+    before, after = {"config": mask_secrets(config)}, {"config": mask_secrets(body["config"])}
     name, detail = f"{part.wanted.name} on {member}", ", ".join(sorted(keys))
     return Change("change", part.kind.noun, name, (step,), before, after, detail=detail, host=host)
 
 
-def merged(found: Mapping[str, str], keys: Values) -> dict[str, str]:
+def merge_values(found: Mapping[str, str], keys: Values) -> dict[str, str]:
     """A config with its changes: everything else stays as it is."""
     return _without_nulls({**found, **keys})
 

@@ -11,37 +11,37 @@ from typing import Any
 
 from ..plan import Change, Plan, Request, WipeDevice
 from . import settings as server_settings
-from .checks import check
-from .found import Found
-from .parts import NETWORK, POOL, Part, Values, changes, merged
-from .pools import SOURCE, WantedPool
-from .settings import shown
-from .spec import Wanted
+from .checks import check_server
+from .found import ServerReading
+from .parts import NETWORK, POOL, Part, Values, merge_values, plan_part
+from .pools import SOURCE, PoolSpec
+from .settings import mask_secrets
+from .spec import ServerSpec
 
 
-def plan(wanted: Wanted, found: Found, host: str) -> Plan:
+def plan_server(wanted: ServerSpec, found: ServerReading, host: str) -> Plan:
     """What should change. Everything that can be refused is refused here, before the first write."""
     parts = _parts(wanted, found)
-    check(wanted, parts, found)
+    check_server(wanted, parts, found)
     planned: list[Change] = []
     for part in parts:
-        if isinstance(part.wanted, WantedPool) and (part.found is None or part.begun):
+        if isinstance(part.wanted, PoolSpec) and (part.found is None or part.begun):
             planned += _wipes(part, part.wanted, found)
-        planned += changes(part, found, host)
+        planned += plan_part(part, found, host)
     settings = _settings(wanted, found, host)
     return Plan((*([settings] if settings else []), *planned))
 
 
-def _parts(wanted: Wanted, found: Found) -> list[Part]:
+def _parts(wanted: ServerSpec, found: ServerReading) -> list[Part]:
     pools = [Part(POOL, pool, found.pools.get(pool.name)) for pool in wanted.pools]
     networks = [Part(NETWORK, network, found.networks.get(network.name)) for network in wanted.networks]
     return [*(_settled(part, found) for part in pools), *networks]
 
 
-def _settled(part: Part, found: Found) -> Part:
+def _settled(part: Part, found: ServerReading) -> Part:
     """A pool that was made of the device that is said now: LXD may keep it under another name, which then counts."""
     pool, there = part.wanted, part.found
-    if there is None or part.begun or not isinstance(pool, WantedPool):
+    if there is None or part.begun or not isinstance(pool, PoolSpec):
         return part
     if not there.on:
         return dataclasses.replace(
@@ -51,7 +51,7 @@ def _settled(part: Part, found: Found) -> Part:
     return dataclasses.replace(part, wanted=dataclasses.replace(pool, members={**pool.members, **members}))
 
 
-def _kept(wanted: Values, has: Mapping[str, str], found: Found) -> dict[str, str | None]:
+def _kept(wanted: Values, has: Mapping[str, str], found: ServerReading) -> dict[str, str | None]:
     said, real = wanted.get(SOURCE), found.resolved
     known = [each for each in (has.get(SOURCE), has.get("volatile.initial_source")) if each]
     if said and any(real.get(each, each) == real.get(said, said) for each in known):
@@ -59,7 +59,7 @@ def _kept(wanted: Values, has: Mapping[str, str], found: Found) -> dict[str, str
     return dict(wanted)
 
 
-def _settings(wanted: Wanted, found: Found, host: str) -> Change | None:
+def _settings(wanted: ServerSpec, found: ServerReading, host: str) -> Change | None:
     """A PATCH: LXD answers secrets with no more than that they are there, and a PUT would have to send them all."""
     keys = server_settings.changes(wanted.config, found.server.config)
     if not keys:
@@ -67,11 +67,11 @@ def _settings(wanted: Wanted, found: Found, host: str) -> Change | None:
     body = {"config": {key: value or "" for key, value in keys.items()}}
     step = Request("PATCH", (), body=body, etag=found.etag)
     names = sorted(keys)
-    before, after = shown(found.server.config, names), shown(keys, names)
+    before, after = mask_secrets(found.server.config, names), mask_secrets(keys, names)
     return Change("change", "server", host, (step,), before, after, detail=", ".join(names), host=host)
 
 
-def _wipes(part: Part, pool: WantedPool, found: Found) -> Iterator[Change]:
+def _wipes(part: Part, pool: PoolSpec, found: ServerReading) -> Iterator[Change]:
     """Of the device of this machine; never where the pool is there already, which the others may still lack."""
     device = found.devices.get(pool.device(found.here))
     if part.made_on(found.here):
@@ -82,11 +82,11 @@ def _wipes(part: Part, pool: WantedPool, found: Found) -> Iterator[Change]:
         yield Change("wipe", "device", device.path, (step,), before, {"holds": []}, detail=", ".join(device.holds))
 
 
-def predicted(wanted: Wanted, found: Found) -> dict[str, Any]:
+def predicted(wanted: ServerSpec, found: ServerReading) -> dict[str, Any]:
     """The server as it will be: see `view`."""
     config = {**found.server.config, **wanted.config}
     view_of = view(found)
-    view_of["config"] = shown({key: value for key, value in config.items() if value is not None})
+    view_of["config"] = mask_secrets({key: value for key, value in config.items() if value is not None})
     for part in _parts(wanted, found):
         rows = view_of[_ROWS[part.kind.path]]
         has = part.found.config if part.found else {}
@@ -95,7 +95,7 @@ def predicted(wanted: Wanted, found: Found) -> dict[str, Any]:
             "name": part.wanted.name,
             part.kind.field: part.said,
             "description": description if description is not None else (part.found.description if part.found else ""),
-            "config": shown(merged(has, part.differing() if part.found else part.wanted.config)),
+            "config": mask_secrets(merge_values(has, part.differing() if part.found else part.wanted.config)),
         }
         rows[:] = sorted([*(each for each in rows if each["name"] != part.wanted.name), row], key=_by_name)
     return view_of
@@ -104,7 +104,7 @@ def predicted(wanted: Wanted, found: Found) -> dict[str, Any]:
 _ROWS = {POOL.path: "storage_pools", NETWORK.path: "networks"}
 
 
-def view(found: Found) -> dict[str, Any]:
+def view(found: ServerReading) -> dict[str, Any]:
     """The server for people: its settings without secrets, all its storage pools and managed networks."""
     server = found.server
     return {
@@ -112,7 +112,7 @@ def view(found: Found) -> dict[str, Any]:
         "flavour": server.flavour,
         "clustered": server.clustered,
         "members": list(found.members),
-        "config": shown(server.config),
+        "config": mask_secrets(server.config),
         "storage_pools": _rows("driver", found.pools),
         "networks": _rows("type", found.networks),
     }
@@ -120,7 +120,7 @@ def view(found: Found) -> dict[str, Any]:
 
 def _rows(field: str, parts: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = [
-        {"name": part.name, field: part.kind, "description": part.description, "config": shown(part.config)}
+        {"name": part.name, field: part.kind, "description": part.description, "config": mask_secrets(part.config)}
         for part in parts.values()
         if part.managed
     ]

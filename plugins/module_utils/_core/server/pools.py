@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from .. import units
 from ..errors import Invalid
-from .part_spec import WantedPart, check_name, check_once, of_members, texts
+from .part_spec import PartSpec, check_name, check_once, of_members, texts
 
 SOURCE, SIZE, WIPE = "source", "size", "source.wipe"
 INITIAL_SOURCE = "volatile.initial_source"
@@ -24,7 +24,7 @@ _LONGEST_NAME = 63
 
 
 @dataclasses.dataclass(frozen=True)
-class WantedPool(WantedPart):
+class PoolSpec(PartSpec):
     """One storage pool. `wipe`: whether signatures on the device may go."""
 
     MEMBER_KEYS = frozenset({SOURCE, SIZE, "lvm.vg_name", "lvm.thinpool_name", "zfs.pool_name", INITIAL_SOURCE, WIPE})
@@ -47,14 +47,14 @@ class WantedPool(WantedPart):
         return self.driver != "btrfs" or self.wipe or is_device(self.on(member).get(SOURCE))
 
 
-def want(said: Any, problems: list[str]) -> tuple[WantedPool, ...]:
+def want(said: Any, problems: list[str]) -> tuple[PoolSpec, ...]:
     """The list, checked; what is wrong is added to `problems`."""
     pools = [_pool(dict(each), problems) for each in said or ()]
     check_once(pools, "storage_pools", problems)
     return tuple(pools)
 
 
-def _pool(said: Mapping[str, Any], problems: list[str]) -> WantedPool:
+def _pool(said: Mapping[str, Any], problems: list[str]) -> PoolSpec:
     name, driver = str(said.get("name") or ""), str(said.get("driver") or "")
     what = f"storage pool {name}"
     check_name(name, what, _LONGEST_NAME, problems)
@@ -63,12 +63,12 @@ def _pool(said: Mapping[str, Any], problems: list[str]) -> WantedPool:
     own = {SOURCE: said.get(SOURCE), SIZE: said.get(SIZE)}
     config = texts(said.get("config"), {key: value for key, value in own.items() if value is not None}, what, problems)
     members = of_members(said.get("members"), what, problems)
-    pool = WantedPool(name, config, said.get("description"), members, driver, bool(said.get("wipe")))
+    pool = PoolSpec(name, config, said.get("description"), members, driver, bool(said.get("wipe")))
     _check(pool, what, problems)
     return pool
 
 
-def _check(pool: WantedPool, what: str, problems: list[str]) -> None:
+def _check(pool: PoolSpec, what: str, problems: list[str]) -> None:
     if WIPE in pool.config or any(WIPE in values for values in pool.members.values()):
         problems.append(f"{what}: config.{WIPE}: say wipe: true, which looks at the device first")
     places = {"": pool.on(""), **{f"members.{member}: ": pool.on(member) for member in pool.members}}
@@ -79,7 +79,7 @@ def _check(pool: WantedPool, what: str, problems: list[str]) -> None:
         problems.append(f"{what}: wipe: there is no device in source that it could mean; leave it out")
 
 
-def _check_place(pool: WantedPool, what: str, config: Mapping[str, Optional[str]], problems: list[str]) -> None:
+def _check_place(pool: PoolSpec, what: str, config: Mapping[str, Optional[str]], problems: list[str]) -> None:
     source, size = config.get(SOURCE), config.get(SIZE)
     if source and not source.startswith("/") and pool.driver in ("dir", "btrfs"):
         problems.append(f"{what}source: {source!r:.80} is not a path; write a whole one, such as /dev/vdb")

@@ -21,7 +21,7 @@ def preseed(params: Mapping[str, Any]) -> dict[str, Any]:
     It is for one server that holds nothing, so nothing can be removed (null) or said for members; and who would look
     at a device before it is wiped isn't there, so `wipe` is refused. Raises Invalid with everything that is wrong.
     """
-    wanted = server.want(params)
+    wanted = server.parse_server_spec(params)
     problems = [f"{key}: null removes a key, and a new server has none" for key in _nulls(wanted)]
     for kind, each in [("storage pool", pool) for pool in wanted.pools] + [("network", net) for net in wanted.networks]:
         if each.members:
@@ -43,7 +43,7 @@ def preseed(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _named(each: Union[server_pools.WantedPool, server_networks.WantedNetwork]) -> dict[str, Any]:
+def _named(each: Union[server_pools.PoolSpec, server_networks.NetworkSpec]) -> dict[str, Any]:
     return {"name": each.name, "description": each.description or "", "config": _said(each.config)}
 
 
@@ -52,7 +52,7 @@ def text(params: Mapping[str, Any]) -> str:
     return json.dumps(preseed(params), indent=2, sort_keys=True) + "\n"
 
 
-def _nulls(wanted: server.Wanted) -> list[str]:
+def _nulls(wanted: server.ServerSpec) -> list[str]:
     named: list[tuple[str, Mapping[str, Optional[str]]]] = [("config", wanted.config)]
     named += [(f"storage pool {pool.name}: config", pool.config) for pool in wanted.pools]
     named += [(f"network {network.name}: config", network.config) for network in wanted.networks]

@@ -119,7 +119,7 @@ def _same(key: str, wanted: str | None, found: Any) -> bool:
     return units.is_same_value(key, wanted, None if found is None else str(found))
 
 
-def shown(settings: Mapping[str, Any], keys: Sequence[str] | None = None) -> dict[str, Any]:
+def mask_secrets(settings: Mapping[str, Any], keys: Sequence[str] | None = None) -> dict[str, Any]:
     """Settings for people: no secret, and no login in a proxy's address."""
     names = sorted(settings if keys is None else (key for key in keys if settings.get(key) is not None))
     return {key: _hidden(key, settings[key]) for key in names}

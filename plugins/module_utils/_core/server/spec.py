@@ -16,18 +16,18 @@ from . import settings as server_settings
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class ServerSpec:
     """The declaration; what it doesn't name is kept."""
 
     config: Mapping[str, Optional[str]]
-    pools: tuple[server_pools.WantedPool, ...]
-    networks: tuple[server_networks.WantedNetwork, ...]
+    pools: tuple[server_pools.PoolSpec, ...]
+    networks: tuple[server_networks.NetworkSpec, ...]
 
 
-def want(params: Mapping[str, Any]) -> Wanted:
+def parse_server_spec(params: Mapping[str, Any]) -> ServerSpec:
     """The options, checked; raises Invalid with everything that is wrong."""
     problems: list[str] = []
-    wanted = Wanted(
+    wanted = ServerSpec(
         config=server_settings.want(params, problems),
         pools=server_pools.want(params.get("storage_pools"), problems),
         networks=server_networks.want(params.get("networks"), problems),
@@ -37,7 +37,7 @@ def want(params: Mapping[str, Any]) -> Wanted:
     return wanted
 
 
-def seen_by(wanted: Wanted, member: str, members: Collection[str]) -> Wanted:
+def seen_by(wanted: ServerSpec, member: str, members: Collection[str]) -> ServerSpec:
     """What it means for a server that is that member of a cluster, or will be, as long as its members are these."""
     if members:
         return dataclasses.replace(

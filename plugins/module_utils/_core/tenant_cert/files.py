@@ -12,7 +12,18 @@ from typing import Any, Union
 
 from .. import errors
 from ..plan import Change, GenerateKeyPair, Later, MoveFile, Step, WriteFile
-from .pair import CERTIFICATE, KEY, NEXT_CERTIFICATE, NEXT_KEY, OLD_CERTIFICATE, Folder, Found, Pair, Wanted, shortened
+from .pair import (
+    CERTIFICATE,
+    KEY,
+    NEXT_CERTIFICATE,
+    NEXT_KEY,
+    OLD_CERTIFICATE,
+    CertificatePair,
+    Folder,
+    TenantCertSpec,
+    TrustReading,
+    shorten_fingerprint,
+)
 
 NOWHERE = (
     "say directory, or vmhost with a registry; where the registry is a checkout that ends with its job, do it where "
@@ -20,7 +31,7 @@ NOWHERE = (
 )
 
 
-def kept(wanted: Wanted, found: Found) -> tuple[Pair, list[Change]]:
+def kept(wanted: TenantCertSpec, found: TrustReading) -> tuple[CertificatePair, list[Change]]:
     """The pair that is in force when the folder is in order, and what brings it there; no rotation."""
     if found.brought is not None:
         return _brought(wanted, found, found.brought)
@@ -28,24 +39,26 @@ def kept(wanted: Wanted, found: Found) -> tuple[Pair, list[Change]]:
         return found.pair, []
     if found.coming is not None and found.folder is not None:
         return found.coming, [placed(wanted, found.folder, found.coming)]
-    folder = lasting(found)
+    folder = find_lasting_folder(found)
     if KEY in folder.files:
         raise errors.Conflict(
             f"{folder.file(KEY)}: there is no {CERTIFICATE} beside it",
             "put its certificate back, or take the key away to have a new pair made",
         )
-    new = Pair.to_be_made(wanted.key_type)
+    new = CertificatePair.to_be_made(wanted.key_type)
     steps = (*_made(wanted, folder), *_renamed(folder, (NEXT_KEY, NEXT_CERTIFICATE)))
     return new, [Change("generate", "key pair", wanted.name, steps, None, _view(folder, new))]
 
 
-def _brought(wanted: Wanted, found: Found, brought: Pair) -> tuple[Pair, list[Change]]:
+def _brought(
+    wanted: TenantCertSpec, found: TrustReading, brought: CertificatePair
+) -> tuple[CertificatePair, list[Change]]:
     folder, pair = found.folder, found.pair
     if folder is None or not brought.private_key:
         return brought, []
     if pair is not None and pair.fingerprint != brought.fingerprint:
         raise errors.Conflict(
-            f"certificate: {folder.file(CERTIFICATE)} is another one ({shortened(pair.fingerprint)})",
+            f"certificate: {folder.file(CERTIFICATE)} is another one ({shorten_fingerprint(pair.fingerprint)})",
             "rotate: now puts yours in its place, on the server too",
         )
     if pair is not None and pair.private_key:
@@ -56,7 +69,7 @@ def _brought(wanted: Wanted, found: Found, brought: Pair) -> tuple[Pair, list[Ch
     return brought, [Change("write", "key pair", wanted.name, steps, None, _view(folder, brought))]
 
 
-def lasting(found: Found) -> Folder:
+def find_lasting_folder(found: TrustReading) -> Folder:
     """The folder for a new key, or Invalid: a key that dies with the job leaves a trust entry that nobody can use."""
     if found.folder is None:
         raise errors.Invalid("directory: there is none to keep the key pair in", NOWHERE)
@@ -65,14 +78,20 @@ def lasting(found: Found) -> Folder:
     return found.folder
 
 
-def put_down(wanted: Wanted, folder: Folder, new: Pair) -> Change:
+def put_down(wanted: TenantCertSpec, folder: Folder, new: CertificatePair) -> Change:
     """The next pair on durable storage, before any server hears of it."""
     if isinstance(new.pem, Later):
         return Change("generate", "next key pair", wanted.name, _made(wanted, folder), None, _view(folder, new))
     return Change("write", "next key pair", wanted.name, _written(wanted, folder, new), None, _view(folder, new))
 
 
-def placed(wanted: Wanted, folder: Folder, new: Pair, former: Pair | None = None, put: bool = False) -> Change:
+def placed(
+    wanted: TenantCertSpec,
+    folder: Folder,
+    new: CertificatePair,
+    former: CertificatePair | None = None,
+    put: bool = False,
+) -> Change:
     """The next pair takes the place of the present one, whose public half is kept where its entry stays for a while.
 
     `put`: both files were put down by this very plan; else those that are still there are moved.
@@ -86,7 +105,7 @@ def placed(wanted: Wanted, folder: Folder, new: Pair, former: Pair | None = None
     return Change("place", "key pair", wanted.name, (*keep, *_renamed(folder, there)), before, _view(folder, new))
 
 
-def secured(wanted: Wanted, found: Found, pair: Pair) -> list[Change]:
+def secured(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> list[Change]:
     """A plain key that is meant to be vaulted, or that others may read: git and copies don't keep modes."""
     folder = found.folder
     if folder is None or folder.vaulted or KEY not in folder.files or pair.key_source != "file":
@@ -101,14 +120,14 @@ def secured(wanted: Wanted, found: Found, pair: Pair) -> list[Change]:
     return []
 
 
-def _made(wanted: Wanted, folder: Folder) -> tuple[Step, ...]:
+def _made(wanted: TenantCertSpec, folder: Folder) -> tuple[Step, ...]:
     if not wanted.common_name:
         raise errors.Invalid("owner: it isn't said, and the certificate's subject names it", "say owner or common_name")
     make = GenerateKeyPair("pair", wanted.common_name, wanted.key_type, wanted.valid_for)
-    return (make, *_written(wanted, folder, Pair.to_be_made(wanted.key_type)))
+    return (make, *_written(wanted, folder, CertificatePair.to_be_made(wanted.key_type)))
 
 
-def _written(wanted: Wanted, folder: Folder, new: Pair) -> tuple[Step, ...]:
+def _written(wanted: TenantCertSpec, folder: Folder, new: CertificatePair) -> tuple[Step, ...]:
     return (
         WriteFile(folder.file(NEXT_KEY), new.private_key, 0o600, vaulted=wanted.vault_key),
         WriteFile(folder.file(NEXT_CERTIFICATE), new.pem),
@@ -120,7 +139,7 @@ def _renamed(folder: Folder, names: tuple[str, ...]) -> tuple[Step, ...]:
     return tuple(MoveFile(folder.file(name), folder.file(to[name])) for name in names)
 
 
-def _view(folder: Folder, pair: Pair) -> dict[str, Any]:
+def _view(folder: Folder, pair: CertificatePair) -> dict[str, Any]:
     view: dict[str, Union[str, Later, None]] = {
         "fingerprint": pair.fingerprint,
         "key_type": pair.key_type,

@@ -12,7 +12,7 @@ from ..model import TrustEntry
 from .commands import revoke_command
 
 
-def orphaned(
+def find_orphans(
     entries: Iterable[TrustEntry],
     used: frozenset[str],
     owner: Optional[str],
@@ -35,7 +35,7 @@ def orphaned(
     return sorted(found, key=lambda pair: (pair[0].name, pair[0].fingerprint))
 
 
-def view(entry: TrustEntry, because: str, flavour: str) -> dict[str, Any]:
+def build_orphan_view(entry: TrustEntry, because: str, flavour: str) -> dict[str, Any]:
     """An orphan as people see it, with what a person may run to end the trust in it."""
     return {
         "name": entry.name,

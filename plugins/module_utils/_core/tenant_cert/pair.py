@@ -24,11 +24,11 @@ NEXT_CERTIFICATE = "client.crt.next"
 OLD_CERTIFICATE = "client.crt.old"
 FILES = (NEXT_KEY, NEXT_CERTIFICATE, OLD_CERTIFICATE, KEY, CERTIFICATE)
 
-Known = Union[str, Later]
+KnownPairs = Union[str, Later]
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class TenantCertSpec:
     """One task's words; None is unsaid."""
 
     name: str
@@ -50,23 +50,23 @@ class Wanted:
 
 
 @dataclasses.dataclass(frozen=True)
-class Pair:
+class CertificatePair:
     """A certificate and, where it is there, its private key; what only cryptography can read is None without it.
 
     `key_source`: "file", "environment" or "option". Of a pair that is yet to be made everything comes later.
     """
 
-    pem: Known
-    fingerprint: Known
-    private_key: Known = dataclasses.field(default="", repr=False)
+    pem: KnownPairs
+    fingerprint: KnownPairs
+    private_key: KnownPairs = dataclasses.field(default="", repr=False)
     key_source: str = ""
-    subject: Optional[Known] = None
+    subject: Optional[KnownPairs] = None
     not_before: Union[datetime.datetime, Later, None] = None
     not_after: Union[datetime.datetime, Later, None] = None
     key_type: Optional[str] = None
 
     @classmethod
-    def to_be_made(cls, key_type: str) -> Pair:
+    def to_be_made(cls, key_type: str) -> CertificatePair:
         """The pair that a step of the plan leaves under the name `pair`."""
         return cls(
             pem=Later("pair.certificate"),
@@ -79,7 +79,7 @@ class Pair:
         )
 
     @property
-    def der(self) -> Known:
+    def der(self) -> KnownPairs:
         """What POST /1.0/certificates wants: base64 of DER, where PUT and PATCH want PEM."""
         if isinstance(self.pem, Later):
             return Later("pair.der")
@@ -112,7 +112,7 @@ class Folder:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class TrustReading:
     """What a look at disk and server found.
 
     `pair`: in force on disk or brought. `coming`: what a rotation put down before anything else. `former`: what an
@@ -126,21 +126,21 @@ class Found:
     now: datetime.datetime
     server: Optional[Server] = None
     folder: Optional[Folder] = None
-    pair: Optional[Pair] = None
-    coming: Optional[Pair] = None
-    former: Optional[Pair] = None
-    brought: Optional[Pair] = None
+    pair: Optional[CertificatePair] = None
+    coming: Optional[CertificatePair] = None
+    former: Optional[CertificatePair] = None
+    brought: Optional[CertificatePair] = None
     admin: bool = False
     joins_by: str = ""
     secret: str = dataclasses.field(default="", repr=False)
     trust: Mapping[str, TrustEntry] = dataclasses.field(default_factory=dict)
-    trusted: frozenset[Known] = frozenset()
+    trusted: frozenset[KnownPairs] = frozenset()
     projects: Optional[frozenset[str]] = None
     sees_all_trust: bool = False
     used: frozenset[str] = frozenset()
     unverified: Sequence[errors.TenantryError] = ()
 
-    def entry(self, pair: Optional[Pair]) -> Optional[TrustEntry]:
+    def entry(self, pair: Optional[CertificatePair]) -> Optional[TrustEntry]:
         """What the server's trust store says of a pair, as far as it may be seen."""
         return self.trust.get(pair.fingerprint) if pair and isinstance(pair.fingerprint, str) else None
 
@@ -156,7 +156,7 @@ class Found:
         return self.admin or self.is_its_own_admin
 
 
-def want(params: Mapping[str, Any], name: Optional[str]) -> Wanted:
+def parse_tenant_cert_spec(params: Mapping[str, Any], name: Optional[str]) -> TenantCertSpec:
     """The task's options, checked against each other; `name` is the VM host's, for a task that says none."""
     chosen = params.get("name") or name
     if not chosen or not chosen.isprintable() or chosen != chosen.strip():
@@ -169,7 +169,7 @@ def want(params: Mapping[str, Any], name: Optional[str]) -> Wanted:
             "name the projects; restricted: false makes its holder an administrator of the whole server",
         )
     _check_numbers(params)
-    return Wanted(
+    return TenantCertSpec(
         name=chosen,
         name_said=bool(params.get("name")),
         state=params["state"],
@@ -194,7 +194,7 @@ def _check_numbers(params: Mapping[str, Any]) -> None:
         raise errors.Invalid("renew_within: a new certificate would be due at once", "say less than valid_for")
 
 
-def differences(wanted: Wanted, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:
+def find_trust_differences(wanted: TenantCertSpec, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:
     """What the server's entry says otherwise than the task: found and wanted, by field; unsaid is not compared."""
     found: dict[str, tuple[Any, Any]] = {}
     if entry.name != wanted.name:
@@ -206,15 +206,15 @@ def differences(wanted: Wanted, entry: TrustEntry) -> dict[str, tuple[Any, Any]]
     return found
 
 
-def certificate_view(
-    wanted: Wanted, pair: Pair, entry: Optional[Mapping[str, Any]], found: Found, proved: bool
+def build_certificate_view(
+    wanted: TenantCertSpec, pair: CertificatePair, entry: Optional[Mapping[str, Any]], found: TrustReading, proved: bool
 ) -> dict[str, Any]:
     """The result `certificate`; `entry` is what the server says or will say of it."""
     folder = found.folder
     on_disk = bool(pair.private_key) and pair.key_source != "environment"
     return {
         "name": wanted.name if entry is None else entry["name"],
-        **facts(pair, found.now),
+        **build_certificate_facts(pair, found.now),
         "path": folder.file(CERTIFICATE) if folder else None,
         "private_key_path": folder.file(KEY) if folder and on_disk else None,
         "trusted": entry is not None,
@@ -224,7 +224,7 @@ def certificate_view(
     }
 
 
-def facts(pair: Pair, now: datetime.datetime) -> dict[str, Any]:
+def build_certificate_facts(pair: CertificatePair, now: datetime.datetime) -> dict[str, Any]:
     """What a certificate says of itself."""
     return {
         "fingerprint": pair.fingerprint,
@@ -237,7 +237,7 @@ def facts(pair: Pair, now: datetime.datetime) -> dict[str, Any]:
     }
 
 
-def _moment(value: Union[datetime.datetime, Later, None]) -> Optional[Known]:
+def _moment(value: Union[datetime.datetime, Later, None]) -> Optional[KnownPairs]:
     if value is None or isinstance(value, Later):
         return value
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -248,6 +248,6 @@ def is_yet_to_come(pem: str) -> bool:
     return pem.strip() == KNOWN_AFTER_APPLY
 
 
-def shortened(fingerprint: Known) -> str:
+def shorten_fingerprint(fingerprint: KnownPairs) -> str:
     """As lxc shows it."""
     return str(fingerprint) if isinstance(fingerprint, Later) else fingerprint[:12]

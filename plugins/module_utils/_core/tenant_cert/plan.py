@@ -16,7 +16,7 @@ from ..plan import Change, Plan, RemoveFile
 from . import expiry, rotation, trust
 from . import files as pair_files
 from .commands import revoke_command
-from .pair import FILES, KEY, Found, Pair, Wanted, certificate_view, shortened
+from .pair import FILES, KEY, CertificatePair, TenantCertSpec, TrustReading, build_certificate_view, shorten_fingerprint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,20 +29,20 @@ class Decision:
     """
 
     plan: Plan
-    pair: Optional[Pair] = None
+    pair: Optional[CertificatePair] = None
     entry: Optional[Mapping[str, Any]] = None
-    turn: Optional[rotation.Turn] = None
+    turn: Optional[rotation.RotationPlan] = None
     orphans: tuple[TrustEntry, ...] = ()
-    coming: Optional[Pair] = None
+    coming: Optional[CertificatePair] = None
 
 
-def plan(wanted: Wanted, found: Found) -> Decision:
+def plan(wanted: TenantCertSpec, found: TrustReading) -> Decision:
     """What to do for the state that is wanted."""
     decide = {"generated": _generated, "trusted": _trusted, "absent": _absent}[wanted.state]
     return decide(wanted, found)
 
 
-def _generated(wanted: Wanted, found: Found) -> Decision:
+def _generated(wanted: TenantCertSpec, found: TrustReading) -> Decision:
     if found.folder is None:
         raise errors.Invalid("directory: there is none to keep the key pair in", pair_files.NOWHERE)
     pair, changes = pair_files.kept(wanted, found)
@@ -63,8 +63,8 @@ def _generated(wanted: Wanted, found: Found) -> Decision:
     return Decision(Plan(tuple(changes), warnings=_warnings(wanted, found, pair)), pair, coming=coming)
 
 
-def _trusted(wanted: Wanted, found: Found) -> Decision:
-    turn = rotation.resumed(wanted, found)
+def _trusted(wanted: TenantCertSpec, found: TrustReading) -> Decision:
+    turn = rotation.resume_rotation(wanted, found)
     if turn is None and found.pair is not None and found.unverified == ():
         turn = rotation.begun(wanted, found)
     if turn is not None:
@@ -79,33 +79,33 @@ def _trusted(wanted: Wanted, found: Found) -> Decision:
     strangers = trust.strangers(wanted, found, pair)
     warnings = (*_warnings(wanted, found, pair), *(trust.stranger_warning(found, entry) for entry in strangers))
     if turn is None:
-        warnings += rotation.unfinished(wanted, found)
+        warnings += rotation.find_unfinished_rotation(wanted, found)
     unverified = (*found.unverified, *trust.missing_projects(wanted, found), *(turn.missing if turn else ()))
     if entry is None and not unverified:
         if changes:
-            changes.append(trust.demanded(wanted, pair))
+            changes.append(trust.plan_trust_check(wanted, pair))
         else:
             unverified = (_not_trusted(wanted, found, pair),)
     return Decision(Plan(tuple(changes), warnings=warnings, unverified=unverified), pair, entry, turn, strangers)
 
 
-def _not_trusted(wanted: Wanted, found: Found, pair: Pair) -> errors.TenantryError:
-    view = certificate_view(wanted, pair, None, found, proved=False)
+def _not_trusted(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> errors.TenantryError:
+    view = build_certificate_view(wanted, pair, None, found, proved=False)
     return trust.refusal(wanted, found, str(pair.pem), certificate=view)
 
 
-def _retired(found: Found, pair: Pair, turn: Optional[rotation.Turn]) -> list[Change]:
+def _retired(found: TrustReading, pair: CertificatePair, turn: Optional[rotation.RotationPlan]) -> list[Change]:
     """The entry that an earlier overlapping rotation left; every controller has had a run to change over."""
     former = found.former
     if turn is not None or former is None or found.folder is None or former.fingerprint == pair.fingerprint:
         return []
-    return rotation.retired(found, former, found.folder)
+    return rotation.plan_retirement(found, former, found.folder)
 
 
-def _refuse_bad_times(found: Found, pair: Pair) -> None:
+def _refuse_bad_times(found: TrustReading, pair: CertificatePair) -> None:
     """An expired pair is of no use to anybody but a rotation, which was planned before."""
     days = pair.days_left(found.now)
-    what = f"certificate {shortened(pair.fingerprint)}"
+    what = f"certificate {shorten_fingerprint(pair.fingerprint)}"
     if days is not None and days < 0:
         raise errors.Invalid(
             f"{what}: it expired on {pair.not_after:%Y-%m-%d}",
@@ -118,21 +118,21 @@ def _refuse_bad_times(found: Found, pair: Pair) -> None:
         )
 
 
-def _warnings(wanted: Wanted, found: Found, pair: Pair) -> tuple[str, ...]:
+def _warnings(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> tuple[str, ...]:
     wide: tuple[str, ...] = ()
     if found.folder is not None and found.folder.wide:
         wide = (f"{found.folder.file(KEY)}: others could read this private key; it has mode 0600 from now on",)
     return (*wide, *_expiry(wanted, found, pair))
 
 
-def _expiry(wanted: Wanted, found: Found, pair: Pair) -> tuple[str, ...]:
+def _expiry(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> tuple[str, ...]:
     if not isinstance(pair.not_after, datetime.datetime):
         return ()
     said = expiry.warning(wanted.name, pair.not_after, found.now, wanted.warn_within)
     return (said,) if said else ()
 
 
-def _absent(wanted: Wanted, found: Found) -> Decision:
+def _absent(wanted: TenantCertSpec, found: TrustReading) -> Decision:
     ours = [pair for pair in (found.coming, found.former, found.brought, found.pair) if pair is not None]
     entries = {entry.fingerprint: entry for entry in map(found.entry, ours) if entry is not None}
     changes: list[Change] = []
@@ -140,12 +140,12 @@ def _absent(wanted: Wanted, found: Found) -> Decision:
     warnings: tuple[str, ...] = ()
     if found.may_change_trust:
         # The pair in force is the last: where it is its own admin, nothing can be done after it.
-        changes += [trust.revoked(found, entry) for entry in entries.values()]
+        changes += [trust.plan_revoke(found, entry) for entry in entries.values()]
     else:
         orphans = tuple(entries.values())
         warnings = tuple(
-            f"certificate {wanted.name}: the server still trusts {shortened(entry.fingerprint)}, and only an admin may "
-            f"end that: {revoke_command(entry.fingerprint)}"
+            f"certificate {wanted.name}: the server still trusts {shorten_fingerprint(entry.fingerprint)}, which only "
+            f"an administrator can revoke: {revoke_command(entry.fingerprint)}"
             for entry in orphans
         )
     # Where the files are gone, our own entry can't be told from anybody else's of that name.
@@ -162,7 +162,7 @@ def _absent(wanted: Wanted, found: Found) -> Decision:
 _UNASKED = "certificate {name}: the server could not be asked whether it still trusts it: say url and a key"
 
 
-def _files_gone(wanted: Wanted, found: Found) -> list[Change]:
+def _files_gone(wanted: TenantCertSpec, found: TrustReading) -> list[Change]:
     folder = found.folder
     if folder is None:
         return []

@@ -19,14 +19,14 @@ from ..plan import Change, RemoveFile, Request
 from . import files as pair_files
 from . import trust
 from .commands import revoke_command
-from .pair import OLD_CERTIFICATE, Folder, Found, Pair, Wanted, shortened
+from .pair import OLD_CERTIFICATE, CertificatePair, Folder, TenantCertSpec, TrustReading, shorten_fingerprint
 
 OVERLAP = "overlap"
 SWAP = "swap"
 
 
 @dataclasses.dataclass(frozen=True)
-class Turn:
+class RotationPlan:
     """One rotation: which way and why, from which pair to which, by what changes, and the new one's entry then.
 
     `missing`: what an earlier task of the same play would have done before it.
@@ -34,8 +34,8 @@ class Turn:
 
     way: str
     because: str
-    old: Pair
-    new: Pair
+    old: CertificatePair
+    new: CertificatePair
     changes: tuple[Change, ...]
     entry: Optional[Mapping[str, Any]]
     missing: tuple[errors.TenantryError, ...] = ()
@@ -51,7 +51,7 @@ class Turn:
         }
 
 
-def due(wanted: Wanted, found: Found, pair: Pair) -> str:
+def due(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> str:
     """Why the pair has to be replaced; empty when it hasn't."""
     if wanted.rotate == "now":
         # A pair that was brought to replace the folder's has done so.
@@ -63,7 +63,7 @@ def due(wanted: Wanted, found: Found, pair: Pair) -> str:
     return ""
 
 
-def resumed(wanted: Wanted, found: Found) -> Optional[Turn]:
+def resume_rotation(wanted: TenantCertSpec, found: TrustReading) -> Optional[RotationPlan]:
     """The rest of a rotation that was cut short after the server had learned of the new certificate."""
     old, new, folder = found.pair, found.coming, found.folder
     if old is None or new is None or folder is None or new.fingerprint not in found.trusted:
@@ -71,12 +71,12 @@ def resumed(wanted: Wanted, found: Found) -> Optional[Turn]:
     overlap = old.fingerprint in found.trusted
     place = pair_files.placed(wanted, folder, new, old if overlap else None)
     changes, entry = trust.given(wanted, found, new)
-    proof = [] if changes else [trust.proved(wanted, new)]
+    proof = [] if changes else [trust.plan_proof(wanted, new)]
     because = "an earlier run was cut short after the server had the new certificate"
-    return Turn(OVERLAP if overlap else SWAP, because, old, new, (*changes, place, *proof), entry)
+    return RotationPlan(OVERLAP if overlap else SWAP, because, old, new, (*changes, place, *proof), entry)
 
 
-def begun(wanted: Wanted, found: Found) -> Optional[Turn]:
+def begun(wanted: TenantCertSpec, found: TrustReading) -> Optional[RotationPlan]:
     """A rotation that is due, in the way that is open to this run; None where it isn't due or nobody may."""
     old = found.pair
     reason = due(wanted, found, old) if old is not None else ""
@@ -90,19 +90,21 @@ def begun(wanted: Wanted, found: Found) -> Optional[Turn]:
             "rotate_way: a swap is what the tenant does alone", "leave out client_cert and the trust token"
         )
     if adds or new.fingerprint in found.trusted:
-        return _overlapping(wanted, found, folder, Turn(OVERLAP, f"{reason}; {_who(found)}", old, new, down, None))
+        return _overlapping(
+            wanted, found, folder, RotationPlan(OVERLAP, f"{reason}; {_who(found)}", old, new, down, None)
+        )
     if wanted.rotate_way == OVERLAP:
-        return _awaited(wanted, found, folder, Turn(OVERLAP, f"{reason}; {_BESIDE}", old, new, down, None))
+        return _plan_waiting(wanted, found, folder, RotationPlan(OVERLAP, f"{reason}; {_BESIDE}", old, new, down, None))
     if old.fingerprint in found.trusted:
         because = f"{reason}; nobody but the tenant itself is here, and it may only replace its certificate"
-        return _swap(wanted, found, folder, Turn(SWAP, because, old, new, down, None))
+        return _swap(wanted, found, folder, RotationPlan(SWAP, because, old, new, down, None))
     return None
 
 
 _BESIDE = "the admin's part trusts the new certificate beside the old one"
 
 
-def _who(found: Found) -> str:
+def _who(found: TrustReading) -> str:
     if found.may_change_trust:
         return "an admin's connection adds the new certificate beside the old one"
     if found.joins_by:
@@ -110,8 +112,8 @@ def _who(found: Found) -> str:
     return "the server trusts the new certificate already"
 
 
-def _folder(wanted: Wanted, found: Found, old: Pair) -> Folder:
-    folder = pair_files.lasting(found)
+def _folder(wanted: TenantCertSpec, found: TrustReading, old: CertificatePair) -> Folder:
+    folder = pair_files.find_lasting_folder(found)
     if old.key_source in ("environment", "option") and not folder.said:
         raise errors.Invalid(
             f"rotate: the private key came from {_SOURCES[old.key_source]}, and a new one would end with this job",
@@ -127,7 +129,9 @@ def _folder(wanted: Wanted, found: Found, old: Pair) -> Folder:
 _SOURCES = {"environment": "the environment", "option": "an option"}
 
 
-def following(wanted: Wanted, found: Found, folder: Folder) -> tuple[Pair, tuple[Change, ...]]:
+def following(
+    wanted: TenantCertSpec, found: TrustReading, folder: Folder
+) -> tuple[CertificatePair, tuple[Change, ...]]:
     """The pair to change to: brought, put down by an earlier run, or new; and what puts it down."""
     brought, coming = found.brought, found.coming
     if brought is not None:
@@ -138,11 +142,13 @@ def following(wanted: Wanted, found: Found, folder: Folder) -> tuple[Pair, tuple
         return brought, ()
     if coming is not None and serves(wanted, found, coming):
         return coming, ()
-    new = Pair.to_be_made(wanted.key_type)
+    new = CertificatePair.to_be_made(wanted.key_type)
     return new, (pair_files.put_down(wanted, folder, new),)
 
 
-def put_down(wanted: Wanted, found: Found, pair: Pair) -> tuple[Optional[Pair], tuple[Change, ...]]:
+def put_down(
+    wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair
+) -> tuple[Optional[CertificatePair], tuple[Change, ...]]:
     """The next pair on disk before any server hears of it: what is due, or what a run that was cut short left there."""
     coming = found.coming
     under_way = coming is not None and coming.fingerprint != pair.fingerprint and serves(wanted, found, coming)
@@ -151,26 +157,26 @@ def put_down(wanted: Wanted, found: Found, pair: Pair) -> tuple[Optional[Pair], 
     return following(wanted, found, _folder(wanted, found, pair))
 
 
-def serves(wanted: Wanted, found: Found, coming: Pair) -> bool:
+def serves(wanted: TenantCertSpec, found: TrustReading, coming: CertificatePair) -> bool:
     """Whether a pair that was put down is still worth being trusted."""
     days = coming.days_left(found.now)
     started = isinstance(coming.not_before, datetime.datetime) and coming.not_before <= found.now
     return bool(coming.private_key) and started and days is not None and days >= wanted.renew_within
 
 
-def _overlapping(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Turn:
+def _overlapping(wanted: TenantCertSpec, found: TrustReading, folder: Folder, turn: RotationPlan) -> RotationPlan:
     changes, entry = trust.given(wanted, found, turn.new)
     if not changes:
-        changes = [trust.proved(wanted, turn.new)]
+        changes = [trust.plan_proof(wanted, turn.new)]
     known = turn.old.fingerprint in found.trusted or found.entry(turn.old) is not None
     place = pair_files.placed(wanted, folder, turn.new, turn.old if known else None, put=bool(turn.changes))
     before = found.former if found.former and found.former.fingerprint != turn.old.fingerprint else None
-    earlier = retired(found, before, folder, keep_file=True) if before else []
-    last = retired(found, turn.old, folder) if wanted.retire and known else []
+    earlier = plan_retirement(found, before, folder, keep_file=True) if before else []
+    last = plan_retirement(found, turn.old, folder) if wanted.retire and known else []
     return dataclasses.replace(turn, changes=(*turn.changes, *changes, *earlier, place, *last), entry=entry)
 
 
-def _awaited(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Turn:
+def _plan_waiting(wanted: TenantCertSpec, found: TrustReading, folder: Folder, turn: RotationPlan) -> RotationPlan:
     """What is left to do once the admin's part, a task of its own, has had the new certificate trusted."""
     if turn.changes:
         missing: errors.TenantryError = errors.NotFound(
@@ -180,15 +186,16 @@ def _awaited(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Turn:
         missing = trust.refusal(wanted, found, str(turn.new.pem))
     place = pair_files.placed(wanted, folder, turn.new, turn.old, put=True)
     view = {"name": wanted.name, "restricted": wanted.restricted, "projects": sorted(wanted.projects or ())}
-    changes = (place, trust.proved(wanted, turn.new))
+    changes = (place, trust.plan_proof(wanted, turn.new))
     return dataclasses.replace(turn, changes=changes, entry=view, missing=(missing,))
 
 
-def _swap(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Turn:
+def _swap(wanted: TenantCertSpec, found: TrustReading, folder: Folder, turn: RotationPlan) -> RotationPlan:
     entry = found.entry(turn.old)
     if entry is None:
         raise errors.Conflict(
-            f"rotate: the server shows no entry for {shortened(turn.old.fingerprint)} to replace", "ask its admin"
+            f"rotate: the server shows no entry for {shorten_fingerprint(turn.old.fingerprint)} to replace",
+            "ask its admin",
         )
     # An entry that isn't as wanted is refused here, before anything is replaced.
     trust.given(wanted, found, turn.old)
@@ -196,18 +203,20 @@ def _swap(wanted: Wanted, found: Found, folder: Folder, turn: Turn) -> Turn:
     before, after = ({"fingerprint": pair.fingerprint} for pair in (turn.old, turn.new))
     swap = Change("replace", "certificate of trust entry", entry.name, (patch,), before, after, host=trust.OWN)
     place = pair_files.placed(wanted, folder, turn.new, put=bool(turn.changes))
-    changes = (*turn.changes, swap, place, trust.proved(wanted, turn.new))
+    changes = (*turn.changes, swap, place, trust.plan_proof(wanted, turn.new))
     return dataclasses.replace(turn, changes=changes, entry=trust.as_is(entry))
 
 
-def retired(found: Found, former: Pair, folder: Folder, keep_file: bool = False) -> list[Change]:
+def plan_retirement(
+    found: TrustReading, former: CertificatePair, folder: Folder, keep_file: bool = False
+) -> list[Change]:
     """The old certificate's end, where this run may bring it about; else its file stays, to remember it by."""
     entry = found.entry(former)
     changes: list[Change] = []
     if entry is not None:
         if not found.may_change_trust:
             return []
-        changes.append(trust.revoked(found, entry))
+        changes.append(trust.plan_revoke(found, entry))
     elif not found.sees_all_trust:
         return []
     if not keep_file:
@@ -221,18 +230,19 @@ def forgotten(folder: Folder) -> Change:
     return Change("remove", "old certificate", path, (RemoveFile(path),), {"file": "there"}, None)
 
 
-def unfinished(wanted: Wanted, found: Found) -> tuple[str, ...]:
+def find_unfinished_rotation(wanted: TenantCertSpec, found: TrustReading) -> tuple[str, ...]:
     """What an earlier rotation left that this run may not, or was not asked to, bring to an end."""
     said: list[str] = []
     former, coming, pair = found.former, found.coming, found.pair
     if former and not found.may_change_trust and (found.entry(former) or not found.sees_all_trust):
         said.append(
-            f"certificate {wanted.name}: the one before, {shortened(former.fingerprint)}, may still be trusted; "
-            f"a run with an admin's connection ends that, or: {revoke_command(str(former.fingerprint))}"
+            f"certificate {wanted.name}: the server may still trust the previous one, "
+            f"{shorten_fingerprint(former.fingerprint)}; revoke it by a run as an administrator, or with: "
+            f"{revoke_command(str(former.fingerprint))}"
         )
     if coming and pair and coming.fingerprint not in found.trusted and found.server:
         said.append(
             f"certificate {wanted.name}: a rotation was cut short before the server knew of the new certificate "
-            f"{shortened(coming.fingerprint)}; rotate: now goes on with it"
+            f"{shorten_fingerprint(coming.fingerprint)}; rotate: now goes on with it"
         )
     return tuple(said)

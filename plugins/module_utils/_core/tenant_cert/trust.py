@@ -12,7 +12,7 @@ from .. import errors
 from ..model import TrustEntry
 from ..plan import Change, Later, Prove, Request, Step
 from .commands import revoke_command, trust_command
-from .pair import Found, Pair, Wanted, differences, shortened
+from .pair import CertificatePair, TenantCertSpec, TrustReading, find_trust_differences, shorten_fingerprint
 
 # Whose connection carries a request: the one that the task says, or the tenant's own.
 AUTHORITY = "authority"
@@ -21,7 +21,7 @@ OWN = "own"
 View = Optional[Mapping[str, Any]]
 
 
-def given(wanted: Wanted, found: Found, pair: Pair) -> tuple[list[Change], View]:
+def given(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> tuple[list[Change], View]:
     """What makes the server trust this pair as wanted, and its entry then; nothing and None where nobody here may."""
     _check(wanted, found)
     entry = found.entry(pair)
@@ -31,13 +31,13 @@ def given(wanted: Wanted, found: Found, pair: Pair) -> tuple[list[Change], View]
                 f"certificate {wanted.name}: the server trusts it without an entry in its trust store",
                 "an authority of its own (core.trust_ca_certificates) can't be told apart from an admin's: turn it off",
             )
-        return _added(wanted, found, pair)
+        return _plan_add(wanted, found, pair)
     wrong = differs(wanted, found, entry)
     if not wrong:
         return [], as_is(entry)
     if not found.may_change_trust:
         raise errors.Conflict(f"certificate {wanted.name}: {_otherwise(wrong)}", _ADMIN)
-    return [_mended(wanted, found, entry, wrong), proved(wanted, pair)], _as_wanted(wanted, entry)
+    return [_plan_update(wanted, found, entry, wrong), plan_proof(wanted, pair)], _as_wanted(wanted, entry)
 
 
 _ADMIN = (
@@ -46,9 +46,9 @@ _ADMIN = (
 )
 
 
-def differs(wanted: Wanted, found: Found, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:
+def differs(wanted: TenantCertSpec, found: TrustReading, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:
     """Where the entry is not as wanted; a name that nobody said is nobody's concern but the admin's."""
-    wrong = differences(wanted, entry)
+    wrong = find_trust_differences(wanted, entry)
     if not found.admin and not wanted.name_said:
         wrong.pop("name", None)
     return wrong
@@ -65,7 +65,7 @@ def _word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _check(wanted: Wanted, found: Found) -> None:
+def _check(wanted: TenantCertSpec, found: TrustReading) -> None:
     server = found.server
     if wanted.restricted and server is not None and not server.has("certificate_project"):
         raise errors.Unsupported(
@@ -81,7 +81,7 @@ def _check(wanted: Wanted, found: Found) -> None:
         )
 
 
-def _added(wanted: Wanted, found: Found, pair: Pair) -> tuple[list[Change], View]:
+def _plan_add(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> tuple[list[Change], View]:
     projects: Any = Later("projects") if wanted.projects is None else sorted(wanted.projects)
     view = {"name": wanted.name, "restricted": wanted.restricted, "projects": projects}
     steps: tuple[Step, ...]
@@ -98,7 +98,7 @@ def _added(wanted: Wanted, found: Found, pair: Pair) -> tuple[list[Change], View
         return [], None
     after = {"fingerprint": pair.fingerprint, **view}
     add = Change("add", "trust entry", wanted.name, steps, None, after, _where(wanted), host=host)
-    return [add, proved(wanted, pair)], view
+    return [add, plan_proof(wanted, pair)], view
 
 
 _NO_PROJECT = "the projects have to be there: make them with tenantry.lxd.lxd_project"
@@ -113,24 +113,26 @@ def _post(body: Mapping[str, Any], hint: str) -> Request:
     return Request("POST", ("certificates",), body=body, hint=hint)
 
 
-def _connect(pair: Pair) -> Prove:
+def _connect(pair: CertificatePair) -> Prove:
     return Prove("connect", {"certificate": pair.pem, "private_key": pair.private_key})
 
 
-def _token(found: Found) -> dict[str, str]:
+def _token(found: TrustReading) -> dict[str, str]:
     if found.server is not None and found.server.has("explicit_trust_token"):
         return {"trust_token": found.secret}
     # Older LXD reads it as a password and ignores what it doesn't know; Incus knows the token's field only.
     return {"password": found.secret, "trust_token": found.secret}
 
 
-def _where(wanted: Wanted) -> str:
+def _where(wanted: TenantCertSpec) -> str:
     if not wanted.restricted:
         return "not restricted: an administrator of the whole server"
     return f"restricted to {', '.join(sorted(wanted.projects))}" if wanted.projects is not None else "restricted"
 
 
-def _mended(wanted: Wanted, found: Found, entry: TrustEntry, wrong: Mapping[str, tuple[Any, Any]]) -> Change:
+def _plan_update(
+    wanted: TenantCertSpec, found: TrustReading, entry: TrustEntry, wrong: Mapping[str, tuple[Any, Any]]
+) -> Change:
     after = _as_wanted(wanted, entry)
     body = {"type": entry.type, "certificate": entry.pem, **after}
     step = Request("PUT", ("certificates", entry.fingerprint), body=body, etag=entry.etag, hint=_NO_PROJECT)
@@ -139,7 +141,7 @@ def _mended(wanted: Wanted, found: Found, entry: TrustEntry, wrong: Mapping[str,
     return Change("change", "trust entry", wanted.name, (step,), as_is(entry), after, detail, host=host)
 
 
-def _as_wanted(wanted: Wanted, entry: TrustEntry) -> dict[str, Any]:
+def _as_wanted(wanted: TenantCertSpec, entry: TrustEntry) -> dict[str, Any]:
     projects = entry.projects if wanted.projects is None else wanted.projects
     return {"name": wanted.name, "restricted": wanted.restricted, "projects": sorted(projects)}
 
@@ -149,14 +151,14 @@ def as_is(entry: TrustEntry) -> dict[str, Any]:
     return {"name": entry.name, "restricted": entry.restricted, "projects": sorted(entry.projects)}
 
 
-def revoked(found: Found, entry: TrustEntry) -> Change:
+def plan_revoke(found: TrustReading, entry: TrustEntry) -> Change:
     """The server trusts it no longer."""
     step = Request("DELETE", ("certificates", entry.fingerprint), etag=entry.etag)
-    name, host = f"{entry.name} {shortened(entry.fingerprint)}", AUTHORITY if found.admin else OWN
+    name, host = f"{entry.name} {shorten_fingerprint(entry.fingerprint)}", AUTHORITY if found.admin else OWN
     return Change("remove", "trust entry", name, (step,), as_is(entry), None, host=host)
 
 
-def proved(wanted: Wanted, pair: Pair) -> Change:
+def plan_proof(wanted: TenantCertSpec, pair: CertificatePair) -> Change:
     """What the server now says is read again; with the private key, what it refuses is shown too."""
     about = {"certificate": pair.pem, "private_key": pair.private_key}
     if not wanted.prove or not pair.private_key:
@@ -165,13 +167,13 @@ def proved(wanted: Wanted, pair: Pair) -> Change:
     return Change("prove", "tenant certificate", wanted.name, steps)
 
 
-def demanded(wanted: Wanted, pair: Pair) -> Change:
+def plan_trust_check(wanted: TenantCertSpec, pair: CertificatePair) -> Change:
     """Nobody here can have it trusted: once the pair is on disk, the run ends with what a person has to do."""
     about = {"certificate": pair.pem, "private_key": pair.private_key}
     return Change("await trust in", "tenant certificate", wanted.name, (Prove("trusted", about),))
 
 
-def refusal(wanted: Wanted, found: Found, pem: str, **details: Any) -> errors.NotTrusted:
+def refusal(wanted: TenantCertSpec, found: TrustReading, pem: str, **details: Any) -> errors.NotTrusted:
     """Not trusted, and what a person may paste to change that."""
     return errors.NotTrusted(
         f"certificate {wanted.name}: the server doesn't trust it yet",
@@ -182,13 +184,13 @@ def refusal(wanted: Wanted, found: Found, pem: str, **details: Any) -> errors.No
     )
 
 
-def command(wanted: Wanted, found: Found, pem: str) -> str:
+def command(wanted: TenantCertSpec, found: TrustReading, pem: str) -> str:
     """What has the certificate trusted by a person's hand."""
     flavour = found.server.flavour if found.server else "lxd"
     return trust_command(pem, wanted.name, wanted.restricted, wanted.projects or (), flavour)
 
 
-def missing_projects(wanted: Wanted, found: Found) -> Sequence[errors.TenantryError]:
+def missing_projects(wanted: TenantCertSpec, found: TrustReading) -> Sequence[errors.TenantryError]:
     """Projects that aren't there: LXD would refuse them, and an earlier task of the play may make them."""
     if found.projects is None or wanted.state != "trusted":
         return ()
@@ -196,7 +198,7 @@ def missing_projects(wanted: Wanted, found: Found) -> Sequence[errors.TenantryEr
     return tuple(errors.NotFound(f"project {name}: it is not on the server", _NO_PROJECT) for name in lacking)
 
 
-def strangers(wanted: Wanted, found: Found, pair: Optional[Pair]) -> tuple[TrustEntry, ...]:
+def strangers(wanted: TenantCertSpec, found: TrustReading, pair: Optional[CertificatePair]) -> tuple[TrustEntry, ...]:
     """Entries of our name with another certificate: not ours to touch."""
     known = (pair, found.pair, found.coming, found.former, found.brought)
     ours = {each.fingerprint for each in known if each is not None} | found.used
@@ -204,10 +206,10 @@ def strangers(wanted: Wanted, found: Found, pair: Optional[Pair]) -> tuple[Trust
     return tuple(sorted((e for e in entries if e.fingerprint not in ours), key=lambda entry: entry.fingerprint))
 
 
-def stranger_warning(found: Found, entry: TrustEntry) -> str:
+def stranger_warning(found: TrustReading, entry: TrustEntry) -> str:
     """How to end the trust in a certificate whose key nobody has any more."""
     flavour = found.server.flavour if found.server else "lxd"
     return (
-        f"the trust store holds another certificate named {entry.name}, {shortened(entry.fingerprint)}, left alone; "
-        f"if its key is lost: {revoke_command(entry.fingerprint, flavour)}"
+        f"the trust store has another certificate named {entry.name}, {shorten_fingerprint(entry.fingerprint)}, which "
+        f"is kept; if its key is lost: {revoke_command(entry.fingerprint, flavour)}"
     )

@@ -13,14 +13,16 @@ from ..model import Instance, Network
 from ..project import restrictions
 from . import nics as vm_nics
 from . import static_addresses as vm_addresses
-from .host import Host
-from .images import meant
-from .spec import Image, Wanted
+from .host import VmHostReading
+from .images import find_images
+from .spec import ImageSource, VmSpec
 
 Devices = Mapping[str, Mapping[str, str]]
 
 
-def check(wanted: Wanted, config: Mapping[str, str], devices: Devices, host: Host, planned: Devices) -> None:
+def check_references(
+    wanted: VmSpec, config: Mapping[str, str], devices: Devices, host: VmHostReading, planned: Devices
+) -> None:
     """Raise NotFound, Invalid, Conflict or Unsupported for the first thing that LXD hasn't, or the project forbids.
 
     `config` and `devices`: what is new or changed; `planned`: all devices of the VM as it will be.
@@ -35,42 +37,44 @@ def check(wanted: Wanted, config: Mapping[str, str], devices: Devices, host: Hos
     pools = {pool.name for pool in listings.pools}
     for name, device in devices.items():
         if device.get("type") == "disk" and device.get("pool"):
-            _must_be(device["pool"], pools, f"disk {name}: storage pool", "")
+            _check_exists(device["pool"], pools, f"disk {name}: storage pool", "")
     for profile in wanted.profiles or ():
-        _must_be(profile, listings.profiles, "profiles:", "")
+        _check_exists(profile, listings.profiles, "profiles:", "")
 
 
-def _check_interfaces(vm: str, devices: Devices, host: Host, networks: Mapping[str, Network], planned: Devices) -> None:
-    brought = vm_nics.nics(devices)
+def _check_interfaces(
+    vm: str, devices: Devices, host: VmHostReading, networks: Mapping[str, Network], planned: Devices
+) -> None:
+    brought = vm_nics.select_nics(devices)
     for name, device in brought.items():
         if host.listings is not None:
-            _check_wire(name, device, host, networks)
+            _check_attachment(name, device, host, networks)
         vm_nics.check_keys(name, device, networks)
-        network = networks.get(vm_nics.wire(device))
-        if network and network.managed and vm_nics.kind(device, networks) == "bridged":
-            vm_addresses.check(name, device, network, host.addresses.get(network.name))
+        network = networks.get(vm_nics.get_attachment(device))
+        if network and network.managed and vm_nics.get_nic_type(device, networks) == "bridged":
+            vm_addresses.check_static_addresses(name, device, network, host.addresses.get(network.name))
         elif network and device.get("nictype") == "bridged":
             vm_nics.check_unmanaged(name, device)
-    vm_nics.check_together(vm_nics.nics(planned), sorted(brought), networks)
+    vm_nics.check_together(vm_nics.select_nics(planned), sorted(brought), networks)
     there = host.instances.get(vm)
     if there and there.is_complete:
-        vm_nics.check_moves(brought, vm_nics.nics(there.expanded_devices), networks)
+        vm_nics.check_moves(brought, vm_nics.select_nics(there.expanded_devices), networks)
     unique = {name: device for name, device in brought.items() if any(device.get(key) for key in vm_nics.UNIQUE)}
     others = {each.name: _with_macs(each) for each in host.instances.values() if each.name != vm} if unique else {}
     for name, device in unique.items():
         vm_nics.check_in_use(name, device, others)
 
 
-def forbidden(wanted: Wanted, hosts: Mapping[str, Host]) -> dict[str, TenantryError]:
+def find_forbidding_hosts(wanted: VmSpec, hosts: Mapping[str, VmHostReading]) -> dict[str, TenantryError]:
     """The hosts whose project forbids what is said of a VM that isn't there yet: more room wouldn't help it."""
     found: dict[str, TenantryError] = {}
-    config = vm_nics.said(wanted.config)
+    config = vm_nics.drop_unset_keys(wanted.config)
     said = {
         **{disk.name: disk.device(disk.pool or "any") for disk in wanted.disks or () if not disk.absent},
         **{nic.name: nic.device() for nic in wanted.interfaces or () if not nic.absent},
         **{name: device for name, device in wanted.devices.items() if device is not None},
     }
-    devices = {name: vm_nics.said(device) for name, device in said.items()}
+    devices = {name: vm_nics.drop_unset_keys(device) for name, device in said.items()}
     for name, host in hosts.items():
         if wanted.state == "absent" or wanted.name in host.instances:
             continue
@@ -83,7 +87,7 @@ def forbidden(wanted: Wanted, hosts: Mapping[str, Host]) -> dict[str, TenantryEr
     return found
 
 
-def said_twice(host: str, wanted: Iterable[Wanted]) -> list[TenantryError]:
+def find_duplicate_addresses(host: str, wanted: Iterable[VmSpec]) -> list[TenantryError]:
     """The VMs of a task to which it gives a MAC or an address that it gives to an earlier one on the same network."""
     first: dict[tuple[str, ...], str] = {}
     refused: list[TenantryError] = []
@@ -91,11 +95,11 @@ def said_twice(host: str, wanted: Iterable[Wanted]) -> list[TenantryError]:
         if vm.state == "absent":
             continue
         named = {nic.name: nic.device() for nic in vm.interfaces or () if not nic.absent}
-        said = {name: vm_nics.said(device) for name, device in {**vm.devices, **named}.items() if device}
-        for name, device in vm_nics.nics(said).items():
+        said = {name: vm_nics.drop_unset_keys(device) for name, device in {**vm.devices, **named}.items() if device}
+        for name, device in vm_nics.select_nics(said).items():
             for key in vm_nics.UNIQUE:
                 value = device.get(key, "none").lower()
-                place = (vm_nics.wire(device), device.get("vlan", ""), key, value)
+                place = (vm_nics.get_attachment(device), device.get("vlan", ""), key, value)
                 if value != "none" and first.setdefault(place, vm.name) != vm.name:
                     what = f"VM {vm.name} on {host}: interface {name}: {vm_nics.OPTIONS[key]} {value}"
                     refused.append(Conflict(f"{what} is said for VM {first[place]} too", "give each VM its own"))
@@ -106,21 +110,23 @@ def _with_macs(instance: Instance) -> list[Mapping[str, str]]:
     """A VM's interfaces with the MACs that LXD chose where none was said."""
     return [
         {"hwaddr": instance.config.get(f"volatile.{name}.hwaddr", ""), **device}
-        for name, device in vm_nics.nics(instance.expanded_devices).items()
+        for name, device in vm_nics.select_nics(instance.expanded_devices).items()
     ]
 
 
-def _check_wire(name: str, device: Mapping[str, str], host: Host, networks: Mapping[str, Network]) -> None:
+def _check_attachment(
+    name: str, device: Mapping[str, str], host: VmHostReading, networks: Mapping[str, Network]
+) -> None:
     if device.get("network"):
         # The host's own interfaces are listed too; they are a parent, and no network of LXD's.
         managed = {each for each, network in networks.items() if network.managed}
         if device["network"] not in managed:
-            raise _no_network(name, device["network"], managed, host)
+            raise _network_not_found(name, device["network"], managed, host)
     elif device.get("parent"):
         _check_parent(name, device, host, networks)
 
 
-def _no_network(name: str, network: str, there: Iterable[str], host: Host) -> TenantryError:
+def _network_not_found(name: str, network: str, there: Iterable[str], host: VmHostReading) -> TenantryError:
     hint = f"there: {', '.join(sorted(there)) or 'none'}"
     if network in restrictions.usable_bridges(host.project.config):
         hint = f"the project reaches it as a bridge: say parent: {network} with type: bridged instead of network"
@@ -134,7 +140,7 @@ def _no_network(name: str, network: str, there: Iterable[str], host: Host) -> Te
 _PARENTS = {"bridged": ("bridge",), "sriov": ("physical",), "physical": ("physical",)}
 
 
-def _check_parent(name: str, device: Mapping[str, str], host: Host, networks: Mapping[str, Network]) -> None:
+def _check_parent(name: str, device: Mapping[str, str], host: VmHostReading, networks: Mapping[str, Network]) -> None:
     parent, kind = device["parent"], device.get("nictype", "")
     if host.server.clustered:
         # The listing is of the member that answers, and the VM may come to be on another.
@@ -158,13 +164,13 @@ def _check_parent(name: str, device: Mapping[str, str], host: Host, networks: Ma
         raise Invalid(f"interface {name}: {parent} has no virtual functions", "take another parent, or macvlan")
 
 
-def _must_be(name: str, known: Iterable[str], what: str, else_: str) -> None:
+def _check_exists(name: str, known: Iterable[str], what: str, else_: str) -> None:
     if name not in known:
         there = ", ".join(sorted(known)) or "none"
         raise NotFound(f"{what} {name!r} is not there{' ' + else_ if else_ else ''}", f"there: {there}")
 
 
-def _check_extensions(wanted: Wanted, host: Host) -> None:
+def _check_extensions(wanted: VmSpec, host: VmHostReading) -> None:
     if "limits.cpu.nodes" in wanted.config and not host.unread and not host.server.has("numa_cpu_placement"):
         raise Unsupported(
             f"numa_nodes: LXD {host.server.version} can't place a VM on NUMA nodes",
@@ -176,7 +182,7 @@ def _check_extensions(wanted: Wanted, host: Host) -> None:
         restrictions.check_target(wanted.target, host.project.config)
 
 
-def image_source(image: Image | None, host: Host) -> dict[str, str]:
+def image_source(image: ImageSource | None, host: VmHostReading) -> dict[str, str]:
     """Where LXD takes the first disk's content from, as its API says it; local images by their whole fingerprint."""
     if image is None:
         return {"type": "none"}
@@ -190,14 +196,14 @@ def image_source(image: Image | None, host: Host) -> dict[str, str]:
         }
     if host.unread:
         return {"type": "image", "alias": image.name}
-    held = _held(image.name, host.listings.images if host.listings else ())
+    held = _find_local_image(image.name, host.listings.images if host.listings else ())
     if held.type != "virtual-machine":
         raise Invalid(f"image: {image.name} is for containers", "VMs need an image of type virtual-machine")
     return {"type": "image", "fingerprint": held.fingerprint}
 
 
-def _held(name: str, images: tuple[HeldImage, ...]) -> HeldImage:
-    found = meant(name, images)
+def _find_local_image(name: str, images: tuple[HeldImage, ...]) -> HeldImage:
+    found = find_images(name, images)
     if len(found) == 1:
         return found[0]
     there = ", ".join(sorted(alias for image in images for alias in image.aliases)) or "none"

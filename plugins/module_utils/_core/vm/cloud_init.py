@@ -27,7 +27,7 @@ _TEXT = re.compile(r"^(status|detail):[ \t]*(.*(?:\n(?![a-z_]+:).*)*)", re.MULTI
 
 
 @dataclasses.dataclass(frozen=True)
-class Status:
+class CloudInitStatus:
     """How far cloud-init is. `status`: its own word; `stage`: what it works on, where it says so.
 
     `errors` make it a failure; `recoverable` are warnings that it went on after (23.4 and newer tell them apart).
@@ -49,28 +49,30 @@ class Status:
         return self.status == "error"
 
 
-def understood(output: str) -> Status:
+def understood(output: str) -> CloudInitStatus:
     """The output of COMMAND. What can't be understood has no status: it is asked again."""
     # `status --wait`, and 22.x without it, print a dot for each look before the answer.
     text = output.lstrip(". \r\n")
     try:
         found, _end = json.JSONDecoder().raw_decode(text)
     except ValueError:
-        return _of_text(text)
-    return _of_json(found) if isinstance(found, Mapping) else Status("")
+        return _parse_text(text)
+    return _parse_json(found) if isinstance(found, Mapping) else CloudInitStatus("")
 
 
-def _of_json(found: Mapping[str, Any]) -> Status:
+def _parse_json(found: Mapping[str, Any]) -> CloudInitStatus:
     errors = [str(error) for error in found.get("errors") or ()]
     if found.get("status") == "error" and not errors and found.get("detail"):
         errors = [str(found["detail"])]
     recoverable = [
         f"{level}: {text}" for level, texts in (found.get("recoverable_errors") or {}).items() for text in texts
     ]
-    return Status(str(found.get("status") or ""), str(found.get("stage") or ""), tuple(errors), tuple(recoverable))
+    return CloudInitStatus(
+        str(found.get("status") or ""), str(found.get("stage") or ""), tuple(errors), tuple(recoverable)
+    )
 
 
-def _of_text(text: str) -> Status:
+def _parse_text(text: str) -> CloudInitStatus:
     said = {name: " ".join(value.split()) for name, value in _TEXT.findall(text)}
     status = said.get("status", "")
-    return Status(status, errors=(said["detail"],) if status == "error" and said.get("detail") else ())
+    return CloudInitStatus(status, errors=(said["detail"],) if status == "error" and said.get("detail") else ())

@@ -12,12 +12,12 @@ from typing import Any, Optional
 from ..errors import Conflict, Invalid, NotFound, NotOwned, Unreachable
 from ..model import COMMISSIONED, Instance
 from ..plan import Change, Plan, Request
-from .edits import Body, Edit, put_fields
-from .view import vm as shown_vm
+from .edits import InstanceBody, InstanceEdit, select_put_fields
+from .view import build_vm_view as shown_vm
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class CommissionSpec:
     """One VM, and whether it is to carry the mark; `again`: one that is there is renewed; `erase`: see vm_erasure."""
 
     name: str
@@ -28,14 +28,14 @@ class Wanted:
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class ProjectPlace:
     """Where the VM is: VM host and project, by name."""
 
     host: str
     project: str
 
 
-def want(params: Mapping[str, Any], owner: Optional[str]) -> Wanted:
+def parse_commission_spec(params: Mapping[str, Any], owner: Optional[str]) -> CommissionSpec:
     """The options, checked."""
     name = params.get("name") or ""
     if not name or not name.replace("-", "").isalnum() or not name.isascii():
@@ -45,18 +45,20 @@ def want(params: Mapping[str, Any], owner: Optional[str]) -> Wanted:
     for option in ("again", "erase"):
         if params[option] and params["state"] == "absent":
             raise Invalid(f"{option}: with state: absent nothing is commissioned", "leave one of them out")
-    return Wanted(name, owner, params["state"], bool(params["again"]), bool(params["erase"]))
+    return CommissionSpec(name, owner, params["state"], bool(params["again"]), bool(params["erase"]))
 
 
-def plan(wanted: Wanted, found: Optional[Instance], place: Place, now: str) -> Plan:
+def plan_commission(wanted: CommissionSpec, found: Optional[Instance], place: ProjectPlace, now: str) -> Plan:
     """The one write, or none; `now` is what the mark says."""
-    found = check(wanted, found, place)
+    found = check_enlisted(wanted, found, place)
     mark = found.config.get(COMMISSIONED)
     after = None if wanted.state == "absent" else (now if wanted.again or not mark else mark)
     if after == mark:
         return Plan()
-    body = Body(found, (Edit("config", COMMISSIONED, after, live=True),))
-    request = Request("PUT", ("instances", wanted.name), place.project, body=body.put_body(), expect=put_fields(found))
+    body = InstanceBody(found, (InstanceEdit("config", COMMISSIONED, after, live=True),))
+    request = Request(
+        "PUT", ("instances", wanted.name), place.project, body=body.put_body(), expect=select_put_fields(found)
+    )
     change = Change(
         "unmark" if after is None else "commission",
         "VM",
@@ -69,14 +71,14 @@ def plan(wanted: Wanted, found: Optional[Instance], place: Place, now: str) -> P
     return Plan((change,))
 
 
-def after(planned: Plan, found: Instance, place: Place) -> Mapping[str, Any]:
+def after(planned: Plan, found: Instance, place: ProjectPlace) -> Mapping[str, Any]:
     """The VM as it will be."""
     return next((change.after or {} for change in planned.changes if change.kind == "VM"), None) or shown_vm(
         found, place.host, place.project
     )
 
 
-def check(wanted: Wanted, found: Optional[Instance], place: Place) -> Instance:
+def check_enlisted(wanted: CommissionSpec, found: Optional[Instance], place: ProjectPlace) -> Instance:
     """The VM; refused are what isn't there, what is no enlisted VM, and one that nobody can tell of."""
     what = f"{place.host}: VM {wanted.name}"
     if found is None:

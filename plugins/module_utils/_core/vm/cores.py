@@ -19,7 +19,7 @@ _MAP_HINT = "write [2, 3], or {count: 2, numa_node: 0}, where numa_node may be l
 
 
 @dataclasses.dataclass(frozen=True)
-class Pinning:
+class PinningSpec:
     """So many cores of the host for this VM; `node` None: on the NUMA node that suits best."""
 
     count: int
@@ -30,7 +30,7 @@ class Pinning:
         return f"{self.count}@{'*' if self.node is None else self.node}:{limit}"
 
 
-def config(spec: Mapping[str, Any]) -> dict[str, Optional[str]]:
+def build_cores_config(spec: Mapping[str, Any]) -> dict[str, Optional[str]]:
     """`limits.cpu` of `cores` or a list of `pinned_cores`; nothing where neither is said, or cores are to be chosen."""
     cores, pinned = spec.get("cores"), spec.get("pinned_cores")
     if cores is not None and pinned is not None:
@@ -41,13 +41,13 @@ def config(spec: Mapping[str, Any]) -> dict[str, Optional[str]]:
         return {"limits.cpu": str(cores)}
     if pinned is None or isinstance(pinned, Mapping):
         return {}
-    chosen = set_of(_listed(pinned), "pinned_cores", "host cores")
+    chosen = parse_core_set(_parse_list(pinned), "pinned_cores", "host cores")
     if not chosen:
         raise Invalid("pinned_cores: none is listed", "list some, such as [2, 3], or say cores: how many")
-    return {"limits.cpu": cpuset(chosen)}
+    return {"limits.cpu": format_cpu_set(chosen)}
 
 
-def pinning(spec: Mapping[str, Any]) -> Optional[Pinning]:
+def parse_pinning(spec: Mapping[str, Any]) -> Optional[PinningSpec]:
     """`pinned_cores` as a map; None where it is a list, or unsaid."""
     said = spec.get("pinned_cores")
     if not isinstance(said, Mapping):
@@ -60,10 +60,10 @@ def pinning(spec: Mapping[str, Any]) -> Optional[Pinning]:
         raise Invalid(f"pinned_cores: count: {count!r:.40} is not a number of cores", _MAP_HINT)
     if node is not None and (not is_count(node) or node < 0):
         raise Invalid(f"pinned_cores: numa_node: {node!r:.40} is not the number of a node", _MAP_HINT)
-    return Pinning(count, node)
+    return PinningSpec(count, node)
 
 
-def cpuset(cores: Iterable[int]) -> str:
+def format_cpu_set(cores: Iterable[int]) -> str:
     """A set of cores as LXD takes it, which reads "2" as a count and "2-2" as the core."""
     ordered = sorted(cores)
     return f"{ordered[0]}-{ordered[0]}" if len(ordered) == 1 else ",".join(str(core) for core in ordered)
@@ -74,14 +74,14 @@ def is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def set_of(numbers: Sequence[int], option: str, what: str) -> list[int]:
+def parse_core_set(numbers: Sequence[int], option: str, what: str) -> list[int]:
     """The numbers in order; raises Invalid for what is none, and for one that is listed twice."""
     if not all(is_count(number) and number >= 0 for number in numbers) or len(set(numbers)) != len(numbers):
         raise Invalid(f"{option}: {list(numbers)} is not a set of {what}", "list each once, such as [2, 3]")
     return sorted(numbers)
 
 
-def _listed(said: object) -> list[Any]:
+def _parse_list(said: object) -> list[Any]:
     """The option is a list or a map, so Ansible hands on what it would have made numbers of."""
     if isinstance(said, str):
         said = [part for part in said.split(",") if part.strip()]

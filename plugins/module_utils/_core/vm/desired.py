@@ -17,9 +17,9 @@ from ..units import format_size, is_same_value, parse_size
 from . import checks as vm_checks
 from . import devices as vm_devices
 from . import nics as vm_nics
-from .edits import Body, Edit, Inherited
-from .host import Host
-from .spec import Wanted
+from .edits import InheritedKeys, InstanceBody, InstanceEdit
+from .host import VmHostReading
+from .spec import VmSpec
 
 Devices = Mapping[str, Mapping[str, str]]
 
@@ -30,10 +30,10 @@ _LIVE_CONFIG = re.compile(r"(user|cloud-init|snapshots)\..*|boot\.(?!mode$).*|cl
 _DEFAULTS = {"limits.cpu": "1", "limits.memory": "1GiB"}
 
 
-def new(wanted: Wanted, host: Host) -> Body:
+def new(wanted: VmSpec, host: VmHostReading) -> InstanceBody:
     """A VM that isn't there yet; everything it refers to is looked up here."""
     profiles = wanted.profiles or ()
-    inherited = Inherited.of(profiles, host)
+    inherited = InheritedKeys.of(profiles, host)
     config = {key: value for key, value in _said_config(wanted, host.server).items() if value}
     for key, value in _DEFAULTS.items():
         if key not in inherited.config:
@@ -41,7 +41,7 @@ def new(wanted: Wanted, host: Host) -> Body:
     config[OWNER] = host.owner
     devices = _new_devices(wanted, host, inherited.devices)
     _check_root({**inherited.devices, **devices}, "devices")
-    vm_checks.check(wanted, {**inherited.config, **config}, devices, host, {**inherited.devices, **devices})
+    vm_checks.check_references(wanted, {**inherited.config, **config}, devices, host, {**inherited.devices, **devices})
     source = vm_checks.image_source(wanted.image, host)
     instance = Instance(
         name=wanted.name,
@@ -57,10 +57,10 @@ def new(wanted: Wanted, host: Host) -> Body:
         profiles=tuple(profiles),
         last_used_at="",
     )
-    return Body(instance, (), source)
+    return InstanceBody(instance, (), source)
 
 
-def _said_config(wanted: Wanted, server: Server) -> dict[str, str | None]:
+def _said_config(wanted: VmSpec, server: Server) -> dict[str, str | None]:
     config = {**wanted.config, **wanted.annotations}
     if wanted.secure_boot is not None:
         if server.has("instance_boot_mode"):
@@ -70,12 +70,14 @@ def _said_config(wanted: Wanted, server: Server) -> dict[str, str | None]:
     return config
 
 
-def _new_devices(wanted: Wanted, host: Host, inherited: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+def _new_devices(
+    wanted: VmSpec, host: VmHostReading, inherited: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
     disks, interfaces = wanted.disks, wanted.interfaces
     if not disks and not any(device.get("path") == "/" for device in inherited.values()):
-        disks = vm_devices.disks(wanted.name, [{}])
+        disks = vm_devices.parse_disks(wanted.name, [{}])
     if interfaces is None and not any(device.get("type") == "nic" for device in inherited.values()):
-        interfaces = vm_devices.interfaces([_default_interface(host)])
+        interfaces = vm_devices.parse_interfaces([_default_interface(host)])
     roots = [name for name, device in inherited.items() if device.get("path") == "/"]
     said: dict[str, Mapping[str, str | None]] = {
         # A VM has one root disk: what is said of it goes over a profile's, whatever that one is called.
@@ -94,7 +96,7 @@ def _new_devices(wanted: Wanted, host: Host, inherited: Mapping[str, Mapping[str
     return devices
 
 
-def _default_interface(host: Host) -> dict[str, str]:
+def _default_interface(host: VmHostReading) -> dict[str, str]:
     if host.unread and not host.default_network:
         return {"network": KNOWN_AFTER_APPLY}
     if not host.default_network:
@@ -107,7 +109,7 @@ def _default_interface(host: Host) -> dict[str, str]:
     return {"network": host.default_network}
 
 
-def pool_of(disk: vm_devices.Disk, host: Host) -> str:
+def pool_of(disk: vm_devices.DiskSpec, host: VmHostReading) -> str:
     """The storage pool of a new disk: the said one, the VM host's default, or the only one there is."""
     pools = [pool.name for pool in host.listings.pools] if host.listings else []
     pool = disk.pool or host.default_storage_pool or (pools[0] if len(pools) == 1 else None)
@@ -141,24 +143,24 @@ def _boot_order(boot: str | None, devices: Mapping[str, Mapping[str, str]]) -> d
     return {name: {**first, "boot.priority": str(highest + 9)}}
 
 
-def changed(wanted: Wanted, instance: Instance, host: Host) -> Body:
+def build_update(wanted: VmSpec, instance: Instance, host: VmHostReading) -> InstanceBody:
     """What differs between a VM and what was said of it."""
     inherited, then = None, instance
     if wanted.profiles not in (None, instance.profiles) and host.listings is not None:
-        inherited = Inherited.of(wanted.profiles or (), host)
+        inherited = InheritedKeys.of(wanted.profiles or (), host)
         then = inherited.under(instance)
     edits = [*_config_edits(wanted, instance, then, host.server), *_device_edits(wanted, instance, then, host)]
     if wanted.description is not None and wanted.description != instance.description:
-        edits.append(Edit("description", "description", wanted.description, True))
+        edits.append(InstanceEdit("description", "description", wanted.description, True))
     if wanted.profiles is not None and wanted.profiles != instance.profiles:
-        edits.append(Edit("profiles", "profiles", wanted.profiles, False))
-    body = Body(instance, tuple(edits), inherited=inherited)
+        edits.append(InstanceEdit("profiles", "profiles", wanted.profiles, False))
+    body = InstanceBody(instance, tuple(edits), inherited=inherited)
     if edits:
         _check_root(body.instance.expanded_devices, "profiles" if inherited else "devices")
         # Only what changes is looked up: what a VM has had all along may have been allowed by somebody else.
         brought = {edit.key: edit.value for edit in edits if edit.where == "devices" and edit.value}
         keys = {edit.key: edit.value for edit in edits if edit.where == "config" and edit.value}
-        vm_checks.check(wanted, keys, brought, host, body.instance.expanded_devices)
+        vm_checks.check_references(wanted, keys, brought, host, body.instance.expanded_devices)
     return body
 
 
@@ -170,15 +172,15 @@ def _check_root(devices: Mapping[str, Mapping[str, str]], option: str) -> None:
         raise Invalid(f"{option}: the VM would have {number}", "say the root disk in disks, as the first")
 
 
-def _config_edits(wanted: Wanted, instance: Instance, then: Instance, server: Server) -> list[Edit]:
+def _config_edits(wanted: VmSpec, instance: Instance, then: Instance, server: Server) -> list[InstanceEdit]:
     """Edits of `then`, which has the said profiles; whether they are live is for the instance as it runs to say."""
     edits = []
     for key, value in sorted(_said_config(wanted, server).items()):
         if value is None:
             if key in instance.config:
-                edits.append(Edit("config", key, None, _is_live(key, instance, None)))
+                edits.append(InstanceEdit("config", key, None, _is_live(key, instance, None)))
         elif not is_same_value(key, then.expanded_config.get(key), value):
-            edits.append(Edit("config", key, value, _is_live(key, instance, value)))
+            edits.append(InstanceEdit("config", key, value, _is_live(key, instance, value)))
     return edits
 
 
@@ -190,7 +192,7 @@ def _is_live(key: str, instance: Instance, value: str | None) -> bool:
     return _LIVE_CONFIG.fullmatch(key) is not None
 
 
-def _device_edits(wanted: Wanted, instance: Instance, then: Instance, host: Host) -> list[Edit]:
+def _device_edits(wanted: VmSpec, instance: Instance, then: Instance, host: VmHostReading) -> list[InstanceEdit]:
     found, runs_with = then.expanded_devices, instance.expanded_devices
     after: dict[str, Optional[Mapping[str, str]]] = {}
     for disk in wanted.disks or ():
@@ -198,9 +200,9 @@ def _device_edits(wanted: Wanted, instance: Instance, then: Instance, host: Host
         after[name] = device
     for nic in wanted.interfaces or ():
         vm_devices.check_kind(nic.name, found.get(nic.name), "interface")
-        after[nic.name] = None if nic.absent else _merged(found.get(nic.name), nic.said, nic.device())
+        after[nic.name] = None if nic.absent else _merge_devices(found.get(nic.name), nic.said, nic.device())
     for name, said in wanted.devices.items():
-        after[name] = None if said is None else _merged(found.get(name), said, said)
+        after[name] = None if said is None else _merge_devices(found.get(name), said, said)
     for name, device in after.items():
         if device is None and name in found and name not in instance.devices:
             raise Invalid(f"device {name} comes with a profile", "it can't be taken from the VM alone; change profiles")
@@ -212,13 +214,13 @@ def _device_edits(wanted: Wanted, instance: Instance, then: Instance, host: Host
         if device != found.get(name) and (device is not None or name in instance.devices)
     }
     waiting = _waiting(changes, runs_with, host)
-    return [Edit("devices", name, device, name not in waiting) for name, device in changes.items()]
+    return [InstanceEdit("devices", name, device, name not in waiting) for name, device in changes.items()]
 
 
-def _waiting(changes: Mapping[str, Optional[Mapping[str, str]]], runs_with: Devices, host: Host) -> set[str]:
+def _waiting(changes: Mapping[str, Optional[Mapping[str, str]]], runs_with: Devices, host: VmHostReading) -> set[str]:
     """The changes of devices that a running VM doesn't take."""
     networks = {network.name: network for network in host.listings.networks} if host.listings else {}
-    nics = vm_nics.nics(runs_with)
+    nics = vm_nics.select_nics(runs_with)
     waiting = set()
     for name, device in changes.items():
         # A root disk that a profile gave and that comes from the VM itself now: LXD never has two.
@@ -235,16 +237,16 @@ def _waiting(changes: Mapping[str, Optional[Mapping[str, str]]], runs_with: Devi
     return waiting
 
 
-def _merged(
+def _merge_devices(
     found: Mapping[str, str] | None, said: Mapping[str, str | None], device: Mapping[str, str | None]
 ) -> Mapping[str, str]:
     if found is None:
         return vm_devices.changed_device(None, device)
-    return found if vm_devices.same_device(found, said) else vm_devices.changed_device(found, said)
+    return found if vm_devices.is_same_device(found, said) else vm_devices.changed_device(found, said)
 
 
 def _disk(
-    disk: vm_devices.Disk, found: Devices, runs_with: Devices, host: Host
+    disk: vm_devices.DiskSpec, found: Devices, runs_with: Devices, host: VmHostReading
 ) -> tuple[str, Mapping[str, str] | None]:
     if not disk.root:
         there = found.get(disk.name)
@@ -256,7 +258,7 @@ def _disk(
         if not attached:
             place = disk.device(pool_of(disk, host))
             return disk.name, vm_devices.changed_device(there, {**place, "path": None})
-        return disk.name, _merged(there, disk.config, {})
+        return disk.name, _merge_devices(there, disk.config, {})
     # Profiles that change may take the root device away, and the disk stays.
     name, there = next(((name, each) for name, each in found.items() if each.get("path") == "/"), (disk.name, None))
     old = there or next((each for each in runs_with.values() if each.get("path") == "/"), {})
@@ -265,10 +267,10 @@ def _disk(
     if disk.size is not None:
         check_growth(disk.name, old.get("size"), disk.size)
         said["size"] = format_size(disk.size)
-    return name, _merged(there, said, disk.device(old.get("pool") or pool_of(disk, host)))
+    return name, _merge_devices(there, said, disk.device(old.get("pool") or pool_of(disk, host)))
 
 
-def _check_pool(disk: vm_devices.Disk, there: Mapping[str, str] | None) -> None:
+def _check_pool(disk: vm_devices.DiskSpec, there: Mapping[str, str] | None) -> None:
     if disk.pool and there and there.get("pool") != disk.pool:
         raise Invalid(
             f"disk {disk.name} is in storage pool {there.get('pool')}, not {disk.pool}",

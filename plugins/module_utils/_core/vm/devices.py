@@ -31,7 +31,7 @@ _NIC_KEYS = frozenset({*("type", "name", "network", "parent", "nictype", "boot.p
 
 
 @dataclasses.dataclass(frozen=True)
-class Disk:
+class DiskSpec:
     """One disk as said. The root disk is a device of the VM; any other is a volume of its own, named after the VM."""
 
     name: str
@@ -51,7 +51,7 @@ class Disk:
 
 
 @dataclasses.dataclass(frozen=True)
-class Interface:
+class InterfaceSpec:
     """One network interface as said."""
 
     name: str
@@ -63,11 +63,11 @@ class Interface:
         return {"type": "nic", "name": self.name, **self.said}
 
 
-def disks(vm: str, said: Sequence[Mapping[str, Any]] | None) -> tuple[Disk, ...] | None:
+def parse_disks(vm: str, said: Sequence[Mapping[str, Any]] | None) -> tuple[DiskSpec, ...] | None:
     """The disks of one VM; the first is the root disk."""
     if said is None:
         return None
-    found: list[Disk] = []
+    found: list[DiskSpec] = []
     for position, disk in enumerate(said):
         name = disk.get("name") or ("root" if position == 0 else f"disk{position}")
         _check_device_name(name, "disks")
@@ -77,7 +77,7 @@ def disks(vm: str, said: Sequence[Mapping[str, Any]] | None) -> tuple[Disk, ...]
     return tuple(found)
 
 
-def _disk(vm: str, name: str, root: bool, said: Mapping[str, Any]) -> Disk:
+def _disk(vm: str, name: str, root: bool, said: Mapping[str, Any]) -> DiskSpec:
     absent = said.get("state") == "absent"
     if root and absent:
         raise Invalid("disks: the first disk is the root disk and can't be absent", "list the root disk first")
@@ -90,23 +90,23 @@ def _disk(vm: str, name: str, root: bool, said: Mapping[str, Any]) -> Disk:
         raise Invalid(f"disks: config of {name}: {taken[0]} has an option of its own", "say it there")
     if said.get("boot_priority") is not None:
         config["boot.priority"] = _number(said["boot_priority"], f"disks: boot_priority of {name}", 0, _HIGHEST)
-    return Disk(
+    return DiskSpec(
         name, root, absent, bool(said.get("delete_volume")), size, said.get("storage_pool"), config, f"{vm}-{name}"
     )
 
 
-def interfaces(said: Sequence[Mapping[str, Any]] | None) -> tuple[Interface, ...] | None:
+def parse_interfaces(said: Sequence[Mapping[str, Any]] | None) -> tuple[InterfaceSpec, ...] | None:
     """The interfaces of one VM, each with a network that LXD manages or a parent on the host."""
     if said is None:
         return None
-    found: list[Interface] = []
+    found: list[InterfaceSpec] = []
     for position, nic in enumerate(said):
         name = nic.get("name") or f"eth{position}"
         _check_device_name(name, "interfaces")
         if name in (other.name for other in found):
             raise Invalid(f"interfaces: two interfaces are called {name}", "give each a name of its own")
         absent = nic.get("state") == "absent"
-        found.append(Interface(name, absent, {} if absent else _nic(name, nic)))
+        found.append(InterfaceSpec(name, absent, {} if absent else _nic(name, nic)))
     return tuple(found)
 
 
@@ -179,10 +179,10 @@ def _address(said: str, family: int, where: str) -> str:
     return str(address)
 
 
-def others(
+def parse_other_devices(
     said: Mapping[str, Any],
-    named_disks: Sequence[Disk],
-    named_interfaces: Sequence[Interface],
+    named_disks: Sequence[DiskSpec],
+    named_interfaces: Sequence[InterfaceSpec],
 ) -> dict[str, Mapping[str, str | None] | None]:
     """LXD's devices that have no option of ours; None is one that should be gone."""
     disk_names, nic_names = {disk.name for disk in named_disks}, {nic.name for nic in named_interfaces}
@@ -217,7 +217,7 @@ def check_kind(name: str, found: Device | None, option: str) -> None:
         raise Invalid(f"{option} {name}: the VM has a {kind} of that name", f"give the {option} another name")
 
 
-def same_device(found: Device, said: Mapping[str, str | None]) -> bool:
+def is_same_device(found: Device, said: Mapping[str, str | None]) -> bool:
     """Whether a device already is as said; keys that weren't said don't count."""
     for key, value in said.items():
         if key == "hwaddr":

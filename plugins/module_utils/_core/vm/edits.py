@@ -10,18 +10,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ..model import Instance
-from .host import Host
+from .host import VmHostReading
 
 
 @dataclasses.dataclass(frozen=True)
-class Inherited:
+class InheritedKeys:
     """What profiles give to a VM, the later ones over the earlier ones."""
 
     config: Mapping[str, str]
     devices: Mapping[str, Mapping[str, str]]
 
     @classmethod
-    def of(cls, profiles: Iterable[str], host: Host) -> Inherited:
+    def of(cls, profiles: Iterable[str], host: VmHostReading) -> InheritedKeys:
         """From the profiles that the host has."""
         config: dict[str, str] = {}
         devices: dict[str, Mapping[str, str]] = {}
@@ -38,7 +38,7 @@ class Inherited:
 
 
 @dataclasses.dataclass(frozen=True)
-class Edit:
+class InstanceEdit:
     """One difference: where it is (config, devices, description, profiles), its key, and the value (None: gone)."""
 
     where: str
@@ -53,16 +53,16 @@ class Edit:
 
 
 @dataclasses.dataclass(frozen=True)
-class Body:
+class InstanceBody:
     """A VM as it should be: the instance it was made from with edits put over it.
 
     `inherited`: what its profiles will give it, where an edit changes them.
     """
 
     found: Instance
-    edits: tuple[Edit, ...]
+    edits: tuple[InstanceEdit, ...]
     source: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    inherited: Optional[Inherited] = None
+    inherited: Optional[InheritedKeys] = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class Body:
         """What differs and waits for the VM to stop."""
         return tuple(edit.label for edit in self.edits if not edit.live)
 
-    def live_part(self) -> Body:
+    def live_part(self) -> InstanceBody:
         """The same without what waits."""
         return dataclasses.replace(self, edits=tuple(edit for edit in self.edits if edit.live))
 
@@ -105,17 +105,17 @@ class Body:
     def put_body(self) -> dict[str, Any]:
         """What a PUT takes."""
         made = self.instance
-        return {**put_fields(made), "architecture": made.architecture, "ephemeral": made.ephemeral}
+        return {**select_put_fields(made), "architecture": made.architecture, "ephemeral": made.ephemeral}
 
     def create_body(self) -> dict[str, Any]:
         """What a POST takes."""
         made = self.instance
         architecture = {"architecture": made.architecture} if made.architecture else {}
         fixed = {"name": made.name, "type": "virtual-machine", "source": dict(self.source), **architecture}
-        return {**put_fields(made), **fixed}
+        return {**select_put_fields(made), **fixed}
 
 
-def put_fields(instance: Instance) -> dict[str, Any]:
+def select_put_fields(instance: Instance) -> dict[str, Any]:
     """The fields that a PUT replaces."""
     return {
         "config": dict(instance.config),

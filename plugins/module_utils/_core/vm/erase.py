@@ -17,9 +17,9 @@ from typing import Optional
 from ..errors import Conflict, Protected
 from ..model import COMMISSIONED, ERASED, Instance
 from ..plan import Change, Plan, Request
-from .commission import Place, Wanted, check
-from .edits import Body, put_fields
-from .view import vm as shown_vm
+from .commission import CommissionSpec, ProjectPlace, check_enlisted
+from .edits import InstanceBody, select_put_fields
+from .view import build_vm_view as shown_vm
 
 _SUFFIX = "-erased"
 _LONGEST = 63
@@ -30,7 +30,7 @@ _LXDS_OWN = ("cloud-init:config", "agent:config")
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class EraseReading:
     """What there is: the VM, what stands in for it since a run was cut short, and what else holds the disk's content.
 
     `member`: of a cluster, where the VM is.
@@ -47,7 +47,7 @@ def stand_in(name: str) -> str:
     return name[: _LONGEST - len(_SUFFIX)].rstrip("-") + _SUFFIX
 
 
-def due(wanted: Wanted, found: Optional[Instance], now: str) -> bool:
+def due(wanted: CommissionSpec, found: Optional[Instance], now: str) -> bool:
     """Whether the VM is to be erased: once, with its commissioning, or `again`; and in one run never twice."""
     if not wanted.erase:
         return False
@@ -56,32 +56,32 @@ def due(wanted: Wanted, found: Optional[Instance], now: str) -> bool:
     return wanted.again and found.config.get(ERASED) != _mark(wanted.name, now)
 
 
-def plan(wanted: Wanted, seen: Seen, place: Place, now: str) -> Plan:
+def plan_erase(wanted: CommissionSpec, seen: EraseReading, place: ProjectPlace, now: str) -> Plan:
     """Make the new one, delete the old one, rename the new one; or what is left of that."""
     found, new = seen.found, seen.stand_in
     if new is not None:
         _check_stand_in(wanted, new, place)
         if found is None:
-            return _planned(wanted, None, new, (_rename(wanted, place),), place)
-    found = check(wanted, found, place)
+            return _build_plan(wanted, None, new, (_rename(wanted, place),), place)
+    found = check_enlisted(wanted, found, place)
     _check_free(wanted, found, seen.copies, place)
-    left = (Request("DELETE", ("instances", new.name), place.project, expect=put_fields(new)),) if new else ()
-    made = emptied(found, now)
+    left = (Request("DELETE", ("instances", new.name), place.project, expect=select_put_fields(new)),) if new else ()
+    made = predict_erased(found, now)
     named = {"name": stand_in(wanted.name), "ephemeral": made.ephemeral}
     create = Request(
         "POST",
         ("instances",),
         place.project,
         params={"target": seen.member} if seen.member else {},
-        body={**Body(made, (), {"type": "none"}).create_body(), **named},
+        body={**InstanceBody(made, (), {"type": "none"}).create_body(), **named},
         creates=("instances", stand_in(wanted.name)),
         hint="nothing was deleted: for a moment the project needs room for both",
     )
-    delete = Request("DELETE", ("instances", wanted.name), place.project, expect=put_fields(found))
-    return _planned(wanted, found, made, (*left, create, delete, _rename(wanted, place)), place)
+    delete = Request("DELETE", ("instances", wanted.name), place.project, expect=select_put_fields(found))
+    return _build_plan(wanted, found, made, (*left, create, delete, _rename(wanted, place)), place)
 
 
-def emptied(found: Instance, now: str) -> Instance:
+def predict_erased(found: Instance, now: str) -> Instance:
     """The VM as it will be; its MAC addresses, which LXD had chosen and others may know it by, are said from now on."""
 
     def kept(config: Mapping[str, str]) -> dict[str, str]:
@@ -102,8 +102,8 @@ def emptied(found: Instance, now: str) -> Instance:
     )
 
 
-def _planned(
-    wanted: Wanted, found: Optional[Instance], made: Instance, steps: tuple[Request, ...], place: Place
+def _build_plan(
+    wanted: CommissionSpec, found: Optional[Instance], made: Instance, steps: tuple[Request, ...], place: ProjectPlace
 ) -> Plan:
     change = Change(
         "erase",
@@ -118,7 +118,7 @@ def _planned(
     return Plan((change,))
 
 
-def _rename(wanted: Wanted, place: Place) -> Request:
+def _rename(wanted: CommissionSpec, place: ProjectPlace) -> Request:
     path = ("instances", stand_in(wanted.name))
     return Request("POST", path, place.project, body={"name": wanted.name}, creates=("instances", wanted.name))
 
@@ -127,7 +127,7 @@ def _mark(name: str, now: str) -> str:
     return f"{now} {name}"
 
 
-def _check_stand_in(wanted: Wanted, new: Instance, place: Place) -> None:
+def _check_stand_in(wanted: CommissionSpec, new: Instance, place: ProjectPlace) -> None:
     """Refuse what may be somebody's VM of that name, erased or not: a stand-in says for whom, and never ran."""
     for_it = new.config.get(ERASED, "").rpartition(" ")[2] == wanted.name
     if new.owner or not for_it or new.was_started or new.status != "Stopped":
@@ -137,7 +137,7 @@ def _check_stand_in(wanted: Wanted, new: Instance, place: Place) -> None:
         )
 
 
-def _check_free(wanted: Wanted, found: Instance, copies: tuple[str, ...], place: Place) -> None:
+def _check_free(wanted: CommissionSpec, found: Instance, copies: tuple[str, ...], place: ProjectPlace) -> None:
     """Refuse what would be lost without having been meant, or would stay; all that speaks against it at once."""
     disks = [name for name, device in sorted(found.expanded_devices.items()) if _somebody_elses(device)]
     refused: dict[str, str] = {}

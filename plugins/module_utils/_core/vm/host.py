@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..model import Image, Instance, Machine, Network, Project, Server, StoragePool, Volume
-from .devices import Disk, Interface, same_device
-from .spec import Wanted
+from .devices import DiskSpec, InterfaceSpec, is_same_device
+from .spec import VmSpec
 
 
 @dataclasses.dataclass(frozen=True)
-class Listings:
+class VmHostListings:
     """What a VM may refer to: read only when something is to be made, to say before any write what isn't there."""
 
     networks: tuple[Network, ...]
@@ -25,7 +25,7 @@ class Listings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Host:
+class VmHostReading:
     """One VM host as found, and what its registry entry says for VMs that don't say it themselves.
 
     `machines` are read only when something is to be placed or grows, `state` (the project's limits and usage as LXD
@@ -46,7 +46,7 @@ class Host:
     server: Server
     instances: Mapping[str, Instance]
     volumes: Mapping[tuple[str, str], Volume]
-    listings: Listings | None = None
+    listings: VmHostListings | None = None
     default_storage_pool: str | None = None
     default_network: str | None = None
     unread: bool = False
@@ -61,7 +61,7 @@ class Host:
 
 
 @dataclasses.dataclass(frozen=True)
-class Needs:
+class HostReadingNeeds:
     """What to read beyond the server, the project and its instances. `pools` None means all of them.
 
     `addressed`: the networks that give static addresses, whose own addresses say which there can be.
@@ -72,7 +72,7 @@ class Needs:
     addressed: frozenset[str] = frozenset()
 
 
-def needs(wanted: Sequence[Wanted], host: Host) -> Needs:
+def find_reading_needs(wanted: Sequence[VmSpec], host: VmHostReading) -> HostReadingNeeds:
     """The listings behind a plan: volumes of pools with extra disks, and what new things refer to."""
     pools: set[str] = set()
     everywhere = listings = False
@@ -82,15 +82,15 @@ def needs(wanted: Sequence[Wanted], host: Host) -> Needs:
             # Volumes of a VM whose deletion was cut short may lie in any pool.
             everywhere = True
             continue
-        listings = listings or instance is None or not instance.is_complete or _brings_something(vm, instance)
+        listings = listings or instance is None or not instance.is_complete or _refers_to_new_objects(vm, instance)
         pools |= _pools(vm, host)
         # A disk that was detached says no pool any more.
         everywhere = everywhere or any(disk.delete_volume and not disk.pool for disk in vm.disks or ())
-    addressed = frozenset(name for vm in wanted if vm.state != "absent" for name in _addressed(vm, host))
-    return Needs(None if everywhere else frozenset(pools), listings, addressed)
+    addressed = frozenset(name for vm in wanted if vm.state != "absent" for name in _find_addressed_networks(vm, host))
+    return HostReadingNeeds(None if everywhere else frozenset(pools), listings, addressed)
 
 
-def _pools(vm: Wanted, host: Host) -> set[str]:
+def _pools(vm: VmSpec, host: VmHostReading) -> set[str]:
     extra = [disk for disk in vm.disks or () if not disk.root]
     instance = host.instances.get(vm.name)
     devices = instance.expanded_devices if instance else {}
@@ -98,32 +98,32 @@ def _pools(vm: Wanted, host: Host) -> set[str]:
     return {pool for pool in found if pool}
 
 
-def _pool(disk: Disk, device: Mapping[str, str], host: Host) -> str | None:
+def _pool(disk: DiskSpec, device: Mapping[str, str], host: VmHostReading) -> str | None:
     """Where the volume of a further disk is; a device of that name with another volume says nothing of it."""
     attached_in = device.get("pool") if device.get("source") == disk.volume else None
     return attached_in or disk.pool or host.default_storage_pool
 
 
-def _differs(nic: Interface, devices: Mapping[str, Mapping[str, str]]) -> bool:
-    return not nic.absent and (nic.name not in devices or not same_device(devices[nic.name], nic.said))
+def _is_changed(nic: InterfaceSpec, devices: Mapping[str, Mapping[str, str]]) -> bool:
+    return not nic.absent and (nic.name not in devices or not is_same_device(devices[nic.name], nic.said))
 
 
-def _addressed(vm: Wanted, host: Host) -> list[str]:
+def _find_addressed_networks(vm: VmSpec, host: VmHostReading) -> list[str]:
     """The networks of new or changed interfaces with a static address."""
     instance = host.instances.get(vm.name)
     devices = instance.expanded_devices if instance else {}
-    changed = [{**devices.get(nic.name, {}), **nic.said} for nic in vm.interfaces or () if _differs(nic, devices)]
+    changed = [{**devices.get(nic.name, {}), **nic.said} for nic in vm.interfaces or () if _is_changed(nic, devices)]
     static = [nic for nic in changed if nic.get("ipv4.address") or nic.get("ipv6.address")]
     return [str(nic.get("network") or nic.get("parent")) for nic in static]
 
 
-def _brings_something(vm: Wanted, instance: Instance) -> bool:
+def _refers_to_new_objects(vm: VmSpec, instance: Instance) -> bool:
     """Whether the VM refers to something that it doesn't use yet."""
     devices = instance.expanded_devices
     new_disk = any(not disk.absent and disk.name not in devices for disk in vm.disks or () if not disk.root)
-    new_nic = any(_differs(nic, devices) for nic in vm.interfaces or ())
+    new_nic = any(_is_changed(nic, devices) for nic in vm.interfaces or ())
     new_other = any(
-        device is not None and (name not in devices or not same_device(devices[name], device))
+        device is not None and (name not in devices or not is_same_device(devices[name], device))
         for name, device in vm.devices.items()
     )
     return new_disk or new_nic or new_other or vm.profiles not in (None, instance.profiles)

@@ -13,7 +13,7 @@ from ..model import Image
 _SHORTEST = 8
 
 
-def meant(name: str, images: Iterable[Image]) -> list[Image]:
+def find_images(name: str, images: Iterable[Image]) -> list[Image]:
     """Those with the alias, else those whose fingerprint begins so."""
     known = list(images)
     found = [image for image in known if name in image.aliases]

@@ -61,7 +61,7 @@ _LIVE = {
 }
 
 
-def kind(device: Device, networks: Networks) -> str:
+def get_nic_type(device: Device, networks: Networks) -> str:
     """How an interface is connected, as LXD's `nictype` says it; empty where nobody here can know."""
     if not device.get("network"):
         return device.get("nictype", "")
@@ -73,7 +73,7 @@ def is_live(before: Device, after: Device, networks: Networks) -> bool:
     """Whether LXD changes an interface of a running VM without taking it away from the guest."""
     keys = {key for key in {*before, *after} if before.get(key) != after.get(key)}
     # Where networks weren't read, a network of LXD's is taken for what most are.
-    return keys <= _LIVE.get(kind(before, networks) or "bridged", frozenset())
+    return keys <= _LIVE.get(get_nic_type(before, networks) or "bridged", frozenset())
 
 
 def is_plugged(name: str, before: Mapping[str, Device], after: Mapping[str, Optional[Device]]) -> bool:
@@ -90,7 +90,7 @@ def check_keys(name: str, device: Device, networks: Networks) -> None:
     """Refuse an option that LXD takes on another kind of network only, or not together with another one."""
     if len(device.get("name", "")) > _LONGEST_NAME:
         raise Invalid(f"interface {name}: LXD takes no name as long as that", f"{_LONGEST_NAME} characters at most")
-    how = kind(device, networks)
+    how = get_nic_type(device, networks)
     if how not in _TAKEN:
         return
     managed = device.get("network")
@@ -129,17 +129,17 @@ def check_unmanaged(name: str, device: Device) -> None:
             )
 
 
-def nics(devices: Mapping[str, Device]) -> dict[str, Device]:
+def select_nics(devices: Mapping[str, Device]) -> dict[str, Device]:
     """The interfaces among a VM's devices."""
     return {name: device for name, device in devices.items() if device.get("type") == "nic"}
 
 
-def said(device: Mapping[str, Optional[str]]) -> dict[str, str]:
+def drop_unset_keys(device: Mapping[str, Optional[str]]) -> dict[str, str]:
     """A device without the keys that it takes away."""
     return {key: value for key, value in device.items() if value is not None}
 
 
-def wire(device: Device) -> str:
+def get_attachment(device: Device) -> str:
     """The network or parent that an interface is on; a bridge of LXD's may be said as either."""
     return device.get("network") or device.get("parent") or ""
 
@@ -151,13 +151,17 @@ def clash(one: tuple[str, Device], other: tuple[str, Device], networks: Networks
     mac = first.get("hwaddr")
     if mac and mac.lower() == (second.get("hwaddr") or "").lower():
         return Invalid(f"{what} have one MAC, {mac}", "give each its own, or leave it to LXD")
-    if not wire(first) or wire(first) != wire(second) or first.get("vlan") != second.get("vlan"):
+    if (
+        not get_attachment(first)
+        or get_attachment(first) != get_attachment(second)
+        or first.get("vlan") != second.get("vlan")
+    ):
         return None
     for family in (4, 6):
         address = first.get(f"ipv{family}.address")
         if address and address != "none" and address == second.get(f"ipv{family}.address"):
             return Invalid(f"{what} have one address, {address}", "give each its own")
-    network = networks.get(wire(first))
+    network = networks.get(get_attachment(first))
     if network and network.managed and network.type == "bridge" and network.config.get("dns.mode") != "none":
         return Invalid(
             f"{what} are both on network {network.name}, which LXD starts no VM with: it has one name in its DNS",
@@ -181,10 +185,14 @@ def check_moves(brought: Mapping[str, Device], before: Mapping[str, Device], net
     """Refuse an interface that takes the place of one which leaves it in the same change: LXD 5.0 looks at both."""
     for name, device in sorted(brought.items()):
         for other, held in sorted(before.items()):
-            if name != other and wire(device) == wire(held) and clash((name, device), (other, held), networks):
+            if (
+                name != other
+                and get_attachment(device) == get_attachment(held)
+                and clash((name, device), (other, held), networks)
+            ):
                 raise Invalid(
-                    f"interface {name} takes the place of interface {other} on {wire(device)}, both in one run",
-                    f"LXD refuses that: first take {other} from there in a run of its own, or go on with {other}",
+                    f"interface {name} would replace interface {other} on {get_attachment(device)} in one run",
+                    f"LXD refuses that: remove or move {other} in a run of its own first, or keep {other}",
                 )
 
 
@@ -196,12 +204,16 @@ def check_in_use(name: str, device: Device, others: Mapping[str, Sequence[Device
     """
     for vm, devices in sorted(others.items()):
         for other in devices:
-            if not wire(device) or wire(device) != wire(other) or device.get("vlan") != other.get("vlan"):
+            if (
+                not get_attachment(device)
+                or get_attachment(device) != get_attachment(other)
+                or device.get("vlan") != other.get("vlan")
+            ):
                 continue
             for key in UNIQUE:
                 said = (device.get(key) or "none").lower()
                 if said != "none" and said == (other.get(key) or "").lower():
                     raise Conflict(
-                        f"interface {name}: {OPTIONS[key]} {said} is in use by VM {vm} on {wire(device)}",
+                        f"interface {name}: {OPTIONS[key]} {said} is in use by VM {vm} on {get_attachment(device)}",
                         "give each VM its own",
                     )

@@ -9,23 +9,23 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ..capacity.allocation import promised_to
+from ..capacity.allocation import compute_allocation
 from ..errors import Conflict, NotOwned, Protected, TenantryError, Unreachable
 from ..model import Instance
 from ..plan import Change, Request
 from . import desired as vm_bodies
 from . import edits as vm_edits
 from . import volumes as vm_volumes
-from .host import Host
-from .spec import ANNOTATION, LXD_PROTECTED, Wanted
-from .view import vm as shown_vm
-from .view import with_new_texts
+from .host import VmHostReading
+from .spec import ANNOTATION, LXD_PROTECTED, VmSpec
+from .view import build_vm_view as shown_vm
+from .view import show_new_texts
 
 _UP = ("Running", "Ready")
 
 
 @dataclasses.dataclass(frozen=True)
-class Policy:
+class RestartPolicy:
     """What the task allows: restarts for what needs them, seconds for a guest to stop, and whether to force it."""
 
     allow_restart: bool = False
@@ -34,32 +34,37 @@ class Policy:
 
 
 @dataclasses.dataclass(frozen=True)
-class Planned:
+class VmPlan:
     """One VM's changes in order, and the keys that wait for a restart."""
 
     changes: tuple[Change, ...] = ()
     waiting: tuple[str, ...] = ()
 
 
-def plan(wanted: Wanted, host: Host, policy: Policy) -> Planned:
+def plan_vm(wanted: VmSpec, host: VmHostReading, policy: RestartPolicy) -> VmPlan:
     """The plan of one VM on one host; raises an error that names the VM, before anything is written."""
     try:
         instance = host.instances.get(wanted.name)
         if instance is not None:
-            _must_be_ours(instance, host)
+            _check_owner(instance, host)
         if wanted.state == "absent":
-            return Planned(_gone(wanted.name, instance, host))
+            return VmPlan(_plan_delete(wanted.name, instance, host))
         if instance is None:
-            return Planned(_made(wanted, host, policy))
+            return VmPlan(_plan_create(wanted, host, policy))
         if not instance.is_complete:
             # A create that was cut short: never started, and nothing in it that anybody could miss.
-            return Planned((*_removed(instance, host, "half made by an interrupted run"), *_made(wanted, host, policy)))
-        return _mended(wanted, instance, host, policy)
+            return VmPlan(
+                (
+                    *_plan_remove_instance(instance, host, "half made by an interrupted run"),
+                    *_plan_create(wanted, host, policy),
+                )
+            )
+        return _plan_update(wanted, instance, host, policy)
     except TenantryError as error:
         raise type(error)(f"VM {wanted.name} on {host.name}: {error.message}", error.hint) from None
 
 
-def _must_be_ours(instance: Instance, host: Host) -> None:
+def _check_owner(instance: Instance, host: VmHostReading) -> None:
     if instance.is_unreachable:
         raise Unreachable(f"its member {instance.location} doesn't answer", "run again when the member is back")
     if instance.is_move_copy:
@@ -81,31 +86,31 @@ def _path(name: str) -> tuple[str, str]:
     return ("instances", name)
 
 
-def _change(verb: str, host: Host, name: str, **rest: Any) -> Change:
+def _build_change(verb: str, host: VmHostReading, name: str, **rest: Any) -> Change:
     return Change(verb, "VM", name, group=f"{host.name}/{name}", host=host.name, **rest)
 
 
-def _gone(name: str, instance: Instance | None, host: Host) -> tuple[Change, ...]:
+def _plan_delete(name: str, instance: Instance | None, host: VmHostReading) -> tuple[Change, ...]:
     if instance is not None and instance.is_protected:
         raise Protected("it is protected against deletion", "set protected: false first, and mean it")
     volumes = vm_volumes.removed_with(name, host)
-    return (*(_removed(instance, host) if instance else ()), *volumes)
+    return (*(_plan_remove_instance(instance, host) if instance else ()), *volumes)
 
 
-def _removed(instance: Instance, host: Host, detail: str = "") -> tuple[Change, ...]:
+def _plan_remove_instance(instance: Instance, host: VmHostReading, detail: str = "") -> tuple[Change, ...]:
     steps = [Request("DELETE", _path(instance.name), host.project.name, hint=_delete_hint(instance, host))]
     if instance.status != "Stopped":
         # Its disks go with it: asking the guest first would save nothing.
-        steps.insert(0, _state(instance.name, host, "stop", Policy(force_stop=True)))
+        steps.insert(0, _state(instance.name, host, "stop", RestartPolicy(force_stop=True)))
     before = shown_vm(instance, host.name, host.project.name, host.volumes)
-    return (_change("delete", host, instance.name, steps=tuple(steps), before=before, detail=detail),)
+    return (_build_change("delete", host, instance.name, steps=tuple(steps), before=before, detail=detail),)
 
 
-def _delete_hint(instance: Instance, host: Host) -> str:
+def _delete_hint(instance: Instance, host: VmHostReading) -> str:
     return f"the admin of {host.name} may look at it: lxc info {instance.name} --project {host.project.name}"
 
 
-def _state(name: str, host: Host, action: str, policy: Policy) -> Request:
+def _state(name: str, host: VmHostReading, action: str, policy: RestartPolicy) -> Request:
     body: dict[str, Any] = {"action": action, "timeout": -1, "force": False}
     goal: tuple[str, ...] = _UP
     deadline, hint = 120, _start_hint(name, host)
@@ -118,7 +123,7 @@ def _state(name: str, host: Host, action: str, policy: Policy) -> Request:
     )
 
 
-def _start_hint(name: str, host: Host) -> str:
+def _start_hint(name: str, host: VmHostReading) -> str:
     # A QEMU that LXD had started when it was killed outlives it, unknown to LXD, and holds the VM's mounts (5.0.2).
     return (
         f"the admin of {host.name} sees why: lxc info --show-log {name} --project {host.project.name}; "
@@ -127,34 +132,34 @@ def _start_hint(name: str, host: Host) -> str:
     )
 
 
-def _made(wanted: Wanted, host: Host, policy: Policy) -> tuple[Change, ...]:
-    wanted = _with_released(wanted, {})
+def _plan_create(wanted: VmSpec, host: VmHostReading, policy: RestartPolicy) -> tuple[Change, ...]:
+    wanted = _with_annotations_removed(wanted, {})
     new = vm_bodies.new(wanted, host)
-    volumes = vm_volumes.made(wanted, host, attached=frozenset())
+    volumes = vm_volumes.plan_creates(wanted, host, attached=frozenset())
     create = Request(
         "POST",
         ("instances",),
         host.project.name,
         params={"target": wanted.target} if wanted.target else {},
-        body=_unlocked(new.create_body()),
+        body=_remove_lock(new.create_body()),
         creates=_path(wanted.name),
         deadline=900,
         tries=3 if wanted.image else 1,
         consumes=_takes(host, new.instance),
         rollback=vm_volumes.undoing(volumes),
     )
-    steps = (create, *_locked(new.instance, host))
-    as_made = shown_vm(new.instance, host.name, host.project.name, vm_volumes.as_planned(wanted, host))
-    changes = [*volumes, _change("create", host, wanted.name, steps=steps, after=as_made)]
-    changes += vm_volumes.dropped(wanted, {}, host)
+    steps = (create, *_build_lock_requests(new.instance, host))
+    as_made = shown_vm(new.instance, host.name, host.project.name, vm_volumes.predict_volumes(wanted, host))
+    changes = [*volumes, _build_change("create", host, wanted.name, steps=steps, after=as_made)]
+    changes += vm_volumes.plan_deletes(wanted, {}, host)
     if wanted.state in ("started", "restarted"):
-        changes.append(_power("start", wanted.name, host, policy, as_made))
+        changes.append(_build_power_change("start", wanted.name, host, policy, as_made))
     return tuple(changes)
 
 
-def _takes(host: Host, instance: Instance, before: Instance | None = None) -> dict[str, int]:
+def _takes(host: VmHostReading, instance: Instance, before: Instance | None = None) -> dict[str, int]:
     """What of the project's limits, where it has them, it takes, or takes more than before."""
-    then, now = promised_to(instance), promised_to(before) if before else None
+    then, now = compute_allocation(instance), compute_allocation(before) if before else None
     cpu = (then.cores or 0) - ((now.cores or 0) if now else 0)
     memory = (then.memory or 0) - ((now.memory or 0) if now else 0)
     limits = host.project.config
@@ -163,29 +168,31 @@ def _takes(host: Host, instance: Instance, before: Instance | None = None) -> di
     }
 
 
-def _unlocked(body: dict[str, Any]) -> dict[str, Any]:
+def _remove_lock(body: dict[str, Any]) -> dict[str, Any]:
     """A create without LXD's lock: one that is cut short could never be removed again."""
     return {**body, "config": {key: value for key, value in body["config"].items() if key != LXD_PROTECTED}}
 
 
-def _locked(made: Instance, host: Host) -> tuple[Request, ...]:
+def _build_lock_requests(made: Instance, host: VmHostReading) -> tuple[Request, ...]:
     lock = {key: value for key, value in made.config.items() if key == LXD_PROTECTED}
     return (Request("PATCH", _path(made.name), host.project.name, body={"config": lock}),) if lock else ()
 
 
-def _power(verb: str, name: str, host: Host, policy: Policy, view: Mapping[str, Any]) -> Change:
+def _build_power_change(
+    verb: str, name: str, host: VmHostReading, policy: RestartPolicy, view: Mapping[str, Any]
+) -> Change:
     steps = tuple(_state(name, host, action, policy) for action in _ACTIONS[verb])
     after = {**view, "status": "Stopped" if verb == "stop" else "Running"}
-    return _change(verb, host, name, steps=steps, before=dict(view), after=after)
+    return _build_change(verb, host, name, steps=steps, before=dict(view), after=after)
 
 
 _ACTIONS = {"start": ("start",), "stop": ("stop",), "restart": ("stop", "start"), "resume": ("unfreeze",)}
 
 
-def _mended(wanted: Wanted, instance: Instance, host: Host, policy: Policy) -> Planned:
-    full = vm_bodies.changed(_with_released(wanted, instance.config), instance, host)
+def _plan_update(wanted: VmSpec, instance: Instance, host: VmHostReading, policy: RestartPolicy) -> VmPlan:
+    full = vm_bodies.build_update(_with_annotations_removed(wanted, instance.config), instance, host)
     up = instance.status != "Stopped"
-    volumes = vm_volumes.mended(wanted, instance, host)
+    volumes = vm_volumes.plan_updates(wanted, instance, host)
     stops = wanted.state in ("stopped", "released") or (wanted.state == "restarted" and up)
     waits = full.offline_keys + tuple(key for volume in volumes for key in volume.offline_keys) if up else ()
     restart = up and bool(waits) and (policy.allow_restart or stops)
@@ -194,18 +201,20 @@ def _mended(wanted: Wanted, instance: Instance, host: Host, policy: Policy) -> P
     status = instance
     if up and (restart or stops):
         changes.append(
-            _power("stop", wanted.name, host, policy, shown_vm(instance, host.name, host.project.name, host.volumes))
+            _build_power_change(
+                "stop", wanted.name, host, policy, shown_vm(instance, host.name, host.project.name, host.volumes)
+            )
         )
         status = dataclasses.replace(instance, status="Stopped")
-    changes += vm_volumes.before(volumes, live_only=bool(waits) and not restart)
-    changes += _update(now, status, wanted, host)
-    changes += vm_volumes.after(volumes, live_only=bool(waits) and not restart)
+    changes += vm_volumes.changes_before(volumes, live_only=bool(waits) and not restart)
+    changes += _plan_config(now, status, wanted, host)
+    changes += vm_volumes.changes_after(volumes, live_only=bool(waits) and not restart)
     final = dataclasses.replace(now.instance, status=status.status)
-    changes += _powered(wanted, final, restart, host, policy)
-    return Planned(_joined(changes), waits if waits and not restart else ())
+    changes += _plan_power(wanted, final, restart, host, policy)
+    return VmPlan(_join_restart(changes), waits if waits and not restart else ())
 
 
-def _joined(changes: list[Change]) -> tuple[Change, ...]:
+def _join_restart(changes: list[Change]) -> tuple[Change, ...]:
     """Stop and start with nothing between them are one restart, to a reader."""
     if [change.verb for change in changes] == ["stop", "start"]:
         stop, start = changes
@@ -213,7 +222,7 @@ def _joined(changes: list[Change]) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def _with_released(wanted: Wanted, config: Mapping[str, str]) -> Wanted:
+def _with_annotations_removed(wanted: VmSpec, config: Mapping[str, str]) -> VmSpec:
     """Annotations go when a VM is released, those said in the same breath too."""
     if wanted.state != "released":
         return wanted
@@ -221,7 +230,7 @@ def _with_released(wanted: Wanted, config: Mapping[str, str]) -> Wanted:
     return dataclasses.replace(wanted, annotations=gone)
 
 
-def _update(body: vm_edits.Body, now: Instance, wanted: Wanted, host: Host) -> list[Change]:
+def _plan_config(body: vm_edits.InstanceBody, now: Instance, wanted: VmSpec, host: VmHostReading) -> list[Change]:
     if not body.keys:
         return []
     request = Request(
@@ -229,22 +238,24 @@ def _update(body: vm_edits.Body, now: Instance, wanted: Wanted, host: Host) -> l
         _path(wanted.name),
         host.project.name,
         body=body.put_body(),
-        expect=vm_edits.put_fields(now),
+        expect=vm_edits.select_put_fields(now),
         consumes=_takes(host, body.instance, now),
     )
-    volumes = {**host.volumes, **vm_volumes.as_planned(wanted, host)}
+    volumes = {**host.volumes, **vm_volumes.predict_volumes(wanted, host)}
     before = shown_vm(now, host.name, host.project.name, host.volumes)
     after = shown_vm(dataclasses.replace(body.instance, status=now.status), host.name, host.project.name, volumes)
-    after = with_new_texts(after, body.keys)
+    after = show_new_texts(after, body.keys)
     detail = ", ".join(body.keys)
-    return [_change("update", host, wanted.name, steps=(request,), before=before, after=after, detail=detail)]
+    return [_build_change("update", host, wanted.name, steps=(request,), before=before, after=after, detail=detail)]
 
 
-def _powered(wanted: Wanted, instance: Instance, restart: bool, host: Host, policy: Policy) -> list[Change]:
+def _plan_power(
+    wanted: VmSpec, instance: Instance, restart: bool, host: VmHostReading, policy: RestartPolicy
+) -> list[Change]:
     view = shown_vm(instance, host.name, host.project.name, host.volumes)
     up = instance.status in _UP
     if wanted.state in ("started", "restarted") or (restart and wanted.state == "present"):
         if instance.status == "Frozen":
-            return [_power("resume", wanted.name, host, policy, view)]
-        return [] if up else [_power("start", wanted.name, host, policy, view)]
+            return [_build_power_change("resume", wanted.name, host, policy, view)]
+        return [] if up else [_build_power_change("start", wanted.name, host, policy, view)]
     return []

@@ -11,18 +11,18 @@ from typing import Any, Optional
 
 from ..errors import Invalid
 from ..model import MARK, Instance
-from .host import Host
+from .host import VmHostReading
 
 
 @dataclasses.dataclass(frozen=True)
-class Prune:
+class PruneOptions:
     """VMs with this tag that the task doesn't list go, at most so many of them."""
 
     tag: str
     most: int
 
 
-def said(params: Mapping[str, Any]) -> Optional[Prune]:
+def parse_prune_options(params: Mapping[str, Any]) -> Optional[PruneOptions]:
     """The options of the task, checked; None where nothing is pruned."""
     if not params.get("prune"):
         return None
@@ -36,7 +36,7 @@ def said(params: Mapping[str, Any]) -> Optional[Prune]:
         )
     if params["prune_max"] < 1:
         raise Invalid(f"prune_max: {params['prune_max']} is too few", "1 or more")
-    return Prune(params["prune_tag"], params["prune_max"])
+    return PruneOptions(params["prune_tag"], params["prune_max"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +47,14 @@ class Victims:
     warnings: tuple[str, ...]
 
 
-def victims(prune: Prune, hosts: Sequence[Host], listed: Mapping[str, Collection[str]]) -> Victims:
+def find_prunable_vms(
+    prune: PruneOptions, hosts: Sequence[VmHostReading], listed: Mapping[str, Collection[str]]
+) -> Victims:
     """What isn't listed for its host; raises Invalid, naming all of them, where it is more than the task allows."""
     going: dict[str, tuple[str, ...]] = {}
     warnings = []
     for host in hosts:
-        tagged = [each for each in host.instances.values() if _tagged(each, host, prune.tag)]
+        tagged = [each for each in host.instances.values() if _has_tag(each, host, prune.tag)]
         unlisted = sorted(
             (each for each in tagged if each.name not in listed.get(host.name, ())), key=lambda each: each.name
         )
@@ -72,6 +74,6 @@ def victims(prune: Prune, hosts: Sequence[Host], listed: Mapping[str, Collection
     return Victims(going, tuple(warnings))
 
 
-def _tagged(instance: Instance, host: Host, tag: str) -> bool:
+def _has_tag(instance: Instance, host: VmHostReading, tag: str) -> bool:
     ours = instance.is_vm and instance.owner == host.owner and not instance.is_move_copy
     return ours and tag in instance.config.get(f"{MARK}tags", "").split(",")

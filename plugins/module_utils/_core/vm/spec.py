@@ -43,7 +43,7 @@ _GUEST_TEXTS = frozenset(f"cloud-init.{key}" for key in _CLOUD_INIT.values())
 
 
 @dataclasses.dataclass(frozen=True)
-class Image:
+class ImageSource:
     """Where the first disk's content comes from: an alias or fingerprint of the server's own, or of another server."""
 
     name: str
@@ -57,7 +57,7 @@ class Image:
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class VmSpec:
     """One VM as said; None is unsaid and kept. In `config`, None as a value removes the key.
 
     `pinning`: so many cores of its own, which ones is for the placement to choose (`pinning.pinned_as`).
@@ -72,15 +72,15 @@ class Wanted:
     annotations: Mapping[str, str | None]
     description: str | None
     profiles: tuple[str, ...] | None
-    image: Image | None
+    image: ImageSource | None
     boot: str | None
-    disks: tuple[vm_devices.Disk, ...] | None
-    interfaces: tuple[vm_devices.Interface, ...] | None
+    disks: tuple[vm_devices.DiskSpec, ...] | None
+    interfaces: tuple[vm_devices.InterfaceSpec, ...] | None
     devices: Mapping[str, Mapping[str, str | None] | None]
-    pinning: vm_cores.Pinning | None = None
+    pinning: vm_cores.PinningSpec | None = None
 
 
-def merged(defaults: Mapping[str, Any] | None, vm: Mapping[str, Any]) -> dict[str, Any]:
+def merge_defaults(defaults: Mapping[str, Any] | None, vm: Mapping[str, Any]) -> dict[str, Any]:
     """A VM's options over the defaults; maps are merged by key, lists are not, and unsaid is None in both."""
     result = {key: value for key, value in (defaults or {}).items() if value is not None}
     for one, other in (_EITHER, _EITHER[::-1]):
@@ -98,9 +98,9 @@ def merged(defaults: Mapping[str, Any] | None, vm: Mapping[str, Any]) -> dict[st
     return result
 
 
-def want_all(vms: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def merge_all_defaults(vms: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Every VM's merged options; refuses two of one name on one host."""
-    specs = [merged(defaults, vm) for vm in vms]
+    specs = [merge_defaults(defaults, vm) for vm in vms]
     seen: set[tuple[Any, Any]] = set()
     for spec in specs:
         key = (spec.get("vmhost"), spec.get("name"))
@@ -110,7 +110,7 @@ def want_all(vms: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any] | Non
     return specs
 
 
-def want(spec: Mapping[str, Any]) -> Wanted:
+def parse_vm_spec(spec: Mapping[str, Any]) -> VmSpec:
     """One VM's merged options, checked; raises Invalid that names the VM and the option."""
     name = str(spec.get("name") or "")
     _check_name(name)
@@ -118,8 +118,11 @@ def want(spec: Mapping[str, Any]) -> Wanted:
         state = spec.get("state") or "started"
         if state not in STATES:
             raise Invalid(f"state: {state!r} is none of {', '.join(STATES)}")
-        disks, interfaces = vm_devices.disks(name, spec.get("disks")), vm_devices.interfaces(spec.get("interfaces"))
-        return Wanted(
+        disks, interfaces = (
+            vm_devices.parse_disks(name, spec.get("disks")),
+            vm_devices.parse_interfaces(spec.get("interfaces")),
+        )
+        return VmSpec(
             name=name,
             state=state,
             target=spec.get("target"),
@@ -133,8 +136,8 @@ def want(spec: Mapping[str, Any]) -> Wanted:
             boot=spec.get("boot"),
             disks=disks,
             interfaces=interfaces,
-            devices=vm_devices.others(spec.get("devices") or {}, disks or (), interfaces or ()),
-            pinning=vm_cores.pinning(spec),
+            devices=vm_devices.parse_other_devices(spec.get("devices") or {}, disks or (), interfaces or ()),
+            pinning=vm_cores.parse_pinning(spec),
         )
     except TenantryError as error:
         raise type(error)(f"VM {name}: {error.message}", error.hint) from None
@@ -163,9 +166,9 @@ def _config(spec: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _sizes(spec: Mapping[str, Any]) -> dict[str, str | None]:
-    config = vm_cores.config(spec)
+    config = vm_cores.build_cores_config(spec)
     if spec.get("numa_nodes") is not None:
-        nodes = vm_cores.set_of(spec["numa_nodes"], "numa_nodes", "NUMA nodes")
+        nodes = vm_cores.parse_core_set(spec["numa_nodes"], "numa_nodes", "NUMA nodes")
         config["limits.cpu.nodes"] = ",".join(str(node) for node in nodes) or None
     if spec.get("memory") is not None:
         count = units.parse_size(spec["memory"], "memory")
@@ -222,9 +225,9 @@ def _annotations(said: Mapping[str, Any]) -> dict[str, str | None]:
     return {f"{ANNOTATION}{key}": units.to_text(value, f"annotations.{key}") for key, value in said.items()}
 
 
-def _image(said: Any) -> Image | None:
+def _image(said: Any) -> ImageSource | None:
     if said is None or isinstance(said, str):
-        return Image(said) if said else None
+        return ImageSource(said) if said else None
     if not isinstance(said, Mapping):
         raise Invalid("image: neither a name nor a map", "write an alias, or server, protocol and alias")
     unknown = sorted(str(key) for key in set(said) - {"server", "protocol", "alias", "fingerprint"})
@@ -241,7 +244,7 @@ def _image(said: Any) -> Image | None:
     protocol = said.get("protocol") or ("simplestreams" if server else None)
     if protocol not in (None, "simplestreams", "lxd"):
         raise Invalid(f"image: protocol {protocol!r} is neither simplestreams nor lxd", "say the one its server speaks")
-    return Image(names[0], server, protocol)
+    return ImageSource(names[0], server, protocol)
 
 
 def _architecture(said: str | None) -> str | None:
@@ -250,6 +253,6 @@ def _architecture(said: str | None) -> str | None:
     return said
 
 
-def owner_mark(owner: str) -> dict[str, str]:
+def build_owner_mark(owner: str) -> dict[str, str]:
     """The mark that says whose VM or volume it is."""
     return {OWNER: owner}

@@ -16,7 +16,9 @@ from ..units import is_true
 Interface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 
 
-def check(name: str, device: Mapping[str, str], network: Network, own: Optional[Sequence[str]]) -> None:
+def check_static_addresses(
+    name: str, device: Mapping[str, str], network: Network, own: Optional[Sequence[str]]
+) -> None:
     """Refuse a static address that LXD wouldn't give on a bridge of its own.
 
     `own`: the bridge's addresses as "10.0.0.1/24", None where they weren't read. A restricted certificate sees no
@@ -26,10 +28,12 @@ def check(name: str, device: Mapping[str, str], network: Network, own: Optional[
         said = device.get(f"ipv{family}.address")
         if said:
             filtered = is_true(device.get(f"security.ipv{family}_filtering"))
-            _check(f"interface {name}: ipv{family}", said, family, filtered, network, own)
+            _check_address(f"interface {name}: ipv{family}", said, family, filtered, network, own)
 
 
-def _check(option: str, said: str, family: int, filtered: bool, network: Network, own: Optional[Sequence[str]]) -> None:
+def _check_address(
+    option: str, said: str, family: int, filtered: bool, network: Network, own: Optional[Sequence[str]]
+) -> None:
     without = f"leave it out, or say ipv{family}_filter: true to allow the guest no other address"
     if said == "none":
         if not filtered:

@@ -19,7 +19,7 @@ _GUEST_TEXT = re.compile(r"(cloud-init\.|user\.)(user-data|network-config|vendor
 _SAID_ELSEWHERE = ("volatile.", "image.", MARK)
 
 
-def vm(
+def build_vm_view(
     instance: Instance, vmhost: str, project: str, volumes: Mapping[tuple[str, str], Volume] | None = None
 ) -> dict[str, Any]:
     """One VM. `volumes`, by pool and name, give the sizes of disks that are volumes of their own."""
@@ -39,7 +39,7 @@ def vm(
         "memory": config.get("limits.memory"),
         "disks": _disks(instance, volumes or {}),
         "interfaces": _interfaces(instance),
-        "addresses": addresses(instance.state),
+        "addresses": list_addresses(instance.state),
         "profiles": list(instance.profiles),
         "pool": config.get(f"{MARK}pool"),
         "zone": config.get(f"{MARK}zone"),
@@ -51,7 +51,7 @@ def vm(
     }
 
 
-def row(
+def build_vm_row(
     instance: Instance,
     vmhost: str,
     project: str,
@@ -63,15 +63,15 @@ def row(
     It was composed where it carries the mark of `owner`. Of one on a member that doesn't answer nobody can tell, nor
     where nobody said who we are.
     """
-    shown = vm(instance, vmhost, project, volumes)
-    shown["interfaces"] = _addressed(shown["interfaces"], instance.state)
+    shown = build_vm_view(instance, vmhost, project, volumes)
+    shown["interfaces"] = _add_addresses(shown["interfaces"], instance.state)
     shown["created_at"] = instance.created_at or None
     shown["last_used_at"] = instance.last_used_at if instance.was_started else None
     shown["enlisted"] = None if instance.is_unreachable or owner is None else instance.owner != owner
     return shown
 
 
-def _addressed(interfaces: list[dict[str, Any]], state: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def _add_addresses(interfaces: list[dict[str, Any]], state: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """The interfaces with the addresses that the guest has on each: what it made itself, like docker0, is none of them.
 
     A device that was passed through whole has no MAC that LXD knows: what is on no other interface is on that one.
@@ -128,7 +128,7 @@ def _interfaces(instance: Instance) -> list[dict[str, Any]]:
     return found
 
 
-def addresses(state: Mapping[str, Any] | None) -> list[str]:
+def list_addresses(state: Mapping[str, Any] | None) -> list[str]:
     """The guest's addresses that others can reach, as leases or its agent tell them; empty where nobody asked."""
     return [address for found in _addresses_by_mac(state).values() for address in found]
 
@@ -153,7 +153,7 @@ def _config(config: Mapping[str, str]) -> dict[str, str]:
     return shown
 
 
-def with_new_texts(shown: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+def show_new_texts(shown: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     """The view after a change of `keys`: a new text for the guest may be as long as the one before."""
     texts = {key: f"{text}, changed" for key, text in shown["config"].items() if key in keys and is_guest_text(key)}
     return {**shown, "config": {**shown["config"], **texts}}

@@ -13,9 +13,9 @@ from ..model import COMPOSING, MARK, OWNER, Instance, Volume
 from ..plan import Change, Request
 from ..units import format_size, parse_size
 from .desired import check_growth, pool_of
-from .devices import Disk
-from .host import Host
-from .spec import Wanted
+from .devices import DiskSpec
+from .host import VmHostReading
+from .spec import VmSpec
 
 VM = f"{MARK}vm"
 # A volume that still carries COMPOSING was cut short and never held data.
@@ -39,12 +39,12 @@ class VolumeChange:
         return () if self.live else (self.label,)
 
 
-def before(changes: Sequence[VolumeChange], live_only: bool) -> list[Change]:
+def changes_before(changes: Sequence[VolumeChange], live_only: bool) -> list[Change]:
     """What comes before the VM's own change: volumes to attach must be there."""
     return [each.change for each in changes if each.early and (each.live or not live_only)]
 
 
-def after(changes: Sequence[VolumeChange], live_only: bool) -> list[Change]:
+def changes_after(changes: Sequence[VolumeChange], live_only: bool) -> list[Change]:
     """What comes after it: volumes to delete must be detached."""
     return [each.change for each in changes if not each.early and (each.live or not live_only)]
 
@@ -57,8 +57,14 @@ def _view(volume: Volume) -> dict[str, str | None]:
     return {"storage_pool": volume.pool, "size": volume.config.get("size"), "vm": volume.config.get(VM)}
 
 
-def _change(
-    verb: str, wanted: str, host: Host, volume: Volume, steps: tuple[Request, ...], after: bool, before: Volume | None
+def _build_change(
+    verb: str,
+    wanted: str,
+    host: VmHostReading,
+    volume: Volume,
+    steps: tuple[Request, ...],
+    after: bool,
+    before: Volume | None,
 ) -> Change:
     return Change(
         verb,
@@ -72,7 +78,7 @@ def _change(
     )
 
 
-def made(wanted: Wanted, host: Host, attached: frozenset[str]) -> tuple[Change, ...]:
+def plan_creates(wanted: VmSpec, host: VmHostReading, attached: frozenset[str]) -> tuple[Change, ...]:
     """The volumes that must come to be for disks that aren't `attached` yet."""
     changes: list[Change] = []
     for disk in wanted.disks or ():
@@ -92,24 +98,24 @@ def undoing(changes: Sequence[Change]) -> dict[str, Request]:
     return {name: Request("DELETE", step.creates, step.project, params=step.params) for name, step in made.items()}
 
 
-def _planned(wanted: Wanted, disk: Disk, host: Host) -> Volume:
+def _predict_volume(wanted: VmSpec, disk: DiskSpec, host: VmHostReading) -> Volume:
     config = {"size": format_size(disk.size) if disk.size else _DEFAULT_SIZE, OWNER: host.owner, VM: wanted.name}
     return Volume(pool_of(disk, host), disk.volume, "block", "", config, (), "")
 
 
-def as_planned(wanted: Wanted, host: Host) -> dict[tuple[str, str], Volume]:
+def predict_volumes(wanted: VmSpec, host: VmHostReading) -> dict[tuple[str, str], Volume]:
     """The volumes of the said disks as they will be: for a view of the VM before it is made."""
     found = {}
     for disk in wanted.disks or ():
         pool = disk.pool or host.default_storage_pool
         if not disk.root and not disk.absent and disk.size and (pool or host.listings or host.unread):
-            volume = _planned(wanted, disk, host)
+            volume = _predict_volume(wanted, disk, host)
             found[(volume.pool, volume.name)] = volume
     return found
 
 
-def _one_made(wanted: Wanted, disk: Disk, host: Host) -> list[Change]:
-    volume = _planned(wanted, disk, host)
+def _one_made(wanted: VmSpec, disk: DiskSpec, host: VmHostReading) -> list[Change]:
+    volume = _predict_volume(wanted, disk, host)
     there = host.volumes.get((volume.pool, volume.name))
     if there is not None and not there.config.get(COMPOSING):
         return _taken_up(wanted, disk, there, host)
@@ -131,10 +137,10 @@ def _one_made(wanted: Wanted, disk: Disk, host: Host) -> list[Change]:
     ]
     if there is not None:
         steps.insert(0, Request("DELETE", path, project, params=where))
-    return [_change("create", wanted.name, host, volume, tuple(steps), True, there)]
+    return [_build_change("create", wanted.name, host, volume, tuple(steps), True, there)]
 
 
-def _taken_up(wanted: Wanted, disk: Disk, there: Volume, host: Host) -> list[Change]:
+def _taken_up(wanted: VmSpec, disk: DiskSpec, there: Volume, host: VmHostReading) -> list[Change]:
     """A volume of that name that isn't attached: ours from before is used again as it is, nobody else's is."""
     if not _is_of(there, wanted.name, host):
         whose = f"belongs to {there.owner}" if there.owner else "was not made by us"
@@ -145,7 +151,7 @@ def _taken_up(wanted: Wanted, disk: Disk, there: Volume, host: Host) -> list[Cha
     return [grown] if grown else []
 
 
-def _grown(wanted: Wanted, disk: Disk, there: Volume, host: Host) -> Change | None:
+def _grown(wanted: VmSpec, disk: DiskSpec, there: Volume, host: VmHostReading) -> Change | None:
     if disk.size is None:
         return None
     found = there.config.get("size") or _DEFAULT_SIZE
@@ -161,33 +167,35 @@ def _grown(wanted: Wanted, disk: Disk, there: Volume, host: Host) -> Change | No
     request = Request(
         "PUT", _path(there.pool, there.name), host.project.name, body=fields, expect={"config": dict(there.config)}
     )
-    return _change("grow", wanted.name, host, dataclasses.replace(there, config=config), (request,), True, there)
+    return _build_change("grow", wanted.name, host, dataclasses.replace(there, config=config), (request,), True, there)
 
 
-def mended(wanted: Wanted, instance: Instance, host: Host) -> tuple[VolumeChange, ...]:
+def plan_updates(wanted: VmSpec, instance: Instance, host: VmHostReading) -> tuple[VolumeChange, ...]:
     """What the volumes of an existing VM need: made for new disks, grown, or deleted with a disk that goes."""
     devices = instance.expanded_devices
     sources = {name: device.get("source") for name, device in devices.items()}
     attached = frozenset(disk.name for disk in wanted.disks or () if sources.get(disk.name) == disk.volume)
-    changes = [VolumeChange(change, True, True, change.name) for change in made(wanted, host, attached)]
+    changes = [VolumeChange(change, True, True, change.name) for change in plan_creates(wanted, host, attached)]
     for disk in wanted.disks or ():
         there = host.volumes.get((devices[disk.name].get("pool", ""), disk.volume)) if disk.name in attached else None
         grown = None if there is None or disk.root or disk.absent else _grown(wanted, disk, there, host)
         if grown:
             # LXD resizes no block volume that a running VM uses.
             changes.append(VolumeChange(grown, True, False, f"size of disk {disk.name}"))
-    gone = dropped(wanted, devices, host)
+    gone = plan_deletes(wanted, devices, host)
     return (*changes, *(VolumeChange(change, False, True, change.name) for change in gone))
 
 
-def dropped(wanted: Wanted, devices: Mapping[str, Mapping[str, str]], host: Host) -> tuple[Change, ...]:
+def plan_deletes(wanted: VmSpec, devices: Mapping[str, Mapping[str, str]], host: VmHostReading) -> tuple[Change, ...]:
     """The volumes of absent disks that were said to go with them."""
     gone = [disk for disk in wanted.disks or () if disk.absent and disk.delete_volume]
-    found = [volume for disk in gone for volume in _of_disk(disk, devices.get(disk.name, {}), wanted.name, host)]
-    return tuple(_deleted(wanted.name, volume, host) for volume in found)
+    found = [
+        volume for disk in gone for volume in _find_disk_volumes(disk, devices.get(disk.name, {}), wanted.name, host)
+    ]
+    return tuple(_plan_delete(wanted.name, volume, host) for volume in found)
 
 
-def _of_disk(disk: Disk, device: Mapping[str, str], vm: str, host: Host) -> list[Volume]:
+def _find_disk_volumes(disk: DiskSpec, device: Mapping[str, str], vm: str, host: VmHostReading) -> list[Volume]:
     """A disk's volume in the pool that is said; else wherever it is, since a detached one says no pool any more."""
     pools = {disk.pool, device.get("pool") if device.get("source") == disk.volume else None}
     named = [each for each in host.volumes.values() if each.name == disk.volume]
@@ -195,24 +203,24 @@ def _of_disk(disk: Disk, device: Mapping[str, str], vm: str, host: Host) -> list
     return sorted(found, key=lambda each: each.pool)
 
 
-def _is_of(volume: Volume, vm: str, host: Host) -> bool:
+def _is_of(volume: Volume, vm: str, host: VmHostReading) -> bool:
     """Whether we made it for this VM: `a-b-c` may be disk b-c of VM a, or disk c of VM a-b."""
     return volume.owner == host.owner and volume.config.get(VM) == vm
 
 
-def _deleted(vm: str, volume: Volume, host: Host) -> Change:
+def _plan_delete(vm: str, volume: Volume, host: VmHostReading) -> Change:
     if not _is_of(volume, vm, host):
         raise NotOwned(f"volume {volume.name} in {volume.pool} was not made by us for {vm}", "leave delete_volume out")
     if _used_by_others(volume, vm):
         raise Conflict(f"volume {volume.name} is attached elsewhere: {', '.join(volume.used_by)}", "detach it there")
     request = Request("DELETE", _path(volume.pool, volume.name), host.project.name)
-    return _change("delete", vm, host, volume, (request,), False, volume)
+    return _build_change("delete", vm, host, volume, (request,), False, volume)
 
 
-def removed_with(vm: str, host: Host) -> tuple[Change, ...]:
+def removed_with(vm: str, host: VmHostReading) -> tuple[Change, ...]:
     """The volumes that were made for a VM and that nobody else uses: they go with it."""
     found = [volume for volume in host.volumes.values() if _is_of(volume, vm, host) and not _used_by_others(volume, vm)]
-    return tuple(_deleted(vm, volume, host) for volume in sorted(found, key=lambda each: (each.pool, each.name)))
+    return tuple(_plan_delete(vm, volume, host) for volume in sorted(found, key=lambda each: (each.pool, each.name)))
 
 
 def _used_by_others(volume: Volume, vm: str) -> bool:

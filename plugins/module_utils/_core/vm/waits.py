@@ -11,10 +11,10 @@ from typing import Any, Optional
 
 from .. import errors
 from ..model import Instance
-from .cloud_init import Status
-from .view import addresses
+from .cloud_init import CloudInitStatus
+from .view import list_addresses
 
-WAITS = ("none", "running", "address", "agent", "cloud_init")
+WAIT_KINDS = ("none", "running", "address", "agent", "cloud_init")
 # What a VM is waited for in; in the others its power is left alone, or it is off.
 POWERED = ("started", "restarted")
 
@@ -41,7 +41,7 @@ def asks_guest(wait: str) -> bool:
     return wait not in ("none", "running")
 
 
-def missing(wait: str, instance: Instance, cloud_init: Optional[Status] = None) -> str:
+def missing(wait: str, instance: Instance, cloud_init: Optional[CloudInitStatus] = None) -> str:
     """What keeps a VM from being there, empty when nothing does.
 
     `instance` carries its state where `asks_guest(wait)`; `cloud_init` is what the guest was heard to say of it.
@@ -81,7 +81,7 @@ def proven_addresses(instance: Instance) -> list[str]:
     found = []
     agent = agent_answers(instance)
     for network in _networks(instance):
-        told = addresses({"network": {"nic": network}})
+        told = list_addresses({"network": {"nic": network}})
         if not agent:
             told = [each for each in told if not _worked_out(each, network)] if _heard(network) else []
         found += told
@@ -101,7 +101,7 @@ def without_agent() -> errors.Unsupported:
     )
 
 
-def failed_cloud_init(status: Status) -> errors.OperationFailed:
+def failed_cloud_init(status: CloudInitStatus) -> errors.OperationFailed:
     """What cloud-init itself calls an error."""
     return errors.OperationFailed(
         f"cloud-init failed: {'; '.join(status.errors) or 'it says no more'}",
@@ -147,7 +147,9 @@ def _worked_out(address: str, network: Mapping[str, Any]) -> bool:
 def _no_address(instance: Instance) -> str:
     if agent_answers(instance):
         return "it runs, and its agent tells of none"
-    told = [(each, network) for network in _networks(instance) for each in addresses({"network": {"nic": network}})]
+    told = [
+        (each, network) for network in _networks(instance) for each in list_addresses({"network": {"nic": network}})
+    ]
     guessed = [each for each, network in told if _worked_out(each, network)]
     stale = [each for each, network in told if each not in guessed]
     if stale:
@@ -161,7 +163,7 @@ def _no_agent(instance: Instance) -> str:
     return f"it runs, with the address {', '.join(known)}" if known else "it runs; no address either"
 
 
-def _cloud_init_missing(instance: Instance, cloud_init: Optional[Status]) -> str:
+def _cloud_init_missing(instance: Instance, cloud_init: Optional[CloudInitStatus]) -> str:
     if not agent_answers(instance):
         return f"{_no_agent(instance)}; it is asked through LXD's agent, and there is none"
     if cloud_init is None or not cloud_init.status:

@@ -59,7 +59,9 @@ def entry(host: str, folder: str, before: Optional[Mapping[str, Any]], after: Ma
     return Change(verb, "VM host", host, (step,), before, after, detail=detail)
 
 
-def gone(host: str, folder: str, before: Optional[Mapping[str, Any]], there: Iterable[str], group: str) -> list[Change]:
+def plan_removal(
+    host: str, folder: str, before: Optional[Mapping[str, Any]], there: Iterable[str], group: str
+) -> list[Change]:
     """The entry's removal, then that of the files; `there` are the names of those that exist."""
     changes = []
     names = sorted(there)

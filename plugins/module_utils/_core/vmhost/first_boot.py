@@ -30,7 +30,7 @@ LABEL = b"tenantry first boot 1\0"
 _SECRET = re.compile(rf"[0-9a-f]{{{2 * LENGTH}}}")
 
 
-def checked(text: str, what: str) -> str:
+def check_secret(text: str, what: str) -> str:
     """A secret as it is kept, or check mode's word for one that isn't made yet; raises Invalid that doesn't show it."""
     found = text.strip()
     if found != KNOWN_AFTER_APPLY and not _SECRET.fullmatch(found):

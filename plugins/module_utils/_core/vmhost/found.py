@@ -14,7 +14,7 @@ from ..model import Instance, Machine, Network, Project, Server, StoragePool, Vo
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class VmHostState:
     """One VM host as found; what could not be looked at is None, or empty beside a `project` of None.
 
     `admin`: this connection may write projects. `restricted`: whether the server restricts the certificate that the
@@ -35,7 +35,7 @@ class Found:
     state: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def pools_with_volumes(project: Project, instances: Collection[Instance]) -> list[str]:
+def find_pools_with_volumes(project: Project, instances: Collection[Instance]) -> list[str]:
     """The storage pools that hold custom volumes of ours, as the project and its instances tell."""
     pools = set()
     for url in project.used_by:
@@ -50,7 +50,9 @@ def pools_with_volumes(project: Project, instances: Collection[Instance]) -> lis
     return sorted(pools)
 
 
-def ours_of(project: Project, volumes: Mapping[tuple[str, str], Volume]) -> dict[tuple[str, str], Volume]:
+def select_counted_volumes(
+    project: Project, volumes: Mapping[tuple[str, str], Volume]
+) -> dict[tuple[str, str], Volume]:
     """The volumes that count as promised: all of a project with volumes of its own, else those with our mark."""
     own = project.has_own("storage.volumes")
     return {place: each for place, each in volumes.items() if own or each.owner == project.owner}

@@ -13,14 +13,14 @@ from typing import Any, Optional
 
 from .. import units
 from ..capacity import figures as capacity
-from ..capacity.figures import Figure
+from ..capacity.figures import ResourceFigure
 from ..errors import NoRoom, Unreachable
 from ..model import MARK, Project
 from ..plan import Change, Request
 from ..project.audit import check_limits
 from ..project.reading import ProjectReading
-from .found import Found
-from .resources import counted
+from .found import VmHostState
+from .resources import count_resources
 
 KINDS = ("cpu", "memory", "storage")
 # What LXD can hold a project to by a limit that is made from a ratio.
@@ -28,7 +28,7 @@ HELD = ("cpu", "memory")
 
 
 @dataclasses.dataclass(frozen=True)
-class Ratios:
+class RatioSpec:
     """Which ratios the task says, which the entry had, and which LXD itself is to hold."""
 
     said: Mapping[str, str]
@@ -36,17 +36,20 @@ class Ratios:
     enforce: frozenset[str]
 
 
-def mark(kind: str) -> str:
+def get_ratio_key(kind: str) -> str:
     """The project's key for the ratio in force, which every controller reads."""
     return f"{MARK}{kind}_overcommit"
 
 
-def in_force(config: Mapping[str, str], said: Mapping[str, Optional[str]]) -> dict[str, str]:
+def find_ratios_in_force(config: Mapping[str, str], said: Mapping[str, Optional[str]]) -> dict[str, str]:
     """The ratio of each kind: what the project says is the same for every controller; else the entry's; else 1."""
-    return {kind: config.get(mark(kind)) or said.get(f"{kind}_overcommit") or capacity.UNSAID for kind in KINDS}
+    return {
+        kind: config.get(get_ratio_key(kind)) or said.get(f"{kind}_overcommit") or capacity.DEFAULT_RATIO
+        for kind in KINDS
+    }
 
 
-def differences(host: str, ratios: Ratios, found: Found) -> dict[str, tuple[Optional[str], str]]:
+def find_key_changes(host: str, ratios: RatioSpec, found: VmHostState) -> dict[str, tuple[Optional[str], str]]:
     """The keys of the project that would be other than they are: in force and wanted, by key.
 
     A limit that the project has is held by LXD, whoever set it: the ratio decides how high it is.
@@ -59,9 +62,14 @@ def differences(host: str, ratios: Ratios, found: Found) -> dict[str, tuple[Opti
         limit = f"limits.{kind}"
         if kind not in ratios.said and kind not in ratios.enforce:
             continue
-        ratio = ratios.said.get(kind) or ratios.before.get(kind) or config.get(mark(kind)) or capacity.UNSAID
-        if config.get(mark(kind)) != ratio:
-            keys[mark(kind)] = (config.get(mark(kind)), ratio)
+        ratio = (
+            ratios.said.get(kind)
+            or ratios.before.get(kind)
+            or config.get(get_ratio_key(kind))
+            or capacity.DEFAULT_RATIO
+        )
+        if config.get(get_ratio_key(kind)) != ratio:
+            keys[get_ratio_key(kind)] = (config.get(get_ratio_key(kind)), ratio)
         if kind in HELD and (limit in config or kind in ratios.enforce):
             text = _limit(host, kind, ratio, found)
             if not units.is_same_value(limit, config.get(limit), text):
@@ -69,7 +77,7 @@ def differences(host: str, ratios: Ratios, found: Found) -> dict[str, tuple[Opti
     return keys
 
 
-def pending(keys: Mapping[str, tuple[Optional[str], str]], ratios: Ratios) -> list[dict[str, Any]]:
+def list_pending_limits(keys: Mapping[str, tuple[Optional[str], str]], ratios: RatioSpec) -> list[dict[str, Any]]:
     """What only the admin may change; a mark that isn't there yet stands in nobody's way."""
     held = {key for key, (in_force, _wanted) in keys.items() if in_force is not None}
     held |= {f"limits.{kind}" for kind in ratios.enforce} & set(keys)
@@ -78,7 +86,7 @@ def pending(keys: Mapping[str, tuple[Optional[str], str]], ratios: Ratios) -> li
     return [{"limit": key, "in_force": keys[key][0], "wanted": keys[key][1]} for key in sorted(keys)]
 
 
-def check_room(host: str, ratios: Ratios, found: Found, keys: Mapping[str, Any]) -> None:
+def check_room(host: str, ratios: RatioSpec, found: VmHostState, keys: Mapping[str, Any]) -> None:
     """Raise NoRoom for a ratio that would make less than is promised already; one that stays as it is is no news."""
     if found.project is None:
         return
@@ -87,10 +95,10 @@ def check_room(host: str, ratios: Ratios, found: Found, keys: Mapping[str, Any])
         news = ratio is not None and ratios.before.get(kind) != ratio
         if news or f"limits.{kind}" in keys:
             for what, figure in _figures(kind, found):
-                _check_one(host, kind, ratio or ratios.before.get(kind) or capacity.UNSAID, what, figure)
+                _check_one(host, kind, ratio or ratios.before.get(kind) or capacity.DEFAULT_RATIO, what, figure)
 
 
-def change(found: Found, keys: Mapping[str, tuple[Optional[str], str]], host: str) -> list[Change]:
+def plan_ratio_keys(found: VmHostState, keys: Mapping[str, tuple[Optional[str], str]], host: str) -> list[Change]:
     """The project with these keys, by the admin; raises Conflict for instances that LXD could not count."""
     project = found.project
     if not keys or project is None:
@@ -105,13 +113,13 @@ def change(found: Found, keys: Mapping[str, tuple[Optional[str], str]], host: st
     ]
 
 
-def with_keys(project: Project, keys: Mapping[str, tuple[Optional[str], str]]) -> Project:
+def predict_project(project: Project, keys: Mapping[str, tuple[Optional[str], str]]) -> Project:
     """The project as it will be."""
     config = {**project.config, **{key: wanted for key, (_in_force, wanted) in keys.items()}}
     return dataclasses.replace(project, config=config)
 
 
-def _limit(host: str, kind: str, ratio: str, found: Found) -> str:
+def _limit(host: str, kind: str, ratio: str, found: VmHostState) -> str:
     ((_what, figure),) = _figures(kind, found)
     total = figure.total
     if total is None:
@@ -119,30 +127,33 @@ def _limit(host: str, kind: str, ratio: str, found: Found) -> str:
             f"{host}: {kind}_overcommit: a member of the cluster doesn't answer, so nobody knows what there is",
             "run again when all members are back",
         )
-    most = capacity.capacity(total, ratio)
+    most = capacity.compute_capacity(total, ratio)
     return str(most) if kind == "cpu" else units.format_size(most)
 
 
-def _figures(kind: str, found: Found) -> list[tuple[str, Figure]]:
+def _figures(kind: str, found: VmHostState) -> list[tuple[str, ResourceFigure]]:
     """What a ratio is about, with what it is called where there are several."""
-    figures = counted(found)
+    figures = count_resources(found)
     if kind == "storage":
-        return [(f" of pool {pool.name}", Figure(total=pool.total, ours=pool.ours)) for pool in figures.pools.values()]
+        return [
+            (f" of pool {pool.name}", ResourceFigure(total=pool.total, ours=pool.ours))
+            for pool in figures.pools.values()
+        ]
     return [("", figures.cores if kind == "cpu" else figures.memory)]
 
 
-def _check_one(host: str, kind: str, ratio: str, what: str, figure: Figure) -> None:
+def _check_one(host: str, kind: str, ratio: str, what: str, figure: ResourceFigure) -> None:
     total, used = figure.total, figure.ours
     if total is None or used is None:
         return
-    most = capacity.capacity(total, ratio)
+    most = capacity.compute_capacity(total, ratio)
     if most >= used:
         return
     least = math.ceil(Fraction(used, total) * 100) / 100 if total else 0
     raise NoRoom(
-        f"{host}: {kind}_overcommit: {ratio} times {_shown(kind, total)}{what} makes {_shown(kind, most)}, and the "
-        f"instances of the project have {_shown(kind, used)}, stopped ones too",
-        f"the least that fits is {least:g}; or make VMs smaller, or delete some, first",
+        f"{host}: {kind}_overcommit: {ratio} x {_format_amount(kind, total)}{what} is {_format_amount(kind, most)}, "
+        f"and {_format_amount(kind, used)} are allocated to the project's instances, stopped ones included",
+        f"set at least {least:g}; or make VMs smaller or delete some first",
         limit=f"{kind}_overcommit",
         total=total,
         promised=used,
@@ -150,7 +161,7 @@ def _check_one(host: str, kind: str, ratio: str, what: str, figure: Figure) -> N
     )
 
 
-def _shown(kind: str, count: int) -> str:
+def _format_amount(kind: str, count: int) -> str:
     if kind != "cpu":
         return f"{count / 1024**3:.2f} GiB"
     return f"{count} core{'' if count == 1 else 's'}"

@@ -19,7 +19,7 @@ LATER = (Later("server.certificate"), Later("server.fingerprint"))
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class PinReading:
     """A VM host's folder: the fingerprint that is pinned in it, and the secret. Neither: nobody has begun."""
 
     host: str
@@ -33,7 +33,7 @@ class Found:
         return f"{self.folder}/{first_boot.FILE}"
 
 
-def expected(found: Found, fresh: str, vaulted: bool) -> Plan:
+def plan_expectation(found: PinReading, fresh: str, vaulted: bool) -> Plan:
     """The host has a secret, unless it is pinned and needs none any more."""
     if found.pinned or found.secret:
         return Plan()
@@ -42,7 +42,7 @@ def expected(found: Found, fresh: str, vaulted: bool) -> Plan:
     return Plan((Change("write", "first-boot secret", found.host, (step,), None, after),))
 
 
-def pinned(found: Found, shown: Optional[tuple[str, str]]) -> Plan:
+def plan_pin(found: PinReading, shown: Optional[tuple[str, str]]) -> Plan:
     """The host's certificate is pinned, and its secret gone.
 
     `shown`: PEM and fingerprint of what it showed already and was proven; None: it is waited for.
@@ -61,7 +61,7 @@ def pinned(found: Found, shown: Optional[tuple[str, str]]) -> Plan:
     return Plan((change,), unverified=() if found.secret else (no_secret(found),))
 
 
-def no_secret(found: Found) -> NotFound:
+def no_secret(found: PinReading) -> NotFound:
     """Nothing tells this host from another."""
     return NotFound(
         f"{found.host}: nothing is there to know it by: neither {SERVER_CERTIFICATE} nor {first_boot.FILE} is in "

@@ -14,8 +14,8 @@ from ..model import Project, Server
 from ..plan import Change, Plan
 from ..project.restrictions import usable_bridges, usable_networks
 from . import overcommit as vmhost_limits
-from .found import Found
-from .overcommit import Ratios
+from .found import VmHostState
+from .overcommit import RatioSpec
 
 # Without these nothing of the collection works as it promises; every LXD since 5.0.0 has them.
 NEEDED = ("virtual-machines", "projects", "certificate_project", "custom_block_volumes", "cloud_init")
@@ -26,7 +26,7 @@ _SAID = ("project", "owner", "tags", *_TEXTS, *_RATIOS)
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class RegistrationSpec:
     """One VM host as said, over its entry. `before`: the entry's data, None where there is none yet.
 
     `said`: the keys of the entry that the task itself says. `writes`: this run is where the registry is, so it writes
@@ -41,9 +41,9 @@ class Wanted:
     writes: bool = True
 
     @property
-    def ratios(self) -> Ratios:
+    def ratios(self) -> RatioSpec:
         """What is said of overcommit, and what was before."""
-        return Ratios(
+        return RatioSpec(
             said={kind: self.after[key] for key, kind in _RATIOS.items() if key in self.said and self.after.get(key)},
             before={kind: self.before[key] for key, kind in _RATIOS.items() if self.before and key in self.before},
             enforce=self.enforce,
@@ -51,7 +51,7 @@ class Wanted:
 
 
 @dataclasses.dataclass(frozen=True)
-class Decision:
+class RegistrationPlan:
     """The plan, what waits for the admin, and the project as it will be."""
 
     plan: Plan
@@ -59,7 +59,7 @@ class Decision:
     project: Optional[Project] = None
 
 
-def merged(
+def merge_entry(
     name: str, before: Optional[Mapping[str, Any]], params: Mapping[str, Any], urls: Sequence[str]
 ) -> dict[str, Any]:
     """The entry's data with what the task says; unsaid is kept, empty is taken out. `urls`: said, and https ones."""
@@ -125,13 +125,13 @@ def check_project(host: str, project: Project, owner: str) -> None:
     )
 
 
-def check_places(wanted: Wanted, found: Found) -> None:
+def check_places(wanted: RegistrationSpec, found: VmHostState) -> None:
     """Raise NotFound for a default that is said and that VMs of the project could not use."""
     if found.project is None:
         return
     pool, network = wanted.after.get("default_storage_pool"), wanted.after.get("default_network")
     if "default_storage_pool" in wanted.said and pool:
-        allowed = _listed(found.project.config.get("restricted.storage-pools.access"))
+        allowed = _parse_list(found.project.config.get("restricted.storage-pools.access"))
         pools = [each.name for each in found.pools if allowed is None or each.name in allowed]
         _must_be(
             f"{wanted.name}: default_storage_pool: project {found.project.name} has no storage pool {pool}", pool, pools
@@ -148,7 +148,7 @@ def check_places(wanted: Wanted, found: Found) -> None:
         )
 
 
-def _listed(value: Optional[str]) -> Optional[list[str]]:
+def _parse_list(value: Optional[str]) -> Optional[list[str]]:
     return [name.strip() for name in value.split(",")] if value else None
 
 
@@ -167,7 +167,7 @@ def not_there(host: str, name: str, refused: Optional[TenantryError] = None) -> 
     )
 
 
-def plan(wanted: Wanted, found: Found, files: Sequence[Change]) -> Decision:
+def plan_registration(wanted: RegistrationSpec, found: VmHostState, files: Sequence[Change]) -> RegistrationPlan:
     """What should change, LXD first and the entry last; everything that can be refused is refused before.
 
     `files`: what the registry should have of it, in an order that is safe to stop anywhere.
@@ -175,17 +175,17 @@ def plan(wanted: Wanted, found: Found, files: Sequence[Change]) -> Decision:
     if found.project is not None:
         check_project(wanted.name, found.project, wanted.after["owner"])
         check_places(wanted, found)
-    keys = vmhost_limits.differences(wanted.name, wanted.ratios, found)
+    keys = vmhost_limits.find_key_changes(wanted.name, wanted.ratios, found)
     vmhost_limits.check_room(wanted.name, wanted.ratios, found, keys)
-    pending = () if found.admin else vmhost_limits.pending(keys, wanted.ratios)
+    pending = () if found.admin else vmhost_limits.list_pending_limits(keys, wanted.ratios)
     if pending:
-        return Decision(Plan(warnings=(_waits(wanted, pending),)), pending, found.project)
-    changes = vmhost_limits.change(found, keys, wanted.name) if found.admin else []
-    project = vmhost_limits.with_keys(found.project, keys) if found.project and changes else found.project
-    return Decision(Plan((*changes, *(files if wanted.writes else ()))), (), project)
+        return RegistrationPlan(Plan(warnings=(_waits(wanted, pending),)), pending, found.project)
+    changes = vmhost_limits.plan_ratio_keys(found, keys, wanted.name) if found.admin else []
+    project = vmhost_limits.predict_project(found.project, keys) if found.project and changes else found.project
+    return RegistrationPlan(Plan((*changes, *(files if wanted.writes else ()))), (), project)
 
 
-def _waits(wanted: Wanted, pending: Sequence[Mapping[str, Any]]) -> str:
+def _waits(wanted: RegistrationSpec, pending: Sequence[Mapping[str, Any]]) -> str:
     what = ", ".join(f"{each['limit']} {each['in_force']} -> {each['wanted']}" for each in pending)
     return (
         f"{wanted.name}: nothing is changed: LXD enforces this ratio in project {wanted.after['project']}, which only "

@@ -32,7 +32,7 @@ def is_news(file: File) -> bool:
     return file.ours != file.base
 
 
-def plan(name: str, files: Iterable[File], remote: str, branch: str, tip: str) -> Plan:
+def plan_push(name: str, files: Iterable[File], remote: str, branch: str, tip: str) -> Plan:
     """One commit with what this directory changed, on top of whatever the branch holds by now."""
     news = [file for file in files if is_news(file) and file.ours != file.theirs]
     crossed = [file.path for file in news if file.theirs != file.base]
@@ -51,7 +51,7 @@ def plan(name: str, files: Iterable[File], remote: str, branch: str, tip: str) -
     return Plan((Change("commit", "registry of", name, (step,), before, after, detail),))
 
 
-def foreseen(name: str, remote: str) -> Change:
+def predict_push(name: str, remote: str) -> Change:
     """The commit of a folder that an earlier task of a check-mode run would have written."""
     return Change("commit", "registry of", name, detail=f"its new folder, pushed to {remote}")
 

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
 
 from ..capacity import figures as capacity
-from ..capacity.figures import Figure, Figures, Node, Room, Seen
-from ..capacity.storage import Space
-from .found import Found
+from ..capacity.figures import CapacityInput, HostFigures, MachineFigures, NumaNodeFigures, ResourceFigure
+from ..capacity.storage import PoolSpace
+from .found import VmHostState
 
 
-def counted(found: Found, ratios: Optional[Mapping[str, str]] = None) -> Figures:
+def count_resources(found: VmHostState, ratios: Optional[Mapping[str, str]] = None) -> HostFigures:
     """The figures of a VM host as it was found; `ratios` by "cpu", "memory" and "storage", each 1 where unsaid."""
-    return capacity.figures(
-        Seen(
+    return capacity.count_capacity(
+        CapacityInput(
             project=found.project,
             instances=found.instances,
             volumes=tuple(found.volumes.values()),
@@ -29,13 +29,13 @@ def counted(found: Found, ratios: Optional[Mapping[str, str]] = None) -> Figures
     )
 
 
-def resources(found: Found, ratios: Mapping[str, str]) -> dict[str, Any]:
+def build_resources_view(found: VmHostState, ratios: Mapping[str, str]) -> dict[str, Any]:
     """Everything that the VM host has, by kind, for people and programs; without a project there is nothing of ours."""
-    seen = counted(found, ratios)
+    seen = count_resources(found, ratios)
     return {
-        "cores": _shown(seen.cores, ratios["cpu"]),
+        "cores": _build_figure_view(seen.cores, ratios["cpu"]),
         "memory": {
-            **_shown(seen.memory, ratios["memory"]),
+            **_build_figure_view(seen.memory, ratios["memory"]),
             "used": _over(found, lambda each: each.memory_used),
             "hugepages": {**_pages(seen.hugepages), "size": _over(found, lambda each: each.hugepages_size, max)},
         },
@@ -47,12 +47,12 @@ def resources(found: Found, ratios: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _over(found: Found, of: Callable[[Any], int], combine: Callable[[Iterable[int]], int] = sum) -> Optional[int]:
+def _over(found: VmHostState, of: Callable[[Any], int], combine: Callable[[Iterable[int]], int] = sum) -> Optional[int]:
     known = [machine.resources for machine in found.machines]
     return None if not known or None in known else combine([of(each) for each in known])
 
 
-def _shown(figure: Figure, ratio: str) -> dict[str, Any]:
+def _build_figure_view(figure: ResourceFigure, ratio: str) -> dict[str, Any]:
     return {
         "total": figure.total,
         "overcommit": ratio,
@@ -64,11 +64,11 @@ def _shown(figure: Figure, ratio: str) -> dict[str, Any]:
     }
 
 
-def _pages(figure: Figure) -> dict[str, Any]:
+def _pages(figure: ResourceFigure) -> dict[str, Any]:
     return {"total": figure.total, "ours": figure.ours, "free": figure.free}
 
 
-def _pool(space: Space, ratio: str) -> dict[str, Any]:
+def _pool(space: PoolSpace, ratio: str) -> dict[str, Any]:
     known = space.ours is not None and space.total is not None
     return {
         "name": space.name,
@@ -85,7 +85,7 @@ def _pool(space: Space, ratio: str) -> dict[str, Any]:
     }
 
 
-def _network(name: str, kind: str, managed: bool, found: Found) -> dict[str, Any]:
+def _network(name: str, kind: str, managed: bool, found: VmHostState) -> dict[str, Any]:
     devices = [device for instance in found.instances for device in instance.expanded_devices.values()]
     ours = sum(
         device.get("type") == "nic" and name in (device.get("network"), device.get("parent")) for device in devices
@@ -99,22 +99,22 @@ def _network(name: str, kind: str, managed: bool, found: Found) -> dict[str, Any
     }
 
 
-def _member(room: Room, ratios: Mapping[str, str]) -> dict[str, Any]:
+def _member(room: MachineFigures, ratios: Mapping[str, str]) -> dict[str, Any]:
     return {
         "member": room.machine.member,
         "status": room.machine.status,
-        "cores": _shown(room.cores, ratios["cpu"]),
-        "memory": {**_shown(room.memory, ratios["memory"]), "hugepages": _pages(room.hugepages)},
+        "cores": _build_figure_view(room.cores, ratios["cpu"]),
+        "memory": {**_build_figure_view(room.memory, ratios["memory"]), "hugepages": _pages(room.hugepages)},
         "storage_pools": [_pool(space, ratios["storage"]) for space in room.pools.values()],
     }
 
 
-def _nodes(room: Room) -> list[dict[str, Any]]:
+def _nodes(room: MachineFigures) -> list[dict[str, Any]]:
     read = room.machine.resources.nodes if room.machine.resources else ()
     return [_node(room.machine.member, node, each) for node, each in zip(room.nodes, read)]
 
 
-def _node(member: str, node: Node, read: Mapping[str, Any]) -> dict[str, Any]:
+def _node(member: str, node: NumaNodeFigures, read: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "member": member,
         "numa_node": node.number,

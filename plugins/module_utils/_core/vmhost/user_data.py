@@ -17,7 +17,7 @@ from typing import Any, Optional
 from urllib.parse import quote, urlencode
 
 from ..capacity import figures as capacity
-from ..capacity.ratio import ratio
+from ..capacity.ratio import format_ratio
 from ..errors import Invalid, TenantryError
 from ..machine import snap_channel
 from ..model import OWNER, Server
@@ -64,7 +64,7 @@ def user_data(said: Mapping[str, Any], certificate: bytes, secret: str, program:
     lines += [f"{_yaml(key)}: {_yaml(value)}" for key, value in extra.items() if key not in _SHARED]
     lines += ["write_files:", *(f"- {_yaml(each)}" for each in extra.get("write_files") or ())]
     for path, text in files:
-        lines += [f"- path: {path}", '  permissions: "0600"', "  content: |", *_indented(text)]
+        lines += [f"- path: {path}", '  permissions: "0600"', "  content: |", *_indent(text)]
     # Theirs first: it may be what the network or the packages need.
     lines += ["runcmd:", *(f"- {_yaml(each)}" for each in extra.get("runcmd") or ())]
     lines += [f"- [python3, {FOLDER}/first-boot.py, {FOLDER}/first-boot.json]"]
@@ -76,22 +76,24 @@ def _yaml(value: Any) -> str:
     return json.dumps(value, sort_keys=True).replace("\x7f", "\\u007f")
 
 
-def _indented(text: str) -> Iterator[str]:
+def _indent(text: str) -> Iterator[str]:
     return (f"    {line}".rstrip() for line in text.replace("\x7f", "\\u007f").splitlines())
 
 
 def _contents(said: Mapping[str, Any], certificate: bytes, secret: str) -> dict[str, Any]:
     """What the program reads: the whole of it checked before any of it is refused."""
     refused: list[str] = []
-    ratios = {kind: _tried(refused, _ratio, said, kind) for kind in vmhost_limits.KINDS}
-    server = _tried(refused, _server, said) or {}
-    requests = _tried(refused, _requests, said, certificate, {kind: text for kind, text in ratios.items() if text})
+    ratios = {kind: _collect_problem(refused, _ratio, said, kind) for kind in vmhost_limits.KINDS}
+    server = _collect_problem(refused, _server, said) or {}
+    requests = _collect_problem(
+        refused, _requests, said, certificate, {kind: text for kind, text in ratios.items() if text}
+    )
     refused += _problems(said)
     if refused:
         raise Invalid(" -- ".join(refused), problems=refused)
     address = server.get("config", {}).pop(HTTPS_ADDRESS, None) or DEFAULT_ADDRESS
     return {
-        "secret": first_boot.checked(secret, "secret"),
+        "secret": first_boot.check_secret(secret, "secret"),
         "package": said.get("package") or "auto",
         "channel": said.get("channel") or "",
         "preseed": server,
@@ -99,12 +101,12 @@ def _contents(said: Mapping[str, Any], certificate: bytes, secret: str) -> dict[
         "requests": requests,
         # The program leaves out what the machine's LXD doesn't know yet, as anybody would who could ask it first.
         "late": {f"features.{name}": find_extension(f"features.{name}") for name in sorted(LATE_FEATURES)},
-        "enforce": {kind: ratios[kind] or capacity.UNSAID for kind in sorted(said.get("enforce") or ())},
+        "enforce": {kind: ratios[kind] or capacity.DEFAULT_RATIO for kind in sorted(said.get("enforce") or ())},
         "address": address,
     }
 
 
-def _tried(refused: list[str], check: Callable[..., Any], *arguments: Any) -> Any:
+def _collect_problem(refused: list[str], check: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return check(*arguments)
     except TenantryError as error:
@@ -159,7 +161,7 @@ def _absent(said: Mapping[str, Any]) -> Iterator[str]:
 
 def _ratio(said: Mapping[str, Any], kind: str) -> Optional[str]:
     value = said.get(f"{kind}_overcommit")
-    return None if value in (None, "") else ratio(value, f"{kind}_overcommit")
+    return None if value in (None, "") else format_ratio(value, f"{kind}_overcommit")
 
 
 def _server(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,7 +179,7 @@ def _requests(said: Mapping[str, Any], certificate: bytes, ratios: Mapping[str, 
     planned = project_plan.plan_project(wanted, found, str(said.get("vmhost")))
     steps = [step for change in planned.changes for step in change.steps if isinstance(step, Request)]
     requests = [_request(step) for step in steps]
-    requests[0]["body"]["config"].update({vmhost_limits.mark(kind): text for kind, text in ratios.items()})
+    requests[0]["body"]["config"].update({vmhost_limits.get_ratio_key(kind): text for kind, text in ratios.items()})
     requests[0]["made"] = f"/1.0/projects/{quote(wanted.name, safe='')}"
     return [*requests, _trust(str(said.get("vmhost")), wanted.name, certificate)]
 

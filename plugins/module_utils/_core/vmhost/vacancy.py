@@ -12,7 +12,7 @@ from ..model import Image
 
 
 @dataclasses.dataclass(frozen=True)
-class Inside:
+class ProjectContents:
     """What one project has of its own: names of instances, custom volumes as `pool/name`, and images."""
 
     project: str
@@ -22,7 +22,7 @@ class Inside:
     images: Sequence[Image] = ()
 
 
-def missed(found: Iterable[Inside], clustered: bool, members: Sequence[str]) -> list[str]:
+def find_remaining_objects(found: Iterable[ProjectContents], clustered: bool, members: Sequence[str]) -> list[str]:
     """A few words for each thing, anybody's; what LXD has only fetched for itself doesn't count."""
     said: list[str] = []
     if clustered:

@@ -9,18 +9,18 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from ..capacity.figures import UNSAID
+from ..capacity.figures import DEFAULT_RATIO
 from ..model import Project, Server
 from ..project.exposure import find_exposure
 from ..vm import view
-from .found import Found
-from .overcommit import in_force
-from .resources import resources
+from .found import VmHostState
+from .overcommit import find_ratios_in_force
+from .resources import build_resources_view
 
 _KEYS = ("project", "owner", "zone", "pool", "default_storage_pool", "default_network")
 
 
-def entry(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def build_entry_view(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """The entry with every key, the unsaid ones null and a ratio's default in its place."""
     urls = list(data.get("urls") or ([data["url"]] if data.get("url") else []))
     return {
@@ -29,41 +29,43 @@ def entry(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
         "urls": urls,
         **{key: data.get(key) for key in _KEYS},
         "tags": list(data.get("tags") or ()),
-        "cpu_overcommit": data.get("cpu_overcommit") or UNSAID,
-        "memory_overcommit": data.get("memory_overcommit") or UNSAID,
-        "storage_overcommit": data.get("storage_overcommit") or UNSAID,
+        "cpu_overcommit": data.get("cpu_overcommit") or DEFAULT_RATIO,
+        "memory_overcommit": data.get("memory_overcommit") or DEFAULT_RATIO,
+        "storage_overcommit": data.get("storage_overcommit") or DEFAULT_RATIO,
     }
 
 
-def whole(
+def build_vmhost_view(
     name: str,
     data: Mapping[str, Any],
-    found: Found,
+    found: VmHostState,
     certificate: Optional[Mapping[str, Any]],
     project: Optional[Project] = None,
 ) -> dict[str, Any]:
     """Everything of one VM host; `project` is the tracked one as it will be, where that differs."""
     found = dataclasses.replace(found, project=project or found.project)
-    shown = entry(name, data)
+    shown = build_entry_view(name, data)
     read = bool(found.server.version)
     return {
         **shown,
-        "server": server(found.server, found.members) if read else None,
-        "resources": resources(found, in_force(found.project.config, data)) if found.project else None,
+        "server": build_server_view(found.server, found.members) if read else None,
+        "resources": build_resources_view(found, find_ratios_in_force(found.project.config, data))
+        if found.project
+        else None,
         "vms": _vms(name, found, data.get("owner")),
         "certificate": certificate,
-        "exposure": told(found),
+        "exposure": list_exposure(found),
     }
 
 
-def told(found: Found) -> list[str]:
+def list_exposure(found: VmHostState) -> list[str]:
     """What the holder of the host's certificate could do beyond the project; nothing where nobody could look."""
     if found.project is None:
         return []
     return list(find_exposure(found.project, found.server, certificate_restricted=found.restricted is not False))
 
 
-def server(found: Server, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def build_server_view(found: Server, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The server, and the members where it is a cluster."""
     return {
         "name": found.name,
@@ -82,7 +84,7 @@ def server(found: Server, members: Sequence[Mapping[str, Any]]) -> dict[str, Any
     }
 
 
-def _vms(name: str, found: Found, owner: Optional[str]) -> Optional[list[dict[str, Any]]]:
+def _vms(name: str, found: VmHostState, owner: Optional[str]) -> Optional[list[dict[str, Any]]]:
     project = found.project
     if project is None:
         return None
@@ -93,4 +95,4 @@ def _vms(name: str, found: Found, owner: Optional[str]) -> Optional[list[dict[st
         if (instance.is_vm or instance.is_unreachable) and not instance.is_move_copy
     ]
     ordered = sorted(vms, key=lambda each: each.name)
-    return [view.row(each, name, project.name, owner, found.volumes) for each in ordered]
+    return [view.build_vm_row(each, name, project.name, owner, found.volumes) for each in ordered]

@@ -14,7 +14,7 @@ from ..._core import errors
 from ..._core.cluster import join_token
 from ..._core.cluster import plan as cluster_plan
 from ..._core.cluster import spec as cluster
-from ..._core.cluster.spec import Found, Member
+from ..._core.cluster.spec import ClusterMember, ClusterReading
 from ..._core.plan import Plan
 from ..._core.server import settings as server_settings
 from ..._host import block, reaching
@@ -30,9 +30,9 @@ class ClusterJob(OwnServer):
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         said = params.get("cluster_certificate") or ""
-        self._wanted = cluster.want(params, pem.fingerprint(said, "cluster_certificate") if said else "")
+        self._wanted = cluster.parse_member_spec(params, pem.fingerprint(said, "cluster_certificate") if said else "")
         super().__init__(params, "url: a cluster is formed and changed by its admin, on the host of a member")
-        self._found = Found(UNREAD, unread=True)
+        self._found = ClusterReading(UNREAD, unread=True)
 
     def plan(self) -> Plan:
         """Read the cluster, what the plan needs beside it, and plan."""
@@ -53,28 +53,28 @@ class ClusterJob(OwnServer):
 
     def _planned(self) -> Plan:
         now = datetime.datetime.now(datetime.timezone.utc)
-        return cluster_plan.plan(self._wanted, self._found, self._target.name, now)
+        return cluster_plan.plan_member(self._wanted, self._found, self._target.name, now)
 
-    def _read(self) -> Found:
+    def _read(self) -> ClusterReading:
         try:
             found = cluster_reading.read(self._port)
             return dataclasses.replace(found, **self._beside(self._port, found))
         except errors.Unreachable as silent:
             # An earlier task of the same play may install LXD.
             self._missing.append(silent)
-        return Found(UNREAD, unread=True)
+        return ClusterReading(UNREAD, unread=True)
 
-    def _beside(self, port: Port, found: Found) -> Mapping[str, Any]:
+    def _beside(self, port: Port, found: ClusterReading) -> Mapping[str, Any]:
         wanted = self._wanted
         member = found.member(wanted.name)
         if wanted.state == "absent" and member is not None and member.name != found.here:
-            return {"left": cluster_reading.left_on(port, member)}
+            return {"left": cluster_reading.list_remaining(port, member)}
         if wanted.state != "present" or found.here or wanted.bootstrap:
             return {}
-        devices = block.of_pools(wanted.pools, wanted.name)
+        devices = block.read_pool_devices(wanted.pools, wanted.name)
         doors = wanted.token.addresses if wanted.token else ()
         door = next((each for each in doors if reaching.answers(*server_settings.address(each))), "")
-        return {"holds": cluster_reading.holdings(port), "devices": devices, "door": door}
+        return {"holds": cluster_reading.list_contents(port), "devices": devices, "door": door}
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
         """The cluster as it is, or in check mode would be; with a token where one was asked for."""
@@ -92,7 +92,7 @@ class ClusterJob(OwnServer):
         told = {"cluster": _view(found, members)}
         return {**told, "token": token or None} if self._wanted.state == "invited" else told
 
-    def _now(self, port: Port, plan: Plan) -> tuple[Found, str]:
+    def _now(self, port: Port, plan: Plan) -> tuple[ClusterReading, str]:
         found = cluster_reading.read(port) if plan.changes else self._found
         if self._wanted.state != "invited" or found.member(self._wanted.name):
             return found, ""
@@ -101,7 +101,7 @@ class ClusterJob(OwnServer):
         return found, join_token.text_of(theirs[0]) if theirs else ""
 
 
-def _view(found: Found, members: tuple[Member, ...]) -> dict[str, Any]:
+def _view(found: ClusterReading, members: tuple[ClusterMember, ...]) -> dict[str, Any]:
     return {
         "member": found.here or None,
         "certificate": found.server.certificate or None,

@@ -45,7 +45,7 @@ class PreflightJob:
         asked, wrong = self._asked()
         where, amiss = _where(self._params)
         of_server = [*wrong, *amiss, *(_obstacles(self._params) if found.root and not wrong else ())]
-        bridges, of_bridges = host_bridges.looked(self._params, found.ssh_interface, asked.wanted)
+        bridges, of_bridges = host_bridges.read_bridges(self._params, found.ssh_interface, asked.wanted)
         problems = preflight.problems(found, asked, of_server, self._params["skip"], of_bridges)
         said = [str(problem) for problem in problems]
         method = preflight.method(found, self._params["package"])
@@ -65,14 +65,14 @@ class PreflightJob:
             )
         return Plan(warnings=tuple(preflight.warnings(found)))
 
-    def _asked(self) -> tuple[preflight.Asked, list[str]]:
+    def _asked(self) -> tuple[preflight.PreflightSpec, list[str]]:
         params, wrong = self._params, []
         try:
-            wanted = server.want(params)
+            wanted = server.parse_server_spec(params)
             if params["member"]:
                 wanted = server.seen_by(wanted, params["member"], ())
         except errors.Invalid as invalid:
-            wanted = server.Wanted({}, (), ())
+            wanted = server.ServerSpec({}, (), ())
             wrong = _each(invalid)
         try:
             hugepages = units.parse_size(params["hugepages"], "hugepages") if params["hugepages"] else 0
@@ -80,7 +80,7 @@ class PreflightJob:
             hugepages = 0
             wrong = [*wrong, str(invalid)]
         clock = params["controller_clock"]
-        return preflight.Asked(params["package"], params["channel"] or "", hugepages, clock, wanted), wrong
+        return preflight.PreflightSpec(params["package"], params["channel"] or "", hugepages, clock, wanted), wrong
 
     def execution_context(self) -> ExecutionContext:
         """Nothing: nothing is carried out."""
@@ -120,7 +120,7 @@ def _where(params: Mapping[str, Any]) -> tuple[str, list[str]]:
         host, port = cluster_address.found(said, "cluster_address", machine.ssh_address())
     except errors.Invalid as wrong:
         return "", [str(wrong)]
-    listens = _told(params, lambda asked: str(asked.server.config.get(server_settings.HTTPS_ADDRESS) or ""))
+    listens = _ask_server(params, lambda asked: str(asked.server.config.get(server_settings.HTTPS_ADDRESS) or ""))
     # The port that LXD has already is in use by LXD.
     ours = bool(listens) and server_settings.address(str(listens))[1] == port
     obstacle = listening.obstacle(host, 0 if ours else port)
@@ -146,7 +146,7 @@ def _machine(params: Mapping[str, Any]) -> preflight.Machine:
         vsock=machine.is_device("/dev/vhost-vsock") or "vhost_vsock" in modules,
         memory=machine.memory(),
         clock=time.time(),
-        synchronised=machine.synchronised(),
+        synchronised=machine.is_clock_synchronised(),
         modules=modules,
         snap=info,
         tracking=snap_channel.followed(info or "", listed),
@@ -172,13 +172,13 @@ def _instances(params: Mapping[str, Any]) -> Optional[int]:
         reader = Reader(port)
         return sum(len(reader.instances(project.name)) for project in reader.projects())
 
-    return _told(params, count)
+    return _ask_server(params, count)
 
 
-def _told(params: Mapping[str, Any], ask: Callable[[Port], _T]) -> Optional[_T]:
+def _ask_server(params: Mapping[str, Any], ask: Callable[[Port], _T]) -> Optional[_T]:
     """What the LXD that is there says; None where it doesn't answer."""
     try:
-        port = targets.trusted(targets.target({**params, "url": params.get("url") or ["unix:"]}))
+        port = targets.open_trusted(targets.parse_target({**params, "url": params.get("url") or ["unix:"]}))
     except errors.TenantryError:
         return None
     try:

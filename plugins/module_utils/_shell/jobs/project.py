@@ -39,9 +39,9 @@ class ProjectJob:
 
     def _find_target(self) -> targets.Target:
         try:
-            return targets.target(self._params)
+            return targets.parse_target(self._params)
         except errors.NotFound as missing:
-            return targets.absent_target(self._params["vmhost"], self._params, missing)
+            return targets.build_absent_target(self._params["vmhost"], self._params, missing)
 
     def plan(self) -> Plan:
         """Read the project and what else the plan needs, and plan."""
@@ -50,7 +50,7 @@ class ProjectJob:
         planned = plan_project(self._spec, self._reading, self._target.name)
         if planned.changes and self._port is not None:
             self._check_authority(self._port)
-        changes = (*targets.tightened(self._target), *planned.changes)
+        changes = (*targets.plan_key_modes(self._target), *planned.changes)
         return dataclasses.replace(planned, changes=changes, unverified=tuple(self._missing))
 
     def _read(self) -> ProjectReading:
@@ -79,7 +79,7 @@ class ProjectJob:
         if self._target.missing is not None:
             raise self._target.missing
         if self._port is None:
-            self._port = targets.trusted(self._target)
+            self._port = targets.open_trusted(self._target)
         return self._port
 
     def _check_authority(self, port: Port) -> None:

@@ -63,8 +63,8 @@ class RegistryPushJob:
             theirs = repository.blobs(tip, texts)
             files = [registry_push.File(f.path, f.ours, f.base, theirs.get(f.path)) for f in files]
         name = ", ".join(self._names)
-        found = registry_push.plan(name, files, repository.remote, repository.branch, tip)
-        coming = () if found.changes or not missing else (registry_push.foreseen(name, repository.remote),)
+        found = registry_push.plan_push(name, files, repository.remote, repository.branch, tip)
+        coming = () if found.changes or not missing else (registry_push.predict_push(name, repository.remote),)
         return Plan((*found.changes, *coming), unverified=missing)
 
     def _texts(self) -> Iterator[tuple[str, str | None]]:

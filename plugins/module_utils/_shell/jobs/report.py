@@ -37,7 +37,7 @@ class Job:
 
     def plan(self) -> Plan:
         """Read every VM host, and compare the pages with those in the folder."""
-        self._rows = report_reading.rows(self._params)
+        self._rows = report_reading.read_rows(self._params)
         if not self._rows:
             raise errors.NotFound(
                 f"registry {self._params['registry']}: it has no VM host to report on",

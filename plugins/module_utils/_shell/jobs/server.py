@@ -16,7 +16,7 @@ from ..._core.plan import Plan
 from ..._core.server import plan as server_plan
 from ..._core.server import settings as server_settings
 from ..._core.server import spec as server
-from ..._core.server.found import BEGUN, Found
+from ..._core.server.found import BEGUN, ServerReading
 from ..._core.server.pools import INITIAL_SOURCE, SOURCE
 from ..._host import block, datasets, listening
 from ..._lxd import server_reading
@@ -28,21 +28,21 @@ class ServerJob(OwnServer):
     """The server of the machine that this runs on."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._declared = self._wanted = server.want(params)
+        self._declared = self._wanted = server.parse_server_spec(params)
         # Of a cluster that may only come into being later in the same play.
         self._member = str(params.get("member") or "")
         super().__init__(params, "url: this module looks at the disks and addresses of its server's machine")
-        self._found = Found(UNREAD, unread=True)
+        self._found = ServerReading(UNREAD, unread=True)
 
     def plan(self) -> Plan:
         """Read the server and the devices that are named, and plan."""
         self._missing = []
         self._found = self._read()
-        planned = server_plan.plan(self._wanted, self._found, self._target.name)
+        planned = server_plan.plan_server(self._wanted, self._found, self._target.name)
         return dataclasses.replace(planned, unverified=tuple(self._missing))
 
-    def _read(self) -> Found:
-        found = Found(UNREAD, unread=True)
+    def _read(self) -> ServerReading:
+        found = ServerReading(UNREAD, unread=True)
         try:
             found = self._read_server()
         except errors.Unreachable as silent:
@@ -53,17 +53,17 @@ class ServerJob(OwnServer):
         new = [pool for pool in self._wanted.pools if _is_new(found, pool.name)]
         return dataclasses.replace(
             found,
-            devices=block.of_pools(new, found.here),
-            datasets=datasets.of_pools(new, found.here),
+            devices=block.read_pool_devices(new, found.here),
+            datasets=datasets.read_pool_datasets(new, found.here),
             resolved=self._resolved(found),
             obstacle=self._obstacle(found.server),
         )
 
-    def _read_server(self) -> Found:
+    def _read_server(self) -> ServerReading:
         pools = {pool.name for pool in self._wanted.pools}
         return server_reading.read(self._port, pools, {network.name for network in self._wanted.networks})
 
-    def _resolved(self, found: Found) -> dict[str, str]:
+    def _resolved(self, found: ServerReading) -> dict[str, str]:
         """Where the names of devices lead on this machine, such as /dev/disk/by-id/... to /dev/sdb."""
         named = {each for pool in self._wanted.pools for each in _sources(pool.config, *pool.members.values())}
         for pool in found.pools.values():
@@ -93,7 +93,7 @@ class ServerJob(OwnServer):
         return {"server": server_plan.view(self._found)}
 
 
-def _is_new(found: Found, pool: str) -> bool:
+def _is_new(found: ServerReading, pool: str) -> bool:
     """Whether it has still to be made, here or on another member."""
     return pool not in found.pools or found.pools[pool].status in BEGUN
 

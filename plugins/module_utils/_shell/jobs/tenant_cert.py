@@ -15,12 +15,19 @@ from ..._core.project import exposure
 from ..._core.tenant_cert import plan as tenant_cert
 from ..._core.tenant_cert import trust
 from ..._core.tenant_cert.commands import revoke_command
-from ..._core.tenant_cert.pair import Found, Pair, Wanted, certificate_view, facts, want
+from ..._core.tenant_cert.pair import (
+    CertificatePair,
+    TenantCertSpec,
+    TrustReading,
+    build_certificate_facts,
+    build_certificate_view,
+    parse_tenant_cert_spec,
+)
 from ..._lxd.reader import Reader
 from ..._pki import key_pair, pem, trust_token
 from ..carry_out import ExecutionContext, Outcome
-from ..readers.tenant_proof import demand_trusted, prove_closed
-from ..readers.tenant_trust import World, by_socket, row_of
+from ..readers.tenant_proof import check_confined, check_trusted
+from ..readers.tenant_trust import TrustReader, find_row, is_socket
 
 
 class TenantCertJob:
@@ -30,8 +37,8 @@ class TenantCertJob:
         token = trust_token.parse(params["trust_token"]) if params.get("trust_token") else None
         self._wanted = _wanted(params, token)
         self._token = token
-        self._world = World(params, self._wanted, token)
-        self._found: Optional[Found] = None
+        self._world = TrustReader(params, self._wanted, token)
+        self._found: Optional[TrustReading] = None
         self._decision = tenant_cert.Decision(Plan())
         self._entry: Optional[Mapping[str, Any]] = None
         self._proved = False
@@ -53,7 +60,7 @@ class TenantCertJob:
                 self._prove_closed({"certificate": decision.pair.pem, "private_key": decision.pair.private_key}, {})
         return decision.plan
 
-    def _demand_fresh_token(self, found: Found, plan: Plan) -> None:
+    def _demand_fresh_token(self, found: TrustReading, plan: Plan) -> None:
         """A token that isn't needed any more may well be old: a play that is run again still says it."""
         used = any(isinstance(step, Prove) and step.claim == "connect" for c in plan.changes for step in c.steps)
         if self._token is not None and used and self._token.has_expired(found.now):
@@ -92,7 +99,7 @@ class TenantCertJob:
         port = self._world.ports.get(trust.AUTHORITY)
         if port is None:
             port = self._world.own(pair["certificate"], pair["private_key"])
-            demand_trusted(port)
+            check_trusted(port)
         entry = Reader(port).trust_entry(fingerprint)
         if entry is None or (self._found and trust.differs(self._wanted, self._found, entry)):
             # Planned anew: our own connection may have the right to mend it, or else the next plan says what is wrong.
@@ -110,7 +117,7 @@ class TenantCertJob:
         entry = self._entry or {}
         restricted = bool(entry.get("restricted", self._wanted.restricted))
         projects = self._wanted.projects if not restricted else frozenset(entry.get("projects") or ())
-        seen = prove_closed(port, projects, restricted)
+        seen = check_confined(port, projects, restricted)
         self._world.projects.update({project.name: project for project in seen})
         self._proved = True
 
@@ -139,31 +146,33 @@ class TenantCertJob:
             result["server_fingerprint"] = self._world.target.connection.pin
         return result
 
-    def _beside(self, found: Found, done: bool) -> Mapping[str, Any]:
+    def _beside(self, found: TrustReading, done: bool) -> Mapping[str, Any]:
         """The pairs on either side of the one in force, as far as a rotation has them on disk."""
         coming = self._decision.coming
         if done and coming is not None:
             coming = self._world.keys.read().coming
         former = None if self._wanted.retire else found.former
         sides = {"next_certificate": coming, "old_certificate": former}
-        return {side: facts(pair, found.now) if pair else None for side, pair in sides.items()}
+        return {side: build_certificate_facts(pair, found.now) if pair else None for side, pair in sides.items()}
 
-    def _view(self, plan: Plan, pair: Optional[Pair], found: Found, predicted: bool) -> Optional[Mapping[str, Any]]:
+    def _view(
+        self, plan: Plan, pair: Optional[CertificatePair], found: TrustReading, predicted: bool
+    ) -> Optional[Mapping[str, Any]]:
         if pair is None:
             return None
         entry, proved = self._entry, self._proved
         if predicted:
             entry = self._decision.entry or entry
             proved = proved or (_proves(plan) and self._wanted.prove and bool(pair.private_key))
-        return certificate_view(self._wanted, pair, entry, found, proved)
+        return build_certificate_view(self._wanted, pair, entry, found, proved)
 
-    def _made(self, pair: Pair) -> Pair:
+    def _made(self, pair: CertificatePair) -> CertificatePair:
         """The pair that is there after the run, where only its key's generator could choose it before."""
         read = self._world.keys.read()
         there = read.pair or read.coming
         return there if there is not None and isinstance(pair.pem, Later) else pair
 
-    def _exposure(self, found: Found) -> list[str]:
+    def _exposure(self, found: TrustReading) -> list[str]:
         server, projects = found.server, self._world.projects
         if server is None:
             return []
@@ -182,13 +191,13 @@ class TenantCertJob:
         self._world.close()
 
 
-def _wanted(params: Mapping[str, Any], token: Optional[trust_token.TrustToken]) -> Wanted:
-    row = row_of(params)
+def _wanted(params: Mapping[str, Any], token: Optional[trust_token.TrustToken]) -> TenantCertSpec:
+    row = find_row(params)
     if row.get("error"):
         raise errors.Invalid(row["error"]["message"], row["error"].get("hint", ""))
     # The entry gets the token's name, whatever a task would like.
     default = params.get("vmhost") or (token.client_name if token else None)
-    wanted = want(params, default)
+    wanted = parse_tenant_cert_spec(params, default)
     if token and token.client_name != wanted.name:
         if wanted.name_said:
             raise errors.Invalid(
@@ -200,7 +209,7 @@ def _wanted(params: Mapping[str, Any], token: Optional[trust_token.TrustToken]) 
     owner = params.get("owner") or (row.get("entry") or {}).get("owner")
     if not wanted.common_name and owner:
         changes["common_name"] = key_pair.common_name_of(wanted.name, owner)
-    if by_socket(params):
+    if is_socket(params):
         # Whoever opens the socket is the admin, so nothing can be shown of the tenant's certificate there.
         changes["prove"] = False
     return dataclasses.replace(wanted, **changes)
@@ -215,6 +224,6 @@ def _proves(plan: Plan) -> bool:
     return any(isinstance(step, Prove) and step.claim == "entry" for c in plan.changes for step in c.steps)
 
 
-def _orphan(name: str, fingerprint: str, found: Found) -> dict[str, str]:
+def _orphan(name: str, fingerprint: str, found: TrustReading) -> dict[str, str]:
     flavour = found.server.flavour if found.server else "lxd"
     return {"name": name, "fingerprint": fingerprint, "command": revoke_command(fingerprint, flavour)}

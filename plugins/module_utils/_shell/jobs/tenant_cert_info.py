@@ -12,13 +12,13 @@ from typing import Any
 
 from ..._access.targets import Target
 from ..._core import errors
-from ..._core.tenant_cert.orphans import orphaned, view
-from ..._core.tenant_cert.pair import Pair, facts
+from ..._core.tenant_cert.orphans import build_orphan_view, find_orphans
+from ..._core.tenant_cert.pair import CertificatePair, build_certificate_facts
 from ..._lxd.reader import Reader
 from ..._pki.subject import owner_of
 from ..._registry import file_store
 from ..info import ReadHost
-from ..readers.tenant_files import described
+from ..readers.tenant_files import describe_pair
 
 _FACTS = (
     *("fingerprint", "subject", "not_before", "not_after", "days_left", "key_type", "pem"),
@@ -26,13 +26,13 @@ _FACTS = (
 )
 
 
-def on_disk(row: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+def build_registry_row(row: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """What is known without the server; nothing where there is no certificate, or none that can be read."""
     certificate = params.get("client_cert") or row.get("certificate")
     if not certificate:
         return {}
     try:
-        pair = described(certificate)
+        pair = describe_pair(certificate)
     except errors.TenantryError:
         return {}
     return {
@@ -45,13 +45,13 @@ def on_disk(row: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def _facts(pair: Pair, folder: str) -> dict[str, Any]:
+def _facts(pair: CertificatePair, folder: str) -> dict[str, Any]:
     def there(name: str) -> str | None:
         path = os.path.join(folder, name)
         return path if folder and os.path.exists(path) else None
 
     return {
-        **facts(pair, datetime.datetime.now(datetime.timezone.utc)),
+        **build_certificate_facts(pair, datetime.datetime.now(datetime.timezone.utc)),
         "path": there(file_store.CERTIFICATE_FILE),
         "private_key_path": there(file_store.KEY_FILE),
     }
@@ -69,7 +69,7 @@ def looking(params: Mapping[str, Any]) -> ReadHost:
 
 def _row(to: Target, reader: Reader, used: frozenset[str]) -> Mapping[str, Any]:
     """The certificate that this connection was made with, its trust entry, and entries that nobody uses."""
-    pairs = [described(c.certificate) for c in (to.connection, to.spare) if c is not None and c.certificate]
+    pairs = [describe_pair(c.certificate) for c in (to.connection, to.spare) if c is not None and c.certificate]
     if not pairs and not (to.local and to.owner):
         raise errors.Invalid(f"{to.name}: no certificate is said to look at", "say vmhost, or client_cert")
     entries = reader.trust_entries()
@@ -79,12 +79,12 @@ def _row(to: Target, reader: Reader, used: frozenset[str]) -> Mapping[str, Any]:
     if to.entry is not None or not to.local:
         # Of a host that isn't registered any more, nothing is in use.
         used |= {str(each.fingerprint) for each in pairs}
-    orphans = orphaned(entries, used, to.owner, entry.name if entry else to.name, owner_of)
+    orphans = find_orphans(entries, used, to.owner, entry.name if entry else to.name, owner_of)
     return {
         **(_facts(pair, to.folder or "") if pair else dict.fromkeys(_FACTS)),
         "name": entry.name if entry else None,
         "trusted": entry is not None,
         "restricted": entry.restricted if entry else None,
         "projects": sorted(entry.projects) if entry else [],
-        "orphaned": [view(other, because, reader.server.flavour) for other, because in orphans],
+        "orphaned": [build_orphan_view(other, because, reader.server.flavour) for other, because in orphans],
     }

@@ -17,7 +17,7 @@ from ..._lxd.reader import Reader
 _DEFAULT = "default"
 
 
-def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
+def read_rows(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
     """One row; only whoever opens the socket sees all projects, and an answer about some would be worse than none."""
     if not to.local:
         raise errors.Invalid(
@@ -26,11 +26,11 @@ def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
     pools = [pool.name for pool in reader.pools()]
     found = [_inside(reader, project, pools) for project in reader.projects()]
     members = [str(member["server_name"]) for member in reader.members()]
-    inside = vacancy.missed(found, reader.server.clustered, members)
+    inside = vacancy.find_remaining_objects(found, reader.server.clustered, members)
     return [{"vacant": not inside, "inside": inside}]
 
 
-def _inside(reader: Reader, project: Project, pools: Sequence[str]) -> vacancy.Inside:
+def _inside(reader: Reader, project: Project, pools: Sequence[str]) -> vacancy.ProjectContents:
     """What is the project's own: one without a feature shows what the default project has."""
 
     def has(feature: str) -> bool:
@@ -41,4 +41,4 @@ def _inside(reader: Reader, project: Project, pools: Sequence[str]) -> vacancy.I
         volumes += [f"{pool}/{volume.name}" for volume in reader.volumes(name, pool)]
         buckets += [f"{pool}/{bucket}" for bucket in reader.buckets(name, pool)]
     instances = [instance.name for instance in reader.instances(name)]
-    return vacancy.Inside(name, instances, volumes, buckets, reader.images(name) if has("images") else ())
+    return vacancy.ProjectContents(name, instances, volumes, buckets, reader.images(name) if has("images") else ())

@@ -26,11 +26,11 @@ class CommissionJob:
     """One VM of one VM host."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._target = targets.target(params)
-        self._wanted = vm_commission.want(params, self._target.owner)
+        self._target = targets.parse_target(params)
+        self._wanted = vm_commission.parse_commission_spec(params, self._target.owner)
         if not self._target.project:
             raise errors.Invalid(f"{self._target.name}: no project is said", "say project, or register the VM host")
-        self._place = vm_commission.Place(self._target.name, self._target.project)
+        self._place = vm_commission.ProjectPlace(self._target.name, self._target.project)
         # One moment for the whole run, or a plan that is made again would differ from the one that was shown.
         self._now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._port: Optional[Port] = None
@@ -39,7 +39,7 @@ class CommissionJob:
     def plan(self) -> Plan:
         """Read the project and the VM, and plan."""
         if self._port is None:
-            self._port = targets.trusted(self._target)
+            self._port = targets.open_trusted(self._target)
         reader = Reader(self._port)
         project = reader.project(self._place.project)
         if project is None:
@@ -50,20 +50,20 @@ class CommissionJob:
         vmhost.check_project(self._target.name, project, self._wanted.owner)
         self._found = reader.instance(self._place.project, self._wanted.name)
         if vm_erasure.due(self._wanted, self._found, self._now):
-            planned = vm_erasure.plan(self._wanted, self._seen(reader), self._place, self._now)
+            planned = vm_erasure.plan_erase(self._wanted, self._seen(reader), self._place, self._now)
         else:
-            planned = vm_commission.plan(self._wanted, self._found, self._place, self._now)
-        return dataclasses.replace(planned, changes=(*targets.tightened(self._target), *planned.changes))
+            planned = vm_commission.plan_commission(self._wanted, self._found, self._place, self._now)
+        return dataclasses.replace(planned, changes=(*targets.plan_key_modes(self._target), *planned.changes))
 
-    def _seen(self, reader: Reader) -> vm_erasure.Seen:
+    def _seen(self, reader: Reader) -> vm_erasure.EraseReading:
         """What an erasure has to know besides."""
         project, name, found = self._place.project, self._wanted.name, self._found
         stand_in = reader.instance(project, vm_erasure.stand_in(name))
         if found is None:
             self._found = stand_in
-            return vm_erasure.Seen(None, stand_in)
+            return vm_erasure.EraseReading(None, stand_in)
         member = found.location if reader.server.clustered else ""
-        return vm_erasure.Seen(found, stand_in, tuple(reader.copies(project, name)), member)
+        return vm_erasure.EraseReading(found, stand_in, tuple(reader.copies(project, name)), member)
 
     def execution_context(self) -> ExecutionContext:
         """The one port."""

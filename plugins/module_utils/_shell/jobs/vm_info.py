@@ -17,6 +17,6 @@ def of(names: Sequence[str] | None, addresses: bool) -> ReadHost:
     """A reading of one VM host's tracked project; `names` None is all of it."""
 
     def read(target: Target, reader: Reader) -> Rows:
-        return [row for row in estate.vms(target, reader, addresses) if names is None or row["name"] in names]
+        return [row for row in estate.read_vm_rows(target, reader, addresses) if names is None or row["name"] in names]
 
     return read

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Union
 
 from ..._access import targets
-from ..._access.requirements import need_cryptography
+from ..._access.requirements import check_cryptography
 from ..._core import errors
 from ..._core.model import Server
 from ..._core.plan import Change, Later, Plan
 from ..._core.vmhost import files as vmhost_files
 from ..._core.vmhost import registration as vmhost
 from ..._core.vmhost import view as vmhost_view
-from ..._core.vmhost.found import Found
+from ..._core.vmhost.found import VmHostState
 from ..._lxd.port import Port
 from ..._lxd.reader import Reader
 from ..._pki import key_pair, pem, vaulted
@@ -29,7 +29,7 @@ from ..readers import vmhost as vmhost_reading
 _ON_CONTROLLER = "run it on the controller (delegate_to: localhost, connection: local)"
 
 
-def row_of(params: Mapping[str, Any]) -> Mapping[str, Any]:
+def find_row(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the action plugin found in the registry; without a folder where the module runs on another machine."""
     name = params["name"]
     entries.validate_name(name)
@@ -46,26 +46,26 @@ class PresentJob:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._params = params
-        self._row = row_of(params)
+        self._row = find_row(params)
         self._store = file_store.FileStore(params["registry"] or "")
         self._port: Optional[Port] = None
         self._missing: list[errors.TenantryError] = []
         self._wanted = self._want()
         self._target = self._find()
         self._own = _Pair(params, self._row, self._target)
-        self._found = Found(Server.from_api({}))
-        self._decision = vmhost.Decision(Plan())
+        self._found = VmHostState(Server.from_api({}))
+        self._decision = vmhost.RegistrationPlan(Plan())
 
-    def _want(self) -> vmhost.Wanted:
+    def _want(self) -> vmhost.RegistrationSpec:
         name, params = self._params["name"], self._params
         if self._row.get("error"):
             # Whatever can't be read isn't overwritten either.
-            targets.target_of_row(self._row, params)
+            targets.parse_row_target(self._row, params)
         urls = [url for url in params.get("url") or () if not url.startswith("unix:")]
         normal = [entries.normalised_url(url, f"{name}: url") for url in urls]
         before = self._row.get("entry")
         writes = bool(self._row.get("folder"))
-        data = vmhost.merged(name, before, params, normal)
+        data = vmhost.merge_entry(name, before, params, normal)
         if not data.get("url") and not data.get("urls"):
             if not params.get("url"):
                 raise errors.Invalid(
@@ -73,10 +73,10 @@ class PresentJob:
                 )
             # What the admin does on the host itself needs no address, and writes no entry.
             data["url"], writes = "https://localhost", False
-        return vmhost.Wanted(
+        return vmhost.RegistrationSpec(
             name=name,
             before=before,
-            after=entries.data_of(entries.parse(name, data)),
+            after=entries.to_data(entries.parse(name, data)),
             said=vmhost.said_keys(params),
             enforce=frozenset(params.get("enforce") or ()),
             writes=writes,
@@ -91,7 +91,7 @@ class PresentJob:
                     f"{self._wanted.name}: server_cert and server_fingerprint are of different certificates", "say one"
                 )
         url = params.get("url") or list(entries.parse(self._wanted.name, self._wanted.after).urls)
-        found = targets.target({**params, "vmhost": self._wanted.name, "url": url, "_connections": [self._row]})
+        found = targets.parse_target({**params, "vmhost": self._wanted.name, "url": url, "_connections": [self._row]})
         if not self._wanted.writes and not found.local:
             raise errors.Invalid(
                 f"{found.name}: the registry is on the controller, and this task runs on another machine",
@@ -105,36 +105,36 @@ class PresentJob:
         """Prove the host as far as it can be, and decide."""
         self._missing = []
         self._found = self._read()
-        self._decision = vmhost.plan(self._wanted, self._foreseen(), self._files())
+        self._decision = vmhost.plan_registration(self._wanted, self._foreseen(), self._files())
         planned = self._decision.plan
         if self._decision.pending:
             return planned
-        changes = (*targets.tightened(self._target), *planned.changes)
+        changes = (*targets.plan_key_modes(self._target), *planned.changes)
         return dataclasses.replace(planned, changes=changes, unverified=tuple(self._missing))
 
-    def _read(self) -> Found:
+    def _read(self) -> VmHostState:
         port = self._reached()
         if port is None:
-            return Found(Server.from_api({}))
+            return VmHostState(Server.from_api({}))
         vmhost.check_server(self._wanted.name, port.server)
         try:
             return self._proven(Reader(port), port)
         except (errors.NotTrusted, errors.NotFound) as missing:
             self._missing.append(missing)
-            return Found(port.server)
+            return VmHostState(port.server)
 
-    def _foreseen(self) -> Found:
+    def _foreseen(self) -> VmHostState:
         """What the plan is made from: on the host itself, a project that isn't there yet as it will be."""
         if self._found.project is not None or not self._target.local or self._port is None:
             return self._found
         after = self._wanted.after
-        return vmhost_reading.foreseen(Reader(self._port), after["project"], after["owner"])
+        return vmhost_reading.predict_vm_host(Reader(self._port), after["project"], after["owner"])
 
     def _reached(self) -> Optional[Port]:
         """The host, or None where only an earlier task of the same play would have let us in."""
         try:
             if self._port is None:
-                self._port = targets.trusted(self._target)
+                self._port = targets.open_trusted(self._target)
         except errors.NotTrusted as refused:
             # A socket that may not be opened and a server that isn't the pinned one stay so, whatever earlier tasks do.
             if self._target.local or "fingerprint" in refused.details:
@@ -147,7 +147,7 @@ class PresentJob:
             self._missing.append(silent)
         return self._port
 
-    def _proven(self, reader: Reader, port: Port) -> Found:
+    def _proven(self, reader: Reader, port: Port) -> VmHostState:
         local, name, project = self._target.local, self._wanted.name, self._wanted.after["project"]
         entry = None if local else vmhost_reading.trust_entry(reader, port.connection.certificate)
         admin = local or (entry is not None and not entry.restricted)
@@ -162,7 +162,7 @@ class PresentJob:
                         "make and trust it with tenantry.lxd.lxd_tenant_cert",
                     )
                 )
-        found = vmhost_reading.read(reader, name, project)
+        found = vmhost_reading.read_vm_host(reader, name, project)
         return dataclasses.replace(found, admin=admin, restricted=entry.restricted if entry else None)
 
     # What the registry should hold
@@ -216,9 +216,9 @@ class PresentJob:
         data: Mapping[str, Any] = self._wanted.after
         if self._decision.pending:
             data = self._wanted.before or {}
-        certificate = vmhost_reading.certificate_of(self._own.certificate)
+        certificate = vmhost_reading.summarize_certificate(self._own.certificate)
         project = self._decision.project if self._found.project else None
-        shown = vmhost_view.whole(self._wanted.name, data, self._found, certificate, project)
+        shown = vmhost_view.build_vmhost_view(self._wanted.name, data, self._found, certificate, project)
         return {"vmhost": shown, "limits_pending": list(self._decision.pending)}
 
     def close(self) -> None:
@@ -240,9 +240,9 @@ class _Pair:
         self._connection = target.connection
         self._kept = self._said
         if self._said:
-            need_cryptography()
+            check_cryptography()
             now = datetime.datetime.now(datetime.timezone.utc)
-            self._checked = key_pair.check(self._connection.certificate, self._connection.private_key, now)
+            self._checked = key_pair.check_key_pair(self._connection.certificate, self._connection.private_key, now)
         elif target.spare is None and not target.local and key_pair.HAS_CRYPTOGRAPHY:
             self._check_kept(target)
 
@@ -252,7 +252,7 @@ class _Pair:
         if connection.certificate and connection.private_key:
             now = datetime.datetime.now(datetime.timezone.utc)
             try:
-                key_pair.check(connection.certificate, connection.private_key, now)
+                key_pair.check_key_pair(connection.certificate, connection.private_key, now)
             except errors.Invalid as wrong:
                 raise errors.Invalid(f"{target.name}: {wrong.message}", wrong.hint) from None
 

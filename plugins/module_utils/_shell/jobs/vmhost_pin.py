@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ..._access import targets
-from ..._access.requirements import need_cryptography
+from ..._access.requirements import check_cryptography
 from ..._core import errors
 from ..._core.plan import Plan
 from ..._core.vmhost import files as vmhost_files
@@ -22,8 +22,8 @@ from ..._lxd import https, waiting
 from ..._pki import pem, server_names
 from ..._registry import entries, file_store
 from ..carry_out import ExecutionContext, Outcome
-from ..readers.tenant_files import Keys
-from .vmhost import row_of
+from ..readers.tenant_files import KeyFiles
+from .vmhost import find_row
 
 # Seconds for one look; a host that boots either answers at once or not at all.
 _GLANCE = 5.0
@@ -34,10 +34,10 @@ class _Folder:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._params = params
-        self._row = row_of(params)
+        self._row = find_row(params)
         if self._row.get("error"):
             # Whatever can't be read isn't overwritten either.
-            targets.target_of_row(self._row, params)
+            targets.parse_row_target(self._row, params)
         if not self._row.get("folder"):
             raise errors.Invalid(
                 f"{params['name']}: the registry is on the controller, and this task runs on another machine",
@@ -46,14 +46,14 @@ class _Folder:
         self._found = self._read()
         self._fingerprint = self._found.pinned
 
-    def _read(self) -> vmhost_pin.Found:
+    def _read(self) -> vmhost_pin.PinReading:
         name, folder, kept = self._params["name"], self._row["folder"], self._row.get("server_cert")
         secret = self._row.get("secret")
-        return vmhost_pin.Found(
+        return vmhost_pin.PinReading(
             host=name,
             folder=folder,
             pinned=pem.fingerprint(kept, f"{name}/{vmhost_files.SERVER_CERTIFICATE}") if kept else None,
-            secret=first_boot.checked(secret, f"{name}/{first_boot.FILE}") if secret is not None else None,
+            secret=first_boot.check_secret(secret, f"{name}/{first_boot.FILE}") if secret is not None else None,
         )
 
     def result(self, _plan: Plan, _outcome: Optional[Outcome]) -> Mapping[str, Any]:
@@ -73,7 +73,9 @@ class ExpectedJob(_Folder):
 
     def plan(self) -> Plan:
         """A new secret where there is none and none is pinned."""
-        planned = vmhost_pin.expected(self._found, secrets.token_hex(first_boot.LENGTH), self._params["vault_key"])
+        planned = vmhost_pin.plan_expectation(
+            self._found, secrets.token_hex(first_boot.LENGTH), self._params["vault_key"]
+        )
         if planned.changes and self._row.get("key_source") == "environment":
             raise errors.Invalid(
                 f"{self._found.host}: a secret that is made here would be gone with this job",
@@ -86,7 +88,7 @@ class ExpectedJob(_Folder):
 
     def execution_context(self) -> ExecutionContext:
         """How to vault the secret."""
-        return ExecutionContext(encrypt=Keys({}, self._params["_vault"]).seal)
+        return ExecutionContext(encrypt=KeyFiles({}, self._params["_vault"]).seal)
 
 
 class PinnedJob(_Folder):
@@ -96,13 +98,13 @@ class PinnedJob(_Folder):
         """Look once: a host that answers is judged now, in check mode too; one that doesn't is waited for later."""
         shown = None
         if not self._found.pinned:
-            need_cryptography()
+            check_cryptography()
             self._urls = self._said_urls()
             if self._found.secret is not None:
                 shown, _silence = self._look(self._found.secret)
         if shown:
             self._fingerprint = shown[1]
-        return vmhost_pin.pinned(self._found, shown)
+        return vmhost_pin.plan_pin(self._found, shown)
 
     def _said_urls(self) -> Sequence[str]:
         entry = self._row.get("entry")

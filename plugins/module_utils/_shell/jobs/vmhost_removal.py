@@ -16,7 +16,7 @@ from ..._core.plan import Change, Plan, Prove
 from ..._core.tenant_cert.commands import revoke_command
 from ..._core.vm import plan as vm_plan
 from ..._core.vm import spec as vm
-from ..._core.vm.host import Host
+from ..._core.vm.host import VmHostReading
 from ..._core.vm.volumes import VM
 from ..._core.vmhost import files as vmhost_files
 from ..._core.vmhost import registration as vmhost
@@ -26,7 +26,7 @@ from ..._pki import pem
 from ..._registry import file_store
 from ..carry_out import ExecutionContext, Outcome
 from ..vm_results import failed_vm
-from .vmhost import row_of
+from .vmhost import find_row
 
 _CLEARED = "cleared"
 _STAYS = "it stays registered, since VMs of ours are left on it"
@@ -37,7 +37,7 @@ class AbsentJob:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._params = params
-        self._row = row_of(params)
+        self._row = find_row(params)
         self._name: str = params["name"]
         self._port: Optional[Port] = None
         self._left: dict[str, errors.TenantryError] = {}
@@ -77,13 +77,15 @@ class AbsentJob:
         traces = {volume.config.get(VM) or "" for volume in host.volumes.values() if volume.owner == host.owner}
         for name in sorted(ours | (traces - set(host.instances) - {""})):
             try:
-                changes += vm_plan.plan(vm.want({"name": name, "state": "absent"}), host, vm_plan.Policy()).changes
+                changes += vm_plan.plan_vm(
+                    vm.parse_vm_spec({"name": name, "state": "absent"}), host, vm_plan.RestartPolicy()
+                ).changes
             except errors.TenantryError as refused:
                 left[name] = refused
         return changes, left
 
     def _target(self) -> targets.Target:
-        target = targets.target_of_row(self._row, self._params)
+        target = targets.parse_row_target(self._row, self._params)
         entry = target.entry
         for option in ("project", "owner"):
             said = self._params.get(option)
@@ -94,9 +96,9 @@ class AbsentJob:
                 )
         return target
 
-    def _read(self, target: targets.Target) -> Optional[Host]:
+    def _read(self, target: targets.Target) -> Optional[VmHostReading]:
         if self._port is None:
-            self._port = targets.trusted(target)
+            self._port = targets.open_trusted(target)
         reader, owner, name = Reader(self._port), str(target.owner), str(target.project)
         self._flavour = reader.server.flavour
         try:
@@ -109,7 +111,7 @@ class AbsentJob:
         instances = {each.name: each for each in reader.instances(name)}
         pools = [pool.name for pool in reader.pools()]
         volumes = {(pool, volume.name): volume for pool in pools for volume in reader.volumes(name, pool)}
-        return Host(self._name, owner, project, reader.server, instances, volumes)
+        return VmHostReading(self._name, owner, project, reader.server, instances, volumes)
 
     def _cleared(self, _about: Mapping[str, Any], _made: Mapping[str, Any]) -> None:
         """Nothing of ours is there any more: what failed to go, or came meanwhile, keeps its host's entry."""
@@ -126,7 +128,7 @@ class AbsentJob:
         files = [name for name in names if os.path.lexists(os.path.join(folder, name))]
         before = (self._row.get("entry") or {"name": self._name}) if there else None
         # A group of its own, the last of its host: those of one host are carried out in order, one at a time.
-        gone = vmhost_files.gone(self._name, folder, before, files, group=f"{self._name}/")
+        gone = vmhost_files.plan_removal(self._name, folder, before, files, group=f"{self._name}/")
         changes = [dataclasses.replace(change, host=self._name) for change in gone]
         if not after_vms or not changes:
             return changes

@@ -14,33 +14,33 @@ from ..._core import errors
 from ..._core.machine import bridge_checks as host_bridge_refusals
 from ..._core.machine import bridge_files as host_bridge_files
 from ..._core.machine import bridges as host_bridges
-from ..._core.machine.bridges import HostNetwork, Wanted
+from ..._core.machine.bridges import BridgeSpec, HostNetwork
 from ..._core.server import spec as server
 from ..._host import network
 from ..._lxd.reader import Reader
 
 
-def looked(
-    params: Mapping[str, Any], ssh_interface: str, declared: server.Wanted
+def read_bridges(
+    params: Mapping[str, Any], ssh_interface: str, declared: server.ServerSpec
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """The bridges that were said, for the result, and everything that speaks against them with what to do."""
     wrong: list[str] = []
-    wanted = host_bridges.want(params["host_bridges"], wrong)
-    found = _look(params, wanted, ssh_interface)
+    wanted = host_bridges.parse_bridge_specs(params["host_bridges"], wrong)
+    found = _read_network(params, wanted, ssh_interface)
     rows = {
         "host_bridges": [_row(bridge, found) for bridge in wanted],
-        "host_bridges_take_up": host_bridge_files.take_up(found) if wanted else [],
+        "host_bridges_take_up": host_bridge_files.build_activation_commands(found) if wanted else [],
     }
-    return rows, [*((each, "") for each in wrong), *host_bridge_refusals.refusals(wanted, found, declared)]
+    return rows, [*((each, "") for each in wrong), *host_bridge_refusals.find_bridge_problems(wanted, found, declared)]
 
 
-def _look(params: Mapping[str, Any], wanted: Sequence[Wanted], ssh_interface: str) -> HostNetwork:
+def _read_network(params: Mapping[str, Any], wanted: Sequence[BridgeSpec], ssh_interface: str) -> HostNetwork:
     """The machine's network; LXD's part of it where an LXD answers."""
-    found = network.look(wanted, ssh_interface)
+    found = network.read_network(wanted, ssh_interface)
     if not wanted:
         return found
     try:
-        port = targets.trusted(targets.target({**params, "url": params.get("url") or ["unix:"]}))
+        port = targets.open_trusted(targets.parse_target({**params, "url": params.get("url") or ["unix:"]}))
     except errors.TenantryError:
         return found
     try:
@@ -51,7 +51,7 @@ def _look(params: Mapping[str, Any], wanted: Sequence[Wanted], ssh_interface: st
         port.close()
 
 
-def _with_lxd(found: HostNetwork, wanted: Sequence[Wanted], reader: Reader) -> HostNetwork:
+def _with_lxd(found: HostNetwork, wanted: Sequence[BridgeSpec], reader: Reader) -> HostNetwork:
     managed = frozenset(each.name for each in reader.networks("default") if each.managed)
     leaving = {bridge.name for bridge in wanted if not bridge.present}
     users: dict[str, tuple[str, ...]] = dict.fromkeys(leaving, ())
@@ -64,7 +64,7 @@ def _with_lxd(found: HostNetwork, wanted: Sequence[Wanted], reader: Reader) -> H
     return dataclasses.replace(found, managed=managed, users=users)
 
 
-def _row(bridge: Wanted, found: HostNetwork) -> dict[str, Any]:
+def _row(bridge: BridgeSpec, found: HostNetwork) -> dict[str, Any]:
     card = bridge.interface or found.ours.get(bridge.name) or ""
     link = found.links.get(card)
     pending = ["what was written of it isn't taken up"] if found.pending else []
@@ -75,7 +75,7 @@ def _row(bridge: Wanted, found: HostNetwork) -> dict[str, Any]:
         "there": bridge.name in found.links,
         "ours": bridge.name in found.ours,
         "lacks": [*host_bridges.lacks(bridge, found), *pending] if bridge.present else pending,
-        "files": [file._asdict() for file in host_bridge_files.files(found.manager, bridge.name)],
+        "files": [file._asdict() for file in host_bridge_files.build_bridge_files(found.manager, bridge.name)],
         "bring_up": host_bridge_files.bring_up(bridge, found),
         "bring_down": host_bridge_files.bring_down(bridge, found),
     }

@@ -22,7 +22,7 @@ class OwnServer:
     """What the jobs on it share: one port, opened when it is first wanted, and what couldn't be looked at."""
 
     def __init__(self, params: Mapping[str, Any], why: str) -> None:
-        self._target = targets.target({**params, "url": params.get("url") or ["unix:"]})
+        self._target = targets.parse_target({**params, "url": params.get("url") or ["unix:"]})
         if not self._target.local:
             raise errors.Invalid(why, "say url: unix: and become: true, on the host")
         self._missing: list[errors.TenantryError] = []
@@ -31,7 +31,7 @@ class OwnServer:
     @property
     def _port(self) -> Port:
         if self._opened is None:
-            self._opened = targets.trusted(self._target)
+            self._opened = targets.open_trusted(self._target)
         return self._opened
 
     def execution_context(self) -> ExecutionContext:

@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..._core import errors
-from ..._core.tenant_cert.pair import CERTIFICATE, FILES, KEY, NEXT_CERTIFICATE, NEXT_KEY, OLD_CERTIFICATE, Folder, Pair
+from ..._core.tenant_cert.pair import (
+    CERTIFICATE,
+    FILES,
+    KEY,
+    NEXT_CERTIFICATE,
+    NEXT_KEY,
+    OLD_CERTIFICATE,
+    CertificatePair,
+    Folder,
+)
 from ..._pki import key_pair, pem, vaulted
 from ..._registry import durable
 
@@ -21,16 +30,16 @@ _EPHEMERAL = ("LXD_CLIENT_KEY_DIR", "LXD_CLIENT_KEYS", "AWX_HOST", "AWX_PRIVATE_
 
 
 @dataclasses.dataclass(frozen=True)
-class Read:
+class ReadKeys:
     """What a folder holds."""
 
     folder: Optional[Folder] = None
-    pair: Optional[Pair] = None
-    coming: Optional[Pair] = None
-    former: Optional[Pair] = None
+    pair: Optional[CertificatePair] = None
+    coming: Optional[CertificatePair] = None
+    former: Optional[CertificatePair] = None
 
 
-class Keys:
+class KeyFiles:
     """The folder that the action plugin found, and the plain text of every vaulted key that this run may know."""
 
     def __init__(self, kept: Mapping[str, Any], secret: Optional[Mapping[str, str]]) -> None:
@@ -55,10 +64,10 @@ class Keys:
         self._opened[text] = plain
         return text
 
-    def read(self) -> Read:
+    def read(self) -> ReadKeys:
         """The folder as it is now; nothing where this run has none."""
         if not self.path:
-            return Read()
+            return ReadKeys()
         texts = {name: durable.read(os.path.join(self.path, name)) for name in FILES}
         folder = Folder(
             path=self.path,
@@ -76,8 +85,8 @@ class Keys:
             # The key's place is already the next one's: a rename more, and the certificate follows.
             key = ""
         certificate = texts[CERTIFICATE]
-        pair = None if certificate is None else described(certificate, key, source)
-        return Read(folder, pair, coming, _public(texts[OLD_CERTIFICATE]))
+        pair = None if certificate is None else describe_pair(certificate, key, source)
+        return ReadKeys(folder, pair, coming, _public(texts[OLD_CERTIFICATE]))
 
     def _ends_with_the_job(self) -> bool:
         said = self._kept.get("lasting")
@@ -87,33 +96,33 @@ class Keys:
         return self._opened.get(text, text) if text else ""
 
 
-def _coming(certificate: Optional[str], next_key: str, key: str) -> Optional[Pair]:
+def _coming(certificate: Optional[str], next_key: str, key: str) -> Optional[CertificatePair]:
     for candidate in (next_key, key):
         if certificate and candidate:
             try:
-                return described(certificate, candidate, "file")
+                return describe_pair(certificate, candidate, "file")
             except errors.Invalid:
                 continue
     return None
 
 
-def _public(certificate: Optional[str]) -> Optional[Pair]:
+def _public(certificate: Optional[str]) -> Optional[CertificatePair]:
     try:
-        return described(certificate) if certificate else None
+        return describe_pair(certificate) if certificate else None
     except errors.Invalid:
         return None
 
 
-def described(certificate: str, key: str = "", source: str = "") -> Pair:
+def describe_pair(certificate: str, key: str = "", source: str = "") -> CertificatePair:
     """A pair whose halves belong together, whatever its age; without cryptography a certificate's fingerprint only."""
     if not key_pair.HAS_CRYPTOGRAPHY:
         text = pem.pem_of(pem.der_of(certificate))
-        return Pair(text, pem.fingerprint(text), key, source if key else "")
+        return CertificatePair(text, pem.fingerprint(text), key, source if key else "")
     known = key_pair.read_certificate(certificate)
     if key:
         # At that instant the certificate is valid: what is judged here is whether the key is its own.
-        key = key_pair.check(certificate, key, known.not_after - datetime.timedelta(seconds=1)).private_key
-    return Pair(
+        key = key_pair.check_key_pair(certificate, key, known.not_after - datetime.timedelta(seconds=1)).private_key
+    return CertificatePair(
         pem=known.pem,
         fingerprint=known.fingerprint,
         private_key=key,

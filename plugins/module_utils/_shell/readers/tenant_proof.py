@@ -16,12 +16,12 @@ from ..._lxd.reader import Reader
 _DEFAULT = "default"
 
 
-def prove_closed(port: Port, projects: Optional[frozenset[str]], restricted: bool) -> Sequence[Project]:
+def check_confined(port: Port, projects: Optional[frozenset[str]], restricted: bool) -> Sequence[Project]:
     """The projects that this connection reads; raises NotTrusted where it reads too few, and Conflict where too much.
 
     An unrestricted certificate is an admin's: for it there is nothing to be refused.
     """
-    demand_trusted(port)
+    check_trusted(port)
     seen = Reader(port).projects()
     names = {project.name for project in seen}
     wanted = names if projects is None else projects
@@ -41,7 +41,7 @@ def prove_closed(port: Port, projects: Optional[frozenset[str]], restricted: boo
 _OPEN = "ask the server's admin who changed it; nothing was written by this proof"
 
 
-def demand_trusted(port: Port) -> None:
+def check_trusted(port: Port) -> None:
     """The server answers to this certificate as to one it knows."""
     if not port.server.trusted:
         raise errors.NotTrusted(

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ..._access import targets
-from ..._access.requirements import need_cryptography
+from ..._access.requirements import check_cryptography
 from ..._core import errors
 from ..._core.model import Project, TrustEntry
-from ..._core.tenant_cert.pair import Found, Known, Pair, Wanted, is_yet_to_come
+from ..._core.tenant_cert.pair import CertificatePair, KnownPairs, TenantCertSpec, TrustReading, is_yet_to_come
 from ..._core.tenant_cert.trust import AUTHORITY, OWN
 from ..._lxd.port import Port
 from ..._lxd.reader import Reader
 from ..._pki import key_pair, pem
 from ..._pki.trust_token import TrustToken
-from .tenant_files import Keys, Read, described
+from .tenant_files import KeyFiles, ReadKeys, describe_pair
 
 _NOT_YET = (
     "certificate: there is none yet",
@@ -32,20 +32,20 @@ _NO_KEY = (
 )
 
 
-class World:
+class TrustReader:
     """Disk and server as they are at one moment, and the connections to ask again."""
 
-    def __init__(self, params: Mapping[str, Any], wanted: Wanted, token: Optional[TrustToken]) -> None:
+    def __init__(self, params: Mapping[str, Any], wanted: TenantCertSpec, token: Optional[TrustToken]) -> None:
         self._params = params
         self._wanted = wanted
         self._token = token
-        self.keys = Keys({**(params.get("_kept") or {}), "lasting": params.get("lasting")}, params.get("_vault"))
-        self.row: Mapping[str, Any] = row_of(params)
+        self.keys = KeyFiles({**(params.get("_kept") or {}), "lasting": params.get("lasting")}, params.get("_vault"))
+        self.row: Mapping[str, Any] = find_row(params)
         self.target: Optional[targets.Target] = None
         self.ports: dict[str, Port] = {}
         self.projects: dict[str, Project] = {}
 
-    def look(self) -> Found:
+    def look(self) -> TrustReading:
         """Everything that the core decides on."""
         self.close()
         self.projects = {}
@@ -53,7 +53,7 @@ class World:
         found = dataclasses.replace(found, used=frozenset(self._params.get("_known") or ()))
         return found if self._wanted.state == "generated" else self._server(found)
 
-    def with_etags(self, found: Found, fingerprints: Iterable[str]) -> Found:
+    def with_etags(self, found: TrustReading, fingerprints: Iterable[str]) -> TrustReading:
         """The same, with these entries read one by one: listings carry no ETags."""
         reader = Reader(self.ports.get(AUTHORITY) or self.ports[OWN])
         trust = dict(found.trust)
@@ -88,53 +88,53 @@ class World:
 
     # On disk
 
-    def _disk(self, now: datetime.datetime) -> Found:
+    def _disk(self, now: datetime.datetime) -> TrustReading:
         said = self._params.get("certificate") or ""
         if is_yet_to_come(said):
             return self._nothing_yet(now)
         if self._wanted.state != "absent" and not self._by_socket:
-            need_cryptography()
+            check_cryptography()
         key = self._params.get("private_key") or ""
-        brought: Optional[Pair]
+        brought: Optional[CertificatePair]
         if said:
-            brought = key_pair_checked(said, key, now) if key else described(said)
+            brought = key_pair_checked(said, key, now) if key else describe_pair(said)
             if not key:
                 # A public half that is said is the subject; what is in a folder is not touched.
-                return Found(now, pair=brought)
+                return TrustReading(now, pair=brought)
         else:
             brought = self._subject_of_connection()
         read = self.keys.read() if self.keys.path or not self._by_socket else self._of_row()
         pair = read.pair if read.folder is not None else brought
         if pair is None and self._by_socket and read.folder is None and self._wanted.state == "trusted":
             return self._nothing_yet(now)
-        return Found(now, folder=read.folder, pair=pair, coming=read.coming, former=read.former, brought=brought)
+        return TrustReading(now, folder=read.folder, pair=pair, coming=read.coming, former=read.former, brought=brought)
 
-    def _nothing_yet(self, now: datetime.datetime) -> Found:
-        coming = dataclasses.replace(Pair.to_be_made(self._wanted.key_type), private_key="")
-        return Found(now, pair=coming, unverified=(errors.NotFound(*_NOT_YET),))
+    def _nothing_yet(self, now: datetime.datetime) -> TrustReading:
+        coming = dataclasses.replace(CertificatePair.to_be_made(self._wanted.key_type), private_key="")
+        return TrustReading(now, pair=coming, unverified=(errors.NotFound(*_NOT_YET),))
 
-    def _of_row(self) -> Read:
+    def _of_row(self) -> ReadKeys:
         """What a rotation left in the registry, for the admin on the host: the public halves, no folder."""
         fields = ("next_certificate", "old_certificate")
-        coming, former = (described(self.row[field]) if self.row.get(field) else None for field in fields)
-        return Read(coming=coming, former=former)
+        coming, former = (describe_pair(self.row[field]) if self.row.get(field) else None for field in fields)
+        return ReadKeys(coming=coming, former=former)
 
-    def _subject_of_connection(self) -> Optional[Pair]:
+    def _subject_of_connection(self) -> Optional[CertificatePair]:
         """Without a folder and without a certificate said, it is the one that the task connects with."""
         if self.keys.path:
             return None
         if self._by_socket:
-            return described(self.row["certificate"]) if self.row.get("certificate") else None
+            return describe_pair(self.row["certificate"]) if self.row.get("certificate") else None
         certificate, key = self._params.get("client_cert"), self._params.get("client_key")
-        return described(certificate, key or "", "option") if certificate else None
+        return describe_pair(certificate, key or "", "option") if certificate else None
 
     # On the server
 
     @property
     def _by_socket(self) -> bool:
-        return by_socket(self._params)
+        return is_socket(self._params)
 
-    def _server(self, found: Found) -> Found:
+    def _server(self, found: TrustReading) -> TrustReading:
         target = self._reachable()
         if target is None:
             return self._unasked(found)
@@ -157,7 +157,7 @@ class World:
                 return None
             params["url"] = [f"https://{address}" for address in self._token.addresses]
         pin = self._token.fingerprint if self._token else ""
-        target = targets.target(params, pin)
+        target = targets.parse_target(params, pin)
         if self._token and not target.local and target.connection.pin != self._token.fingerprint:
             raise errors.NotTrusted(
                 f"trust_token: it is for the server with certificate {self._token.fingerprint}, and pinned is "
@@ -166,7 +166,7 @@ class World:
             )
         return target
 
-    def _unasked(self, found: Found) -> Found:
+    def _unasked(self, found: TrustReading) -> TrustReading:
         if self._wanted.state == "absent":
             return found
         name = self._params.get("vmhost")
@@ -179,7 +179,7 @@ class World:
         admin = bool(self._params.get("client_cert"))
         return dataclasses.replace(found, admin=admin, unverified=(*found.unverified, missing))
 
-    def _has_other_connection(self, found: Found) -> bool:
+    def _has_other_connection(self, found: TrustReading) -> bool:
         said = self._params.get("client_cert")
         pairs = (found.pair, found.brought, found.coming)
         return said is not None and pem.fingerprint(said) not in {
@@ -200,7 +200,7 @@ class World:
         else:
             self.ports[AUTHORITY] = port
 
-    def _as_admin(self, found: Found) -> Found:
+    def _as_admin(self, found: TrustReading) -> TrustReading:
         port = self.ports[AUTHORITY]
         reader = Reader(port)
         trust = _by_fingerprint(reader.trust_entries())
@@ -215,7 +215,7 @@ class World:
             sees_all_trust=True,
         )
 
-    def _as_tenant(self, found: Found) -> Found:
+    def _as_tenant(self, found: TrustReading) -> TrustReading:
         joins_by = "token" if self._token else "password" if self._params.get("trust_password") else ""
         trusted = self._try_pairs(found)
         port = self.ports.get(OWN)
@@ -233,7 +233,7 @@ class World:
             sees_all_trust=bool(trusted) and not port.server.has("access_management"),
         )
 
-    def _try_pairs(self, found: Found) -> frozenset[Known]:
+    def _try_pairs(self, found: TrustReading) -> frozenset[KnownPairs]:
         """Which of our pairs the server knows; the connection that stays open is one that it does."""
         candidates = {pair.fingerprint: pair for pair in (found.pair, found.brought, found.coming) if pair}
         usable = [pair for pair in candidates.values() if pair.private_key]
@@ -249,21 +249,21 @@ class World:
         return frozenset(pair.fingerprint for pair in trusted)
 
 
-def row_of(params: Mapping[str, Any]) -> Mapping[str, Any]:
+def find_row(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """The registry's row of the VM host that the task names."""
     rows = params.get("_connections") or []
     return rows[0] if rows and params.get("vmhost") else {}
 
 
-def by_socket(params: Mapping[str, Any]) -> bool:
+def is_socket(params: Mapping[str, Any]) -> bool:
     """Whether the task goes to the daemon of the machine it runs on."""
     return any(url.startswith("unix:") for url in params.get("url") or ())
 
 
-def key_pair_checked(certificate: str, private_key: str, now: datetime.datetime) -> Pair:
+def key_pair_checked(certificate: str, private_key: str, now: datetime.datetime) -> CertificatePair:
     """A pair that somebody brought, judged as it is now."""
-    checked = key_pair.check(certificate, private_key, now)
-    return described(checked.certificate.pem, checked.private_key, "option")
+    checked = key_pair.check_key_pair(certificate, private_key, now)
+    return describe_pair(checked.certificate.pem, checked.private_key, "option")
 
 
 def _by_fingerprint(entries: Iterable[TrustEntry]) -> dict[str, TrustEntry]:

@@ -11,16 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
 from ..._access import targets
-from ..._access.descriptors import make_room
+from ..._access.descriptors import raise_open_file_limit
 from ..._core import errors
 from ..._core.model import Instance, Project, Server
-from ..._core.placement.candidates import Labels
-from ..._core.vm.host import Host, Listings, needs
-from ..._core.vm.spec import Wanted
-from ..._core.vmhost.found import pools_with_volumes
-from ..._core.vmhost.overcommit import in_force
+from ..._core.placement.candidates import HostLabels
+from ..._core.vm.host import VmHostListings, VmHostReading, find_reading_needs
+from ..._core.vm.spec import VmSpec
+from ..._core.vmhost.found import find_pools_with_volumes
+from ..._core.vmhost.overcommit import find_ratios_in_force
 from ..._lxd import operations, promised
-from ..._lxd.machines import machines
+from ..._lxd.machines import read_machines
 from ..._lxd.port import Answer, Port
 from ..._lxd.reader import Reader
 
@@ -35,48 +35,48 @@ _READERS = 32
 
 
 @dataclasses.dataclass
-class Opened:
+class OpenVmHost:
     """One VM host of this run: whom to ask, what it answered, and why it didn't."""
 
     target: targets.Target
     names: set[str] = dataclasses.field(default_factory=set)
     port: Optional[Port] = None
-    host: Optional[Host] = None
+    host: Optional[VmHostReading] = None
     refused: Optional[errors.TenantryError] = None
 
 
-class Fleet:
+class VmHostFleet:
     """The VM hosts that the VMs of one task are on, or may be on."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._params = params
         self._rows = {row["name"]: row for row in params.get("_connections") or ()}
-        self.opened: dict[str, Opened] = {}
+        self.opened: dict[str, OpenVmHost] = {}
         self.missing: list[errors.TenantryError] = []
 
-    def labels(self) -> list[Labels]:
+    def labels(self) -> list[HostLabels]:
         """What the registry says of each of its VM hosts."""
         return [
-            Labels(name, entry.get("zone"), entry.get("pool"), frozenset(entry.get("tags") or ()))
+            HostLabels(name, entry.get("zone"), entry.get("pool"), frozenset(entry.get("tags") or ()))
             for name, entry in ((name, row.get("entry") or {}) for name, row in self._rows.items())
         ]
 
-    def open(self, name: str) -> Opened:
+    def open(self, name: str) -> OpenVmHost:
         """A VM host by its name in the registry, or the one that the task's url says; nothing is sent yet."""
         if name not in self.opened:
-            self.opened[name] = Opened(self._target(name))
+            self.opened[name] = OpenVmHost(self._target(name))
         return self.opened[name]
 
     def _target(self, name: str) -> targets.Target:
         if not name or (self._params.get("url") and name == self._params.get("vmhost")):
-            return targets.target(self._params)
+            return targets.parse_target(self._params)
         try:
-            return targets.target_of_row(self._rows.get(name, {"name": name}), self._params)
+            return targets.parse_row_target(self._rows.get(name, {"name": name}), self._params)
         except errors.NotFound as missing:
-            return targets.absent_target(name, self._params, missing)
+            return targets.build_absent_target(name, self._params, missing)
 
     @property
-    def hosts(self) -> dict[str, Host]:
+    def hosts(self) -> dict[str, VmHostReading]:
         """Every VM host that could be read, and in check mode those that an earlier task would have made."""
         return {name: opened.host for name, opened in self.opened.items() if opened.host is not None}
 
@@ -97,24 +97,24 @@ class Fleet:
     def read(self) -> None:
         """The server, the project and its instances, of all hosts: at most three requests each."""
         self.missing = []
-        make_room(len(self.opened))
+        raise_open_file_limit(len(self.opened))
         self._all(self.opened, lambda _name, opened: self._read(opened))
 
     def look_closer(self, names: Iterable[str]) -> None:
         """What these hosts have to place VMs on, and what a new VM may refer to."""
         self._all(names, lambda _name, opened: _update(opened, _with_room))
 
-    def read_needed(self, wanted: Mapping[str, Collection[Wanted]]) -> None:
+    def read_needed(self, wanted: Mapping[str, Collection[VmSpec]]) -> None:
         """What else the plans of these VMs, by host, are made from."""
         self._all(
             wanted, lambda name, opened: _update(opened, lambda reader, host: _with_needed(reader, host, wanted[name]))
         )
 
-    def read_again(self, wanted: Mapping[str, Collection[Wanted]]) -> None:
+    def read_again(self, wanted: Mapping[str, Collection[VmSpec]]) -> None:
         """These hosts, with their VMs, as they are now; one that went away in the middle stays as it was last seen."""
         self._all(wanted, lambda name, opened: _again(opened, wanted[name]))
 
-    def _all(self, names: Iterable[str], each: Callable[[str, Opened], None]) -> None:
+    def _all(self, names: Iterable[str], each: Callable[[str, OpenVmHost], None]) -> None:
         asked = list(names)
         if len(asked) < 2:
             for name in asked:
@@ -123,7 +123,7 @@ class Fleet:
         with ThreadPoolExecutor(max_workers=min(_READERS, len(asked))) as readers:
             list(readers.map(each, asked, [self.opened[name] for name in asked]))
 
-    def _read(self, opened: Opened) -> None:
+    def _read(self, opened: OpenVmHost) -> None:
         target, opened.refused = opened.target, None
         try:
             if target.missing is not None:
@@ -132,14 +132,14 @@ class Fleet:
                 lacking = "project" if target.owner else "owner"
                 raise errors.Invalid(f"{target.name}: no {lacking} is said", f"say {lacking}, or register the host")
             if opened.port is None:
-                opened.port = targets.trusted(target)
-            opened.host = _found(opened)
+                opened.port = targets.open_trusted(target)
+            opened.host = _read_host(opened)
         except (errors.NotFound, errors.NotTrusted) as missing:
             if "fingerprint" in missing.details:
                 # A server that isn't the pinned one stays so, whatever earlier tasks do.
                 raise
             self.missing.append(missing)
-            opened.host = _unread(target)
+            opened.host = _predict_host(target)
         except errors.Unreachable as silence:
             opened.host, opened.refused = None, silence
 
@@ -150,7 +150,7 @@ class Fleet:
                 opened.port.close()
 
 
-def _update(opened: Opened, more: Callable[[Reader, Host], Host]) -> None:
+def _update(opened: OpenVmHost, more: Callable[[Reader, VmHostReading], VmHostReading]) -> None:
     if opened.host is None or opened.host.unread or opened.port is None:
         return
     try:
@@ -159,7 +159,7 @@ def _update(opened: Opened, more: Callable[[Reader, Host], Host]) -> None:
         opened.host, opened.refused = None, silence
 
 
-def _again(opened: Opened, wanted: Collection[Wanted]) -> None:
+def _again(opened: OpenVmHost, wanted: Collection[VmSpec]) -> None:
     if opened.host is None or opened.host.unread or opened.port is None:
         return
     reader = Reader(opened.port)
@@ -173,7 +173,7 @@ def _again(opened: Opened, wanted: Collection[Wanted]) -> None:
         return
 
 
-def _found(opened: Opened) -> Host:
+def _read_host(opened: OpenVmHost) -> VmHostReading:
     port, target = opened.port, opened.target
     if port is None or not target.project:
         raise errors.Unreachable(f"{target.name}: not connected", "run again")
@@ -184,25 +184,25 @@ def _found(opened: Opened) -> Host:
             "LXD 5.0 or newer, or Incus, is needed",
         )
     reader = Reader(port)
-    project = _owned(reader, target, target.project)
+    project = _read_own_project(reader, target, target.project)
     entry = target.entry
-    return Host(
+    return VmHostReading(
         name=target.name,
         owner=target.owner or "",
         project=project,
         server=port.server,
-        instances=_settled(port, reader, opened),
+        instances=_read_instances(port, reader, opened),
         volumes={},
         default_storage_pool=entry.default_storage_pool if entry else None,
         default_network=entry.default_network if entry else None,
-        ratios=in_force(project.config, dataclasses.asdict(entry) if entry else {}),
+        ratios=find_ratios_in_force(project.config, dataclasses.asdict(entry) if entry else {}),
         zone=entry.zone if entry else None,
         pool=entry.pool if entry else None,
         tags=frozenset(entry.tags if entry else ()),
     )
 
 
-def _owned(reader: Reader, target: targets.Target, name: str) -> Project:
+def _read_own_project(reader: Reader, target: targets.Target, name: str) -> Project:
     project = reader.project(name)
     if project is None:
         raise errors.NotFound(f"{target.name}: project {name} is not there", "make it with tenantry.lxd.lxd_project")
@@ -215,7 +215,7 @@ def _owned(reader: Reader, target: targets.Target, name: str) -> Project:
     return project
 
 
-def _settled(port: Port, reader: Reader, opened: Opened) -> dict[str, Instance]:
+def _read_instances(port: Port, reader: Reader, opened: OpenVmHost) -> dict[str, Instance]:
     """The project's instances, once no other run is in the middle of making one of ours."""
     project, owner = opened.target.project or "", opened.target.owner
     instances = {instance.name: instance for instance in reader.instances(project)}
@@ -238,28 +238,28 @@ def _settled(port: Port, reader: Reader, opened: Opened) -> dict[str, Instance]:
     return {instance.name: instance for instance in reader.instances(project)}
 
 
-def _with_room(reader: Reader, host: Host) -> Host:
+def _with_room(reader: Reader, host: VmHostReading) -> VmHostReading:
     """What a VM host has and what of it is promised, as the info modules read it: their figures are the same."""
     host = _with_listings(reader, host)
     if host.machines or host.listings is None:
         return host
-    found, state = machines(reader, host.listings.pools), promised.usage(reader, host.project)
+    found, state = read_machines(reader, host.listings.pools), promised.read_project_usage(reader, host.project)
     host = dataclasses.replace(host, machines=found, state=state)
-    return _with_volumes(reader, host, pools_with_volumes(host.project, host.instances.values()))
+    return _with_volumes(reader, host, find_pools_with_volumes(host.project, host.instances.values()))
 
 
-def _with_volumes(reader: Reader, host: Host, pools: Iterable[str]) -> Host:
+def _with_volumes(reader: Reader, host: VmHostReading, pools: Iterable[str]) -> VmHostReading:
     """The custom volumes of these storage pools too; each is read once."""
     unread = set(pools) - host.read_pools
-    volumes = {**host.volumes, **promised.volumes(reader, host.project.name, unread)}
+    volumes = {**host.volumes, **promised.read_volumes(reader, host.project.name, unread)}
     return dataclasses.replace(host, volumes=volumes, read_pools=host.read_pools | unread)
 
 
-def _with_listings(reader: Reader, host: Host) -> Host:
+def _with_listings(reader: Reader, host: VmHostReading) -> VmHostReading:
     if host.listings is not None:
         return host
     project = host.project.name
-    listings = Listings(
+    listings = VmHostListings(
         networks=tuple(reader.networks(project)),
         pools=tuple(reader.pools()),
         profiles={body["name"]: body for body in reader.profiles(project)},
@@ -268,8 +268,8 @@ def _with_listings(reader: Reader, host: Host) -> Host:
     return dataclasses.replace(host, listings=listings)
 
 
-def _with_needed(reader: Reader, host: Host, wanted: Collection[Wanted]) -> Host:
-    need = needs(list(wanted), host)
+def _with_needed(reader: Reader, host: VmHostReading, wanted: Collection[VmSpec]) -> VmHostReading:
+    need = find_reading_needs(list(wanted), host)
     if need.listings:
         host = _with_listings(reader, host)
     listings, pools = host.listings, need.pools
@@ -283,6 +283,6 @@ def _with_needed(reader: Reader, host: Host, wanted: Collection[Wanted]) -> Host
     return dataclasses.replace(host, addresses={**host.addresses, **addresses})
 
 
-def _unread(target: targets.Target) -> Host:
+def _predict_host(target: targets.Target) -> VmHostReading:
     project = Project(target.project or "", "", {}, ())
-    return Host(target.name, target.owner or "", project, Server.from_api({}), {}, {}, unread=True)
+    return VmHostReading(target.name, target.owner or "", project, Server.from_api({}), {}, {}, unread=True)

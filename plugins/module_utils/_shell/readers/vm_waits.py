@@ -13,14 +13,14 @@ from typing import Any, Optional
 
 from ..._core import errors
 from ..._core.model import Instance
-from ..._core.placement.assign import Sited
+from ..._core.placement.assign import Assignment
 from ..._core.vm import cloud_init, waits
-from ..._core.vm.host import Host
+from ..._core.vm.host import VmHostReading
 from ..._lxd import guest, waiting
 from ..._lxd.port import Port
 from ..carry_out import Outcome
 from ..progress import Phase, Progress
-from .vm_hosts import Fleet
+from .vm_hosts import VmHostFleet
 
 # A guest that is asked and doesn't answer in this time is asked again in another round.
 _ANSWER = 15
@@ -35,7 +35,7 @@ _SAID = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Awaited:
+class AwaitedVm:
     """The VMs of one host that are waited for, and the instances as they were listed last.
 
     A VM that isn't among those was made since: the listing after it failed.
@@ -59,7 +59,7 @@ class _Vm:
     lacking: str = "LXD wasn't heard of"
     failure: Optional[errors.TenantryError] = None
     seen: Optional[Instance] = None
-    cloud_init: Optional[cloud_init.Status] = None
+    cloud_init: Optional[cloud_init.CloudInitStatus] = None
     on_network: float = 0.0
 
     @property
@@ -67,7 +67,7 @@ class _Vm:
         return self.cloud_init.recoverable if self.cloud_init else ()
 
 
-def awaited(sited: Sequence[Sited], fleet: Fleet, outcome: Outcome) -> list[Awaited]:
+def find_awaited_vms(sited: Sequence[Assignment], fleet: VmHostFleet, outcome: Outcome) -> list[AwaitedVm]:
     """The VMs that are to be powered on and didn't fail, by host, as they were read last."""
     names: dict[str, list[str]] = {}
     for each in sited:
@@ -79,7 +79,7 @@ def awaited(sited: Sequence[Sited], fleet: Fleet, outcome: Outcome) -> list[Awai
         if host is None or port is None:
             continue
         open_ones = [name for name in those if f"{host.name}/{name}" not in outcome.failed]
-        found.append(Awaited(host.name, port, host.project.name, open_ones, host.instances))
+        found.append(AwaitedVm(host.name, port, host.project.name, open_ones, host.instances))
     return found
 
 
@@ -94,7 +94,7 @@ class VmWaits:
         self._progress = progress
         self._vms: list[_Vm] = []
 
-    def carry_out(self, awaited: Sequence[Awaited]) -> Mapping[str, errors.TenantryError]:
+    def carry_out(self, awaited: Sequence[AwaitedVm]) -> Mapping[str, errors.TenantryError]:
         """Wait for them all; returns what failed, by group of the plan (`<host>/<VM>`)."""
         hosts = [each for each in awaited if each.names]
         if self.wait == "none" or not hosts:
@@ -106,7 +106,7 @@ class VmWaits:
             self._vms = [vm for vms in workers.map(_HostWait.carry_out, tasks) for vm in vms]
         return {f"{vm.host}/{vm.name}": vm.failure for vm in self._vms if vm.failure is not None}
 
-    def shown(self, hosts: Mapping[str, Host]) -> dict[str, Host]:
+    def shown(self, hosts: Mapping[str, VmHostReading]) -> dict[str, VmHostReading]:
         """The hosts with their VMs as the wait saw them last, and after one for more than `running` their addresses."""
         seen: dict[str, dict[str, Instance]] = {}
         for vm in self._vms:
@@ -132,14 +132,14 @@ class VmWaits:
         ]
 
 
-def _with_seen(host: Host, seen: Mapping[str, Instance]) -> Host:
+def _with_seen(host: VmHostReading, seen: Mapping[str, Instance]) -> VmHostReading:
     return dataclasses.replace(host, instances={**host.instances, **seen}) if seen else host
 
 
 class _HostWait:
     """All VMs of one host, one listing a round."""
 
-    def __init__(self, wait: str, seconds: int, began: float, awaited: Awaited, phase: Phase) -> None:
+    def __init__(self, wait: str, seconds: int, began: float, awaited: AwaitedVm, phase: Phase) -> None:
         self._wait = wait
         self._seconds = seconds
         self._began = began

@@ -14,46 +14,46 @@ from ..._access import estate
 from ..._access.targets import Target
 from ..._core import errors
 from ..._core.model import OWNER, Project, TrustEntry
-from ..._core.tenant_cert.pair import facts
+from ..._core.tenant_cert.pair import build_certificate_facts
 from ..._core.vmhost import registration as vmhost
 from ..._core.vmhost import view as vmhost_view
-from ..._core.vmhost.found import Found, ours_of, pools_with_volumes
+from ..._core.vmhost.found import VmHostState, find_pools_with_volumes, select_counted_volumes
 from ..._lxd import machines, promised
 from ..._lxd.reader import Reader
 from ..._pki import pem
 from ..._registry import entries
-from .tenant_files import described
+from .tenant_files import describe_pair
 
 
-def read(reader: Reader, host: str, project: str, state: bool = False) -> Found:
+def read_vm_host(reader: Reader, host: str, project: str, state: bool = False) -> VmHostState:
     """The host and its tracked project, as far as this connection may see them; `state`: what the guests say too.
 
     Raises NotFound or NotTrusted for a project that isn't there or isn't ours to see.
     """
     tracked = _project(reader, host, project)
     instances = tuple(reader.instances(project, state))
-    volumes = promised.volumes(reader, project, pools_with_volumes(tracked, instances))
+    volumes = promised.read_volumes(reader, project, find_pools_with_volumes(tracked, instances))
     return dataclasses.replace(
         _around(reader, tracked, project),
         instances=instances,
-        volumes=ours_of(tracked, volumes),
-        state=promised.usage(reader, tracked),
+        volumes=select_counted_volumes(tracked, volumes),
+        state=promised.read_project_usage(reader, tracked),
     )
 
 
-def foreseen(reader: Reader, name: str, owner: str) -> Found:
+def predict_vm_host(reader: Reader, name: str, owner: str) -> VmHostState:
     """The host with the project that an earlier task of a check-mode run would have made: ours, with nothing in it."""
     return dataclasses.replace(_around(reader, Project(name, "", {OWNER: owner}, ()), "default"), admin=True)
 
 
-def _around(reader: Reader, project: Project, seen_from: str) -> Found:
+def _around(reader: Reader, project: Project, seen_from: str) -> VmHostState:
     members = tuple(reader.members())
-    found = machines.machines(reader, reader.pools(), members)
-    return Found(
+    found = machines.read_machines(reader, reader.pools(), members)
+    return VmHostState(
         reader.server,
         project=project,
         networks=tuple(reader.networks(seen_from)),
-        pools=machines.pools_of(found),
+        pools=machines.sum_pools(found),
         machines=found,
         members=members,
     )
@@ -77,44 +77,53 @@ def _project(reader: Reader, host: str, name: str) -> Project:
     return found
 
 
-def certificate_of(pem_text: str) -> Optional[dict[str, Any]]:
+def summarize_certificate(pem_text: str) -> Optional[dict[str, Any]]:
     """The host's certificate as people ask for it; None where there is none, or none that can be read."""
     if not pem_text:
         return None
     try:
-        told = facts(described(pem_text), datetime.datetime.now(datetime.timezone.utc))
+        told = build_certificate_facts(describe_pair(pem_text), datetime.datetime.now(datetime.timezone.utc))
     except errors.TenantryError:
         return None
     return {key: told[key] for key in ("fingerprint", "not_after", "days_left")}
 
 
-def look(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
+def read_rows(to: Target, reader: Reader) -> Sequence[Mapping[str, Any]]:
     """One row: the VM host as it is now; to the admin on it also before there is a project."""
     if not to.project and to.local:
-        return [vmhost_view.whole(to.name, {}, Found(reader.server, members=tuple(reader.members()), admin=True), None)]
-    return [row_of(to, seen(to, reader))]
+        return [
+            vmhost_view.build_vmhost_view(
+                to.name, {}, VmHostState(reader.server, members=tuple(reader.members()), admin=True), None
+            )
+        ]
+    return [build_row(to, read_target(to, reader))]
 
 
-def seen(to: Target, reader: Reader, state: bool = False) -> Found:
+def read_target(to: Target, reader: Reader, state: bool = False) -> VmHostState:
     """The VM host with its tracked project; `state`: with what the guests say, which costs LXD far more."""
-    project = estate.demanded_project(to)
+    project = estate.get_tracked_project(to)
     # Only to an admin a server tells its config: whom it tells by https isn't restricted.
     restricted = False if reader.server.config and not to.local and to.connection.certificate else None
-    return dataclasses.replace(read(reader, to.name, project, state), restricted=restricted)
+    return dataclasses.replace(read_vm_host(reader, to.name, project, state), restricted=restricted)
 
 
-def row_of(to: Target, found: Found) -> dict[str, Any]:
+def build_row(to: Target, found: VmHostState) -> dict[str, Any]:
     """What was found, as people see it."""
-    data: Mapping[str, Any] = entries.data_of(to.entry) if to.entry else {}
+    data: Mapping[str, Any] = entries.to_data(to.entry) if to.entry else {}
     said = {"project": to.project, "owner": to.owner, "urls": list(to.connection.urls)}
-    certificate = certificate_of("" if to.local else to.connection.certificate)
-    return vmhost_view.whole(to.name, {**data, **said}, found, certificate)
+    certificate = summarize_certificate("" if to.local else to.connection.certificate)
+    return vmhost_view.build_vmhost_view(to.name, {**data, **said}, found, certificate)
 
 
-def on_disk(row: Mapping[str, Any], _params: Mapping[str, Any]) -> Mapping[str, Any]:
+def build_registry_row(row: Mapping[str, Any], _params: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a VM host's row says of it when the host itself says nothing."""
     if not row.get("entry"):
         return {}
     nothing = dict.fromkeys(("server", "resources", "vms"))
-    certificate = certificate_of(row.get("certificate") or "")
-    return {**vmhost_view.entry(row["name"], row["entry"]), **nothing, "certificate": certificate, "exposure": []}
+    certificate = summarize_certificate(row.get("certificate") or "")
+    return {
+        **vmhost_view.build_entry_view(row["name"], row["entry"]),
+        **nothing,
+        "certificate": certificate,
+        "exposure": [],
+    }

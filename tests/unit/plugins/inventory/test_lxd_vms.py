@@ -39,7 +39,7 @@ def vm(name: str, owner: str | None = None, vmhost: str = "kvm-01", **fields: An
         "expanded_devices": {"eth0": {"type": "nic", "network": "lxdbr0", "hwaddr": mac}},
         "state": {"network": {"eth0": {"hwaddr": mac, "addresses": addresses}}},
     }
-    return view.row(Instance.from_api({**body, **fields}), vmhost, "p", "us")
+    return view.build_vm_row(Instance.from_api({**body, **fields}), vmhost, "p", "us")
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warnings: list[str], a
             lost = errors.Unreachable("no answer", "is it up?")
             return [lost if name == silent else each for name, each in zip(found, said, strict=True)]
 
-        monkeypatch.setattr(estate, "read", answered)
+        monkeypatch.setattr(estate, "read_targets", answered)
         found, loader = InventoryData(), DataLoader()
         # As Ansible takes the files of a folder: by their names.
         for path in sorted(folder.iterdir()):

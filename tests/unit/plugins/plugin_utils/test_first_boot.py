@@ -106,7 +106,7 @@ def test_how_lxd_usually_gets_there(
 @pytest.mark.parametrize("text", ["", "5e" * 31, "5E" * 32, "zz" * 32, "5e" * 33])
 def test_what_is_no_secret_is_refused_unseen(text: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
-        first_boot.checked(text, "kvm-01/first-boot.key")
+        first_boot.check_secret(text, "kvm-01/first-boot.key")
     assert not text or text not in str(refused.value)
 
 

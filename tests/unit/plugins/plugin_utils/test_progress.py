@@ -34,7 +34,7 @@ def until(condition: object, seconds: float = 5) -> None:
 
 
 def test_new_sentences_are_shown_one_after_the_other(lines: list[str]) -> None:
-    with progress.shown("host: module") as path:
+    with progress.show_progress("host: module") as path:
         told = Progress(path)
         told.write("1 of 2 VMs done")
         until(lambda: len(lines) == 1)
@@ -49,25 +49,25 @@ def test_new_sentences_are_shown_one_after_the_other(lines: list[str]) -> None:
 def test_nothing_is_shown_of_what_is_soon_over_or_says_nothing(
     lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with progress.shown("host: module"):
+    with progress.show_progress("host: module"):
         threading.Event().wait(0.15)
     assert lines == []
     monkeypatch.setattr(progress, "_FIRST", 5)
-    with progress.shown("host: module") as path:
+    with progress.show_progress("host: module") as path:
         Progress(path).write("1 of 2 VMs done")
         threading.Event().wait(0.15)
     assert lines == []
 
 
 def test_what_isnt_a_letter_reaches_no_terminal(lines: list[str]) -> None:
-    with progress.shown("p") as path:
+    with progress.show_progress("p") as path:
         Progress(path).write("a\x1b[31m\nb")
         until(lambda: lines)
     assert lines[0].startswith("p: a?[31m?b,")
 
 
 def test_only_its_user_may_open_the_file(lines: list[str]) -> None:
-    with progress.shown("p") as path:
+    with progress.show_progress("p") as path:
         assert Path(path).stat().st_mode & 0o777 == 0o600
         assert Path(path).parent.stat().st_mode & 0o777 == 0o700
 
@@ -77,13 +77,13 @@ def test_no_failure_of_it_is_one_of_the_module(monkeypatch: pytest.MonkeyPatch, 
         raise RuntimeError(line)
 
     monkeypatch.setattr(progress, "_display", broken)
-    with progress.shown("p") as path:
+    with progress.show_progress("p") as path:
         Progress(path).write("x")
         threading.Event().wait(0.1)
     monkeypatch.setattr(progress.constants, "DEFAULT_LOCAL_TMP", "/nowhere")
-    with progress.shown("p") as path:
+    with progress.show_progress("p") as path:
         assert path == ""
-    with pytest.raises(KeyError), progress.shown("p"):
+    with pytest.raises(KeyError), progress.show_progress("p"):
         raise KeyError
 
 
@@ -92,4 +92,4 @@ def test_no_failure_of_it_is_one_of_the_module(monkeypatch: pytest.MonkeyPatch, 
 )
 def test_who_wants_none_says_so(monkeypatch: pytest.MonkeyPatch, said: str, expected: bool) -> None:
     monkeypatch.setenv("TENANTRY_PROGRESS", said)
-    assert progress.wanted() == expected
+    assert progress.is_wanted() == expected

@@ -15,7 +15,7 @@ RUN = """
 import resource, runpy, sys
 soft, hard, count = map(int, sys.argv[2:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-runpy.run_path(sys.argv[1])["make_room"](count)
+runpy.run_path(sys.argv[1])["raise_open_file_limit"](count)
 print(*resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 

@@ -27,7 +27,7 @@ def never(_to: targets.Target, _reader: Reader) -> str:
 
 def test_every_host_that_can_not_be_opened_is_its_own_error_in_its_place() -> None:
     broken = {"name": "kvm-02", "error": {"code": "invalid", "message": "kvm-02/vmhost.yml: bad", "hint": "mend it"}}
-    found = estate.read([{"name": "kvm-01"}, broken], {"registry": "/vmhosts"}, never)
+    found = estate.read_targets([{"name": "kvm-01"}, broken], {"registry": "/vmhosts"}, never)
     assert [type(each) for each in found] == [errors.NotFound, errors.Invalid]
     assert [getattr(each, "message", "") for each in found] == [
         "vmhost kvm-01: not in the registry /vmhosts",
@@ -45,16 +45,16 @@ def test_64_silent_hosts_cost_the_timeout_once(tmp_path: Path) -> None:
         urls = [f"https://127.0.0.1:{each.getsockname()[1]}" for each in silent]
         hosts = [{"name": f"kvm-{place}", "entry": {**SAID, "url": url}, **pair} for place, url in enumerate(urls)]
         began = time.monotonic()
-        found = estate.read(hosts, {"registry": str(tmp_path), "timeout": 4}, never)
+        found = estate.read_targets(hosts, {"registry": str(tmp_path), "timeout": 4}, never)
         took = time.monotonic() - began
     assert {type(each) for each in found} == {errors.Unreachable}, found[:3]
     assert took < 8, f"{took:.1f} s: they were read one after the other"
 
 
 def test_no_host_is_nothing_to_read() -> None:
-    assert estate.read([], {}, never) == []
+    assert estate.read_targets([], {}, never) == []
 
 
 def test_without_a_project_nothing_is_asked() -> None:
     with pytest.raises(errors.Invalid, match="no project is said"):
-        estate.demanded_project(targets.Target("kvm-01", Connection(("https://kvm-01:8443",)), None, None))
+        estate.get_tracked_project(targets.Target("kvm-01", Connection(("https://kvm-01:8443",)), None, None))

@@ -26,7 +26,7 @@ ENTRY = {"url": "https://kvm-01", "project": "tenant-a", "owner": "us"}
 
 @functools.cache
 def pair(name: str = "us", made: datetime.datetime = NOW) -> key_pair.KeyPair:
-    return key_pair.generate(name, "ecdsa-p384", 30, made)
+    return key_pair.generate_key_pair(name, "ecdsa-p384", 30, made)
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def params(*rows: dict[str, Any], **said: Any) -> dict[str, Any]:
 
 
 def test_a_row_is_a_target() -> None:
-    found = targets.target(params(row()))
+    found = targets.parse_target(params(row()))
     assert (found.name, found.project, found.owner, found.folder) == ("kvm-01", "tenant-a", "us", "/vmhosts/kvm-01")
     assert found.connection == Connection(
         ("https://kvm-01:8443",), pair().certificate.pem, pair().private_key, pair("server").certificate.fingerprint, 30
@@ -68,7 +68,7 @@ def test_what_the_task_says_wins() -> None:
         "client_key": mine.private_key,
         "server_fingerprint": "AB:" * 31 + "AB",
     }
-    found = targets.target(params(row(wide_key="/k", next_certificate="x"), **said))
+    found = targets.parse_target(params(row(wide_key="/k", next_certificate="x"), **said))
     assert found.connection.urls == ("https://other:9443", "https://third:8443")
     assert (found.project, found.owner, found.connection.timeout) == ("p", "o", 5)
     assert (found.connection.certificate, found.connection.private_key) == (mine.certificate.pem, mine.private_key)
@@ -78,21 +78,24 @@ def test_what_the_task_says_wins() -> None:
 
 def test_which_pin_counts() -> None:
     option, row_pin, token = (pair(name).certificate for name in ("option", "server", "token"))
-    assert targets.target(params(row(), server_cert=option.pem), token.fingerprint).connection.pin == option.fingerprint
-    assert targets.target(params(row()), token.fingerprint).connection.pin == token.fingerprint
-    assert targets.target(params(row())).connection.pin == row_pin.fingerprint
+    assert (
+        targets.parse_target(params(row(), server_cert=option.pem), token.fingerprint).connection.pin
+        == option.fingerprint
+    )
+    assert targets.parse_target(params(row()), token.fingerprint).connection.pin == token.fingerprint
+    assert targets.parse_target(params(row())).connection.pin == row_pin.fingerprint
 
 
 def test_a_socket_needs_no_pin() -> None:
-    found = targets.target({"url": ["unix:/x"], "timeout": 30})
+    found = targets.parse_target({"url": ["unix:/x"], "timeout": 30})
     assert found.local and found.connection.pin == "" and found.name == "unix:/x"
 
 
 def test_a_rotation_that_was_cut_short_leaves_a_spare() -> None:
-    found = targets.target(params(row(next_certificate="new", next_private_key="key")))
+    found = targets.parse_target(params(row(next_certificate="new", next_private_key="key")))
     assert found.spare == dataclasses.replace(found.connection, certificate="new", private_key="key")
     # Between the two renames that end it, the new key is already in its place.
-    found = targets.target(params(row(next_certificate="new")))
+    found = targets.parse_target(params(row(next_certificate="new")))
     assert found.spare and found.spare.private_key == pair().private_key
 
 
@@ -127,7 +130,7 @@ def test_what_cannot_be_a_target(
     said: dict[str, Any], rows: list[dict[str, Any]], kind: type[errors.TenantryError], message: str
 ) -> None:
     with pytest.raises(kind) as refused:
-        targets.target(params(*rows, **said))
+        targets.parse_target(params(*rows, **said))
     assert refused.value.message.startswith(message) and refused.value.code == kind.code
     assert "\n" not in str(refused.value)
 
@@ -160,9 +163,9 @@ def test_a_pair_that_is_no_good_is_refused_before_any_connection(
     bad: key_pair.KeyPair, key: str | None, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(targets, "connect", nobody)
-    to = targets.target(params(row(certificate=bad.certificate.pem, private_key=key or bad.private_key)))
+    to = targets.parse_target(params(row(certificate=bad.certificate.pem, private_key=key or bad.private_key)))
     with pytest.raises(errors.NotTrusted) as refused:
-        targets.trusted(to)
+        targets.open_trusted(to)
     assert refused.value.code == "invalid" and refused.value.message.startswith(f"kvm-01: {message}")
     assert "lxd_tenant_cert" in refused.value.hint and "\n" not in str(refused.value)
     assert bad.private_key[40:80] not in str(refused.value)
@@ -172,7 +175,7 @@ def test_a_pair_that_is_no_good_is_refused_before_any_connection(
 def test_half_a_pair(lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "connect", nobody)
     with pytest.raises(errors.NotTrusted, match="kvm-01: there is no tenant certificate with its key") as refused:
-        targets.trusted(targets.target(params(row(**{lacking: None}))))
+        targets.open_trusted(targets.parse_target(params(row(**{lacking: None}))))
     assert refused.value.code == "not_trusted"
 
 
@@ -208,20 +211,20 @@ def who_is_trusted(
 def rotating(first: key_pair.KeyPair, second: key_pair.KeyPair) -> targets.Target:
     next_pair = {"next_certificate": second.certificate.pem, "next_private_key": second.private_key}
     said = row(certificate=first.certificate.pem, private_key=first.private_key, **next_pair)
-    return targets.target(params(said))
+    return targets.parse_target(params(said))
 
 
 def test_the_pair_that_is_trusted_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = pair("one"), pair("two")
     seen = who_is_trusted(monkeypatch, one.certificate.pem)
-    assert targets.trusted(rotating(one, two)).server.trusted
+    assert targets.open_trusted(rotating(one, two)).server.trusted
     assert [pem for pem, _answer in seen] == [one.certificate.pem]
 
 
 def test_the_spare_is_tried_second_and_the_first_connection_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = pair("one"), pair("two")
     seen = who_is_trusted(monkeypatch, two.certificate.pem)
-    assert targets.trusted(rotating(one, two)).server.trusted
+    assert targets.open_trusted(rotating(one, two)).server.trusted
     assert [(pem, answer.closed) for pem, answer in seen] == [(one.certificate.pem, True), (two.certificate.pem, False)]
 
 
@@ -229,30 +232,30 @@ def test_the_spare_is_tried_second_and_the_first_connection_given_back(monkeypat
 def test_a_first_pair_that_is_no_good_does_not_hide_the_spare(first: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = pair("old", NOW - YEAR) if first == "expired" else pair("one"), pair("two")
     seen = who_is_trusted(monkeypatch, two.certificate.pem, refuses=(one.certificate.pem,))
-    assert targets.trusted(rotating(one, two)).server.trusted
+    assert targets.open_trusted(rotating(one, two)).server.trusted
     assert [pem for pem, _answer in seen] == [two.certificate.pem]
 
 
 def test_nobody_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = who_is_trusted(monkeypatch)
     with pytest.raises(errors.NotTrusted, match="kvm-01: the server doesn't trust") as refused:
-        targets.trusted(rotating(pair("one"), pair("two")))
+        targets.open_trusted(rotating(pair("one"), pair("two")))
     assert refused.value.code == "not_trusted" and len(seen) == 2 and all(answer.closed for _pem, answer in seen)
 
 
 def test_a_socket_needs_no_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "connect", lambda _to: Answer(Server.from_api({"auth": "trusted"})))
-    assert targets.trusted(targets.target({"url": ["unix:/x"], "timeout": 30})).server.trusted
+    assert targets.open_trusted(targets.parse_target({"url": ["unix:/x"], "timeout": 30})).server.trusted
 
 
 def test_a_key_that_others_may_read_is_tightened() -> None:
-    assert targets.tightened(targets.target(params(row()))) == ()
-    (change,) = targets.tightened(targets.target(params(row(wide_key="/vmhosts/kvm-01/client.key"))))
+    assert targets.plan_key_modes(targets.parse_target(params(row()))) == ()
+    (change,) = targets.plan_key_modes(targets.parse_target(params(row(wide_key="/vmhosts/kvm-01/client.key"))))
     assert change.steps == (WriteFile("/vmhosts/kvm-01/client.key", pair().private_key, 0o600),)
     assert pair().private_key not in repr(change) and pair().private_key not in str((change.before, change.after))
 
 
 def test_a_host_that_an_earlier_task_would_have_registered() -> None:
     missing = errors.NotFound("vmhost kvm-01: not in the registry", "")
-    found = targets.absent_target("kvm-01", {"project": "p", "owner": None}, missing)
+    found = targets.build_absent_target("kvm-01", {"project": "p", "owner": None}, missing)
     assert (found.missing, found.project, found.owner, found.local) == (missing, "p", None, False)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.server import pools as server_pools
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.block_devices import refusal
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.pools import WantedPool
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.block_devices import find_device_problem
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.pools import PoolSpec
 from ansible_collections.tenantry.lxd.plugins.module_utils._host import block
 
 Stand = Callable[[str, str], None]
@@ -58,7 +58,7 @@ def refuses(disk: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("stand_in")
 def test_a_disk_that_can_be_read_and_holds_nothing_is_empty(disk: str) -> None:
-    assert refusal(block.look(disk), wipe=False) == ""
+    assert find_device_problem(block.read_device(disk), wipe=False) == ""
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -75,7 +75,7 @@ def test_a_disk_that_cant_be_had_is_never_empty(
     disk: str, number: int, why: str, wipe: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuses(disk, number, monkeypatch)
-    assert why in refusal(block.look(disk), wipe)
+    assert why in find_device_problem(block.read_device(disk), wipe)
 
 
 def test_what_wiping_leaves_is_said(disk: str, stand_in: Stand) -> None:
@@ -93,7 +93,7 @@ def test_a_disk_is_wiped(disk: str, stand_in: Stand, tmp_path: Path) -> None:
     assert (tmp_path / "wiped").exists()
 
 
-def pool(**said: Any) -> WantedPool:
+def pool(**said: Any) -> PoolSpec:
     problems: list[str] = []
     (wanted,) = server_pools.want([{"name": "fast", "driver": "btrfs", **said}], problems)
     assert problems == []
@@ -104,15 +104,15 @@ def pool(**said: Any) -> WantedPool:
 def test_a_disk_is_looked_at_by_whatever_name_it_is_called(disk: str, tmp_path: Path) -> None:
     (tmp_path / "data1").symlink_to(disk)
     link = str(tmp_path / "data1")
-    assert block.of_pools([pool(source=link)], "").keys() == {link}
-    assert block.of_pools([pool(source="/disks/x", members={"one": {"source": link}})], "one").keys() == {link}
-    assert block.of_pools([pool(source="//dev/there-is-none")], "")["//dev/there-is-none"].there is False
+    assert block.read_pool_devices([pool(source=link)], "").keys() == {link}
+    assert block.read_pool_devices([pool(source="/disks/x", members={"one": {"source": link}})], "one").keys() == {link}
+    assert block.read_pool_devices([pool(source="//dev/there-is-none")], "")["//dev/there-is-none"].there is False
 
 
 def test_a_directory_is_for_btrfs_alone_and_can_not_be_wiped(tmp_path: Path) -> None:
     place = str(tmp_path)
-    assert block.of_pools([pool(source=place), pool(source=f"{place}/none"), pool(size="1GiB")], "") == {}
+    assert block.read_pool_devices([pool(source=place), pool(source=f"{place}/none"), pool(size="1GiB")], "") == {}
     for other in (pool(source=place, wipe=True), pool(source=place, driver="lvm"), pool(source=place, driver="zfs")):
-        (found,) = block.of_pools([other], "").values()
-        assert refusal(found, other.wipe) == "it is no block device"
-    assert block.of_pools([pool(source="tank/data", driver="zfs"), pool(source="vg", driver="lvm")], "") == {}
+        (found,) = block.read_pool_devices([other], "").values()
+        assert find_device_problem(found, other.wipe) == "it is no block device"
+    assert block.read_pool_devices([pool(source="tank/data", driver="zfs"), pool(source="vg", driver="lvm")], "") == {}

@@ -43,18 +43,18 @@ def zfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_dataset_is_found_by_its_whole_name(name: str, found: Dataset | None) -> None:
-    assert datasets.look(name) == found
+    assert datasets.read_dataset(name) == found
 
 
 def test_what_nobody_can_tell_is_not_taken_for_nothing(
     zfs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zfs.write_text("#!/bin/sh\necho it may not >&2; exit 1\n")
-    assert datasets.look("tank/data") is None, "without a pool in the kernel there is no dataset"
+    assert datasets.read_dataset("tank/data") is None, "without a pool in the kernel there is no dataset"
     (tmp_path / "kstat" / "tank").mkdir(parents=True)
-    assert datasets.look("tank/data") == Dataset("tank/data", unread="it may not")
+    assert datasets.read_dataset("tank/data") == Dataset("tank/data", unread="it may not")
     monkeypatch.setattr(programs, "find", lambda _name: None)
-    unread = datasets.look("tank/data")
+    unread = datasets.read_dataset("tank/data")
     assert unread is not None and "install zfsutils-linux" in unread.unread
 
 
@@ -66,5 +66,5 @@ def test_datasets_are_those_of_zfs_that_are_no_path() -> None:
         {"name": "d", "driver": "lvm", "source": "tank"},
     ]
     pools = want(said, [])
-    assert datasets.of_pools(pools, "").keys() == {"tank/data"}
-    assert datasets.of_pools(pools, "one").keys() == {"tank/data", "tank/empty"}
+    assert datasets.read_pool_datasets(pools, "").keys() == {"tank/data"}
+    assert datasets.read_pool_datasets(pools, "one").keys() == {"tank/data", "tank/empty"}

@@ -74,7 +74,7 @@ def converted(key: str, *words: str) -> str:
 @functools.cache
 def made(key_type: str = "ecdsa-p384") -> key_pair.KeyPair:
     """A pair made here; RSA keys take a second, so once."""
-    return key_pair.generate("kvm-01@ops", key_type, 3650, NOW)
+    return key_pair.generate_key_pair("kvm-01@ops", key_type, 3650, NOW)
 
 
 # --- made here
@@ -110,7 +110,7 @@ def test_a_made_pair_says_when_it_is_valid() -> None:
 
 
 def test_two_made_pairs_differ_in_key_and_serial() -> None:
-    one, other = (key_pair.generate("kvm-01@ops", "ecdsa-p384", 1, NOW) for _each in range(2))
+    one, other = (key_pair.generate_key_pair("kvm-01@ops", "ecdsa-p384", 1, NOW) for _each in range(2))
     assert one.private_key != other.private_key
     serials = {x509.load_pem_x509_certificate(pair.certificate.pem.encode()).serial_number for pair in (one, other)}
     assert len(serials) == 2
@@ -119,17 +119,17 @@ def test_two_made_pairs_differ_in_key_and_serial() -> None:
 def test_a_made_pair_passes_its_own_check() -> None:
     for key_type in key_pair.KEY_TYPES:
         pair = made(key_type)
-        assert key_pair.check(pair.certificate.pem, pair.private_key, NOW) == pair
+        assert key_pair.check_key_pair(pair.certificate.pem, pair.private_key, NOW) == pair
 
 
 def test_now_may_be_in_any_time_zone() -> None:
     there = NOW.astimezone(datetime.timezone(datetime.timedelta(hours=9)))
-    assert key_pair.generate("x", "ecdsa-p384", 1, there).certificate.not_after == SECOND + DAY
+    assert key_pair.generate_key_pair("x", "ecdsa-p384", 1, there).certificate.not_after == SECOND + DAY
 
 
 @pytest.mark.parametrize("key_type", key_pair.KEY_TYPES)
 def test_tls_1_3_takes_a_made_pair_for_its_client(key_type: str) -> None:
-    pair = key_pair.generate("kvm-01@ops", key_type, 1, now())
+    pair = key_pair.generate_key_pair("kvm-01@ops", key_type, 1, now())
     assert seen_by_a_server(pair) == pem.der_of(pair.certificate.pem)
 
 
@@ -180,7 +180,7 @@ def seen_by_a_server(pair: key_pair.KeyPair) -> bytes | None:
 )
 def test_what_can_not_be_made(common_name: str, key_type: str, valid_for: int, said: str) -> None:
     with pytest.raises(errors.Invalid) as caught:
-        key_pair.generate(common_name, key_type, valid_for, NOW)
+        key_pair.generate_key_pair(common_name, key_type, valid_for, NOW)
     assert caught.value.message.startswith(f"{said}: ")
 
 
@@ -188,7 +188,7 @@ def test_what_can_not_be_made(common_name: str, key_type: str, valid_for: int, s
 @given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=80), st.integers(1, 36500))
 def test_any_host_and_owner_make_a_common_name_that_can_be_made(owner: str, valid_for: int) -> None:
     name = key_pair.common_name_of("n" * 63, owner)
-    assert key_pair.generate(name, "ecdsa-p384", valid_for, NOW).certificate.common_name == name
+    assert key_pair.generate_key_pair(name, "ecdsa-p384", valid_for, NOW).certificate.common_name == name
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_certificate_of_maas_is_read_and_checked(tmp_path) -> None:
     openssl("x509", "-req", *words, "-out", str(tmp_path / "certificate"))
     text = (tmp_path / "certificate").read_text()
     assert x509.load_pem_x509_certificate(text.encode()).version is x509.Version.v1
-    pair = key_pair.check(text, (tmp_path / "key").read_text(), now())
+    pair = key_pair.check_key_pair(text, (tmp_path / "key").read_text(), now())
     assert (pair.certificate.common_name, pair.certificate.key_type) == ("kvm@maas", "rsa-4096")
     assert pair.certificate.subject == "CN=kvm@maas"
 
@@ -275,7 +275,7 @@ def test_times_of_an_old_cryptography_are_utc() -> None:
 )
 def test_usable_pairs(newkey: tuple[str, ...], digest: str, key_type: str) -> None:
     certificate, key = brought(*newkey, digest=digest)
-    pair = key_pair.check(certificate, key, now())
+    pair = key_pair.check_key_pair(certificate, key, now())
     assert pair.certificate.key_type == key_type
     assert pair.certificate.pem == certificate
     assert pair.private_key == key
@@ -311,23 +311,23 @@ def test_keys_in_every_format_of_openssl() -> None:
     rsa_certificate, rsa_key = brought(*rsa(2048))
     rsa_traditional = converted(rsa_key, "rsa", "-traditional")
     assert "BEGIN RSA PRIVATE KEY" in rsa_traditional
-    assert key_pair.check(certificate, traditional, now()).private_key == traditional
-    assert key_pair.check(certificate, parameters + traditional, now()).private_key == traditional
-    assert key_pair.check(certificate, key.replace("\n", "\r\n"), now()).private_key == key
-    assert key_pair.check(certificate, key.replace("\n", " "), now()).private_key == key
-    assert key_pair.check(rsa_certificate, rsa_traditional, now()).private_key == rsa_traditional
+    assert key_pair.check_key_pair(certificate, traditional, now()).private_key == traditional
+    assert key_pair.check_key_pair(certificate, parameters + traditional, now()).private_key == traditional
+    assert key_pair.check_key_pair(certificate, key.replace("\n", "\r\n"), now()).private_key == key
+    assert key_pair.check_key_pair(certificate, key.replace("\n", " "), now()).private_key == key
+    assert key_pair.check_key_pair(rsa_certificate, rsa_traditional, now()).private_key == rsa_traditional
 
 
 def test_both_in_one_file() -> None:
     certificate, key = brought(*P384)
     for both in (certificate + key, key + certificate):
-        assert key_pair.check(both, both, now()).private_key == key
+        assert key_pair.check_key_pair(both, both, now()).private_key == key
 
 
 def refuse(certificate: str, key: str, said: str, at: datetime.datetime | None = None) -> errors.Invalid:
     """The refusal, which starts as said, has a hint, is one line, and shows nothing of the key."""
     with pytest.raises(errors.Invalid) as caught:
-        key_pair.check(certificate, key, at or now())
+        key_pair.check_key_pair(certificate, key, at or now())
     error = caught.value
     assert error.message.startswith(said)
     assert error.hint
@@ -358,7 +358,7 @@ def test_a_passphrase_is_refused_with_the_way_to_strip_it(tmp_path, newkey, word
     # The command of the hint works.
     (tmp_path / "key").write_text(closed)
     openssl("pkey", "-in", str(tmp_path / "key"), "-passin", "pass:secret", "-out", str(tmp_path / "copy"))
-    assert key_pair.check(certificate, (tmp_path / "copy").read_text(), now())
+    assert key_pair.check_key_pair(certificate, (tmp_path / "copy").read_text(), now())
 
 
 def test_a_passphrase_behind_a_wrong_label() -> None:
@@ -414,8 +414,8 @@ def test_the_seconds_at_which_it_starts_and_ends() -> None:
     start, end = pair.certificate.not_before, pair.certificate.not_after
     second = datetime.timedelta(seconds=1)
     refuse(pair.certificate.pem, pair.private_key, "certificate: it is not valid before 2026-05-06", start - second)
-    assert key_pair.check(pair.certificate.pem, pair.private_key, start)
-    assert key_pair.check(pair.certificate.pem, pair.private_key, end - second)
+    assert key_pair.check_key_pair(pair.certificate.pem, pair.private_key, start)
+    assert key_pair.check_key_pair(pair.certificate.pem, pair.private_key, end - second)
     refuse(pair.certificate.pem, pair.private_key, "certificate: it expired on 2036-05-03", end)
 
 
@@ -431,7 +431,7 @@ def test_no_texts_end_in_anything_but_invalid(one: str, other: str) -> None:
     wrapped = f"-----BEGIN PRIVATE KEY-----{other}-----END PRIVATE KEY-----"
     for pair in ((one, other), (certificate, other), (certificate, wrapped), (certificate + one, wrapped)):
         with pytest.raises(errors.Invalid):
-            key_pair.check(*pair, NOW)
+            key_pair.check_key_pair(*pair, NOW)
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")

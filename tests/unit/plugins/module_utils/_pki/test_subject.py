@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.timezone.utc)
-MADE = key_pair.generate("kvm-01@team-a", "ecdsa-p384", 30, NOW).certificate.pem
+MADE = key_pair.generate_key_pair("kvm-01@team-a", "ecdsa-p384", 30, NOW).certificate.pem
 
 
 def foreign(*names: tuple[x509.ObjectIdentifier, str]) -> str:
@@ -35,7 +35,12 @@ def foreign(*names: tuple[x509.ObjectIdentifier, str]) -> str:
     ("certificate", "owner"),
     [
         (MADE, "team-a"),
-        (key_pair.generate(key_pair.common_name_of("k" * 80, "Ärzte"), "ecdsa-p384", 1, NOW).certificate.pem, "Ärzte"),
+        (
+            key_pair.generate_key_pair(
+                key_pair.common_name_of("k" * 80, "Ärzte"), "ecdsa-p384", 1, NOW
+            ).certificate.pem,
+            "Ärzte",
+        ),
         (foreign((NameOID.COMMON_NAME, "kvm-01@team-a")), ""),
         (foreign((NameOID.ORGANIZATION_NAME, "Other"), (NameOID.COMMON_NAME, "kvm-01@team-a")), ""),
         (foreign((NameOID.ORGANIZATION_NAME, "Tenantry"), (NameOID.COMMON_NAME, "nobody")), ""),

@@ -40,7 +40,7 @@ texts = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), min
 hosts = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?(\.[a-z]{2,5}){0,2}", fullmatch=True).filter(
     lambda host: not host.isdecimal()
 ) | st.ip_addresses().map(lambda ip: str(ip) if ip.version == 4 else f"[{ip.compressed}]")
-ratios = st.integers(10, 1000).map(lambda hundredths: entries.ratio(decimal.Decimal(hundredths) / 100, "x"))
+ratios = st.integers(10, 1000).map(lambda hundredths: entries.format_ratio(decimal.Decimal(hundredths) / 100, "x"))
 said_entries = st.builds(
     Entry,
     name=st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}", fullmatch=True),
@@ -82,18 +82,18 @@ def test_the_fullest_entry() -> None:
         default_storage_pool="local",
         default_network="br0",
     )
-    assert entries.data_of(entries.parse("kvm-01", FULL)) == FULL
+    assert entries.to_data(entries.parse("kvm-01", FULL)) == FULL
 
 
 @given(said_entries)
 def test_an_entry_survives_its_way_through_module_arguments(entry: Entry) -> None:
-    data = entries.data_of(entry)
+    data = entries.to_data(entry)
     assert entries.parse(entry.name, json.loads(json.dumps(data))) == entry
     assert entries.parse(entry.name, data) == entry
 
 
 def test_data_has_only_what_is_said_in_reading_order() -> None:
-    data = entries.data_of(entries.parse("kvm-01", changed(zone="a", tags=[])))
+    data = entries.to_data(entries.parse("kvm-01", changed(zone="a", tags=[])))
     assert list(data.items()) == [
         ("schema", 1),
         ("name", "kvm-01"),
@@ -223,10 +223,10 @@ def test_ratios_are_exact(value: object, expected: str) -> None:
 
 @given(st.decimals("0.1", 10, allow_nan=False, places=4))
 def test_a_ratio_keeps_its_value_and_its_text_is_a_fixed_point(value: decimal.Decimal) -> None:
-    text = entries.ratio(value, "x")
+    text = entries.format_ratio(value, "x")
     assert decimal.Decimal(text) == value
-    assert entries.ratio(text, "x") == text
-    assert entries.ratio(float(text), "x") == text
+    assert entries.format_ratio(text, "x") == text
+    assert entries.format_ratio(float(text), "x") == text
 
 
 @pytest.mark.parametrize("key", ["cpu_overcommit", "memory_overcommit"])

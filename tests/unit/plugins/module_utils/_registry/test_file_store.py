@@ -380,7 +380,7 @@ def test_two_on_one_hosts_key_take_turns(root) -> None:
     path = root / "kvm-01" / "client.key"
     other = multiprocessing.get_context("fork").Process(target=file_store.write_file, args=(str(path), SECRET))
     try:
-        with durable.locked(str(path.parent)):
+        with durable.lock_folder(str(path.parent)):
             other.start()
             other.join(0.3)
             assert other.exitcode is None
@@ -395,7 +395,7 @@ def test_two_on_one_hosts_key_take_turns(root) -> None:
 def test_nobody_waits_for_ever(root, monkeypatch) -> None:
     monkeypatch.setattr(durable, "PATIENCE", 0.1)
     path = str(root / "kvm-01" / "client.key")
-    with durable.locked(str(root / "kvm-01")), pytest.raises(errors.TimedOut, match="another run"):
+    with durable.lock_folder(str(root / "kvm-01")), pytest.raises(errors.TimedOut, match="another run"):
         file_store.write_file(path, SECRET)
     file_store.write_file(path, SECRET)
     assert (root / "kvm-01" / "client.key").read_text() == SECRET

@@ -99,7 +99,7 @@ def test_every_ratio_comes_back_exactly(value: decimal.Decimal) -> None:
 
 def test_a_ratio_written_by_hand_is_read_exactly() -> None:
     found = vmhost_yaml.load("cpu_overcommit: 1.10000000000000000000001", "x")
-    assert entries.ratio(found["cpu_overcommit"], "x") == "1.10000000000000000000001"
+    assert entries.format_ratio(found["cpu_overcommit"], "x") == "1.10000000000000000000001"
 
 
 @pytest.mark.parametrize("text", ["a: .inf", "a: .nan", "a: 1e3", "a: 1_0.5", "a: 190:20:30.15", "a: -1.5"])

@@ -22,7 +22,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
 )
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import view
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost import view as vmhost_view
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.found import Found
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.found import VmHostState
 from ansible_collections.tenantry.lxd.plugins.module_utils._report import as_of
 from ansible_collections.tenantry.lxd.plugins.module_utils._report.pages import Pages
 from ansible_collections.tenantry.lxd.plugins.module_utils._report.site import Settings, Site, render_site
@@ -93,7 +93,7 @@ def row(name: str = "kvm-01", vms: Sequence[Mapping[str, Any]] = (), **more: Any
     instances = tuple(Instance.from_api(each) for each in vms)
     space = more.pop("space", (1000 * GIB, 100 * GIB))
     pools = (StoragePool("default", "zfs", "Created", *space),)
-    found = Found(
+    found = VmHostState(
         Server.from_api(
             {
                 "api_extensions": ["access_management"],
@@ -119,8 +119,8 @@ def row(name: str = "kvm-01", vms: Sequence[Mapping[str, Any]] = (), **more: Any
     }
     return {
         "vmhost": name,
-        **vmhost_view.whole(name, entry, found, certificate),
-        "vms": [view.row(each, name, "tenant-a", entry["owner"]) for each in found.instances],
+        **vmhost_view.build_vmhost_view(name, entry, found, certificate),
+        "vms": [view.build_vm_row(each, name, "tenant-a", entry["owner"]) for each in found.instances],
         "orphaned_trust": [],
         "server_certificate": {"fingerprint": "ab" * 32, "not_after": "2036-01-01T00:00:00Z", "days_left": 3000},
         "declared": {},

@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.capacity.allocation import promised_to
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.capacity.figures import Figures, Seen, figures, ratio
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.capacity.allocation import compute_allocation
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.capacity.figures import (
+    CapacityInput,
+    HostFigures,
+    count_capacity,
+    parse_ratio,
+)
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance, Volume
 
 from tests.unit.plugins.module_utils._core.placement.placement_world import (
@@ -24,11 +29,13 @@ from tests.unit.plugins.module_utils._core.placement.placement_world import (
 )
 
 
-def counted(raw: dict[str, Any]) -> Figures:
+def counted(raw: dict[str, Any]) -> HostFigures:
     host = host_of(raw)
     instances, volumes = tuple(host.instances.values()), tuple(host.volumes.values())
     pools = host.listings.pools if host.listings else ()
-    return figures(Seen(host.project, instances, volumes, host.machines, pools, host.state, host.ratios))
+    return count_capacity(
+        CapacityInput(host.project, instances, volumes, host.machines, pools, host.state, host.ratios)
+    )
 
 
 PROMISES: list[Any] = [
@@ -46,7 +53,7 @@ PROMISES: list[Any] = [
 @pytest.mark.parametrize(("config", "expected"), PROMISES)
 def test_what_an_instance_is_promised(config: dict[str, str], expected: dict[str, Any]) -> None:
     body = {"name": "vm", "type": "virtual-machine", "expanded_config": config}
-    promise = promised_to(Instance.from_api(body), 8 * GIB, PAGE)
+    promise = compute_allocation(Instance.from_api(body), 8 * GIB, PAGE)
     assert {key: getattr(promise, key) for key in expected} == expected and promise.counted
 
 
@@ -59,15 +66,15 @@ def test_a_promise_tells_the_volumes_that_were_given_with_it() -> None:
     }
     body = {"name": "vm", "type": "virtual-machine", "expanded_devices": devices}
     volumes = {("slow", "vm-data"): Volume.from_api("slow", {"name": "vm-data", "config": {"size": "3GiB"}})}
-    assert promised_to(Instance.from_api(body), volumes=volumes).disks == {"fast": 10 * GIB, "slow": 3 * GIB}
+    assert compute_allocation(Instance.from_api(body), volumes=volumes).disks == {"fast": 10 * GIB, "slow": 3 * GIB}
     container = Instance.from_api({**body, "type": "container"})
-    assert promised_to(container).disks == {} and not promised_to(container).counted
+    assert compute_allocation(container).disks == {} and not compute_allocation(container).counted
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "0.0", "none", "", "1/0"])
 def test_a_ratio_that_leaves_nothing_is_refused(text: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
-        ratio(text, "kvm: cpu_overcommit")
+        parse_ratio(text, "kvm: cpu_overcommit")
     assert refused.value.message.startswith("kvm: cpu_overcommit")
 
 
@@ -205,6 +212,6 @@ def test_numa_nodes_count_pinned_vms_and_mapped_ones_only() -> None:
 
 def test_a_project_that_nobody_could_see_has_nothing_of_ours() -> None:
     host = host_of(raw_host())
-    seen = figures(dataclasses.replace(Seen(host.project, machines=host.machines), project=None))
+    seen = count_capacity(dataclasses.replace(CapacityInput(host.project, machines=host.machines), project=None))
     assert (seen.cores.total, seen.cores.ours, seen.cores.free, seen.memory.others) == (4, None, None, None)
     assert seen.pools["default"].ours is None and seen.pools["default"].free == 100 * GIB

@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.capacity.over_limits import exceeded, not_later
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.capacity.over_limits import (
+    describe_exceeded_limits,
+    find_latest,
+)
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance, Project
 
 from tests.unit.plugins.module_utils._core.placement.placement_world import instance
@@ -36,8 +39,8 @@ ORDERS = [
 @pytest.mark.parametrize(("stamps", "tie"), ORDERS)
 def test_who_was_made_before_whom(stamps: list[tuple[str, str, str]], tie: bool) -> None:
     first, second = (made(*each) for each in stamps)
-    before_first = [each.name for each in not_later(first, [second, first])]
-    before_second = sorted(each.name for each in not_later(second, [second, first]))
+    before_first = [each.name for each in find_latest(first, [second, first])]
+    before_second = sorted(each.name for each in find_latest(second, [second, first]))
     assert before_first == (["b", "a"] if tie else ["a"]), "what the first sees before it"
     assert before_second == ["a", "b"], "what the second sees before it"
 
@@ -45,9 +48,9 @@ def test_who_was_made_before_whom(stamps: list[tuple[str, str, str]], tie: bool)
 EXCEEDED: list[tuple[dict[str, str], list[str]]] = [
     ({}, []),
     ({"limits.cpu": "6", "limits.memory": "2GiB", "limits.instances": "2"}, []),
-    ({"limits.cpu": "5"}, ["limits.cpu is 5, and its instances are promised 6"]),
-    ({"limits.memory": "1536MiB"}, ["limits.memory is 1536MiB, and its instances are promised 2GiB"]),
-    ({"limits.virtual-machines": "1"}, ["limits.virtual-machines is 1, and its instances are promised 2"]),
+    ({"limits.cpu": "5"}, ["limits.cpu is 5, and 6 are allocated to its instances"]),
+    ({"limits.memory": "1536MiB"}, ["limits.memory is 1536MiB, and 2GiB are allocated to its instances"]),
+    ({"limits.virtual-machines": "1"}, ["limits.virtual-machines is 1, and 2 are allocated to its instances"]),
     ({"limits.cpu": "much"}, []),
 ]
 
@@ -55,6 +58,6 @@ EXCEEDED: list[tuple[dict[str, str], list[str]]] = [
 @pytest.mark.parametrize(("config", "expected"), EXCEEDED)
 def test_an_exceeded_limit_is_told(config: dict[str, str], expected: list[str]) -> None:
     vms: list[dict[str, Any]] = [instance("a", cores="2"), instance("b", cores="4")]
-    told = exceeded("kvm", Project("p", "", config, ()), [Instance.from_api(each) for each in vms])
+    told = describe_exceeded_limits("kvm", Project("p", "", config, ()), [Instance.from_api(each) for each in vms])
     assert len(told) == len(expected)
     assert all(sentence.startswith("kvm: project p: ") and part in sentence for sentence, part in zip(told, expected))

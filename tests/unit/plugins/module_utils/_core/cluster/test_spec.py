@@ -15,7 +15,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.cluster import 
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.cluster import join_token
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.cluster import plan as cluster_plan
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.cluster import spec as cluster
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.cluster.spec import Found, Member
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.cluster.spec import ClusterMember, ClusterReading
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.errors import (
     Conflict,
     Invalid,
@@ -25,7 +25,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.errors import (
 )
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance, Server
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY, Request, WipeDevice
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.block_devices import Device
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.block_devices import BlockDevice
 
 FINGERPRINT = "ab" * 32
 SECRET = "5e" * 32
@@ -34,17 +34,20 @@ SILENT = Server.from_api({})
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.timezone.utc)
 NEWER = Server.from_api({"api_extensions": ["explicit_trust_token"]})
 INCUS = Server.from_api({"environment": {"server": "incus"}})
-M1, M2 = Member("m1", "Online", "https://192.0.2.1:8443"), Member("m2", "Online", "https://192.0.2.2:8443")
-TWO = Found(LISTENING, "m1", "etag", (M1, M2))
-ALONE = Found(SILENT, etag="etag")
+M1, M2 = (
+    ClusterMember("m1", "Online", "https://192.0.2.1:8443"),
+    ClusterMember("m2", "Online", "https://192.0.2.2:8443"),
+)
+TWO = ClusterReading(LISTENING, "m1", "etag", (M1, M2))
+ALONE = ClusterReading(SILENT, etag="etag")
 
 
-def opened(name: str, minutes: int | None = None) -> join_token.Open:
+def opened(name: str, minutes: int | None = None) -> join_token.OpenJoinToken:
     """A token that nobody has used, as LXD tells of it: with nanoseconds, and the zone that it runs in."""
     if minutes is None:
-        return join_token.Open(name, "op", "0001-01-01T00:00:00Z")
+        return join_token.OpenJoinToken(name, "op", "0001-01-01T00:00:00Z")
     ends = NOW.astimezone(datetime.timezone(datetime.timedelta(hours=1))) + datetime.timedelta(minutes=minutes)
-    return join_token.Open(name, "op", ends.strftime("%Y-%m-%dT%H:%M:%S.123456789+01:00"))
+    return join_token.OpenJoinToken(name, "op", ends.strftime("%Y-%m-%dT%H:%M:%S.123456789+01:00"))
 
 
 def token(name: str = "m2") -> str:
@@ -54,20 +57,20 @@ def token(name: str = "m2") -> str:
     )
 
 
-def want(fingerprint: str = FINGERPRINT, **said: Any) -> cluster.Wanted:
-    return cluster.want({"name": "m2", "state": "present", **said}, fingerprint)
+def want(fingerprint: str = FINGERPRINT, **said: Any) -> cluster.ClusterMemberSpec:
+    return cluster.parse_member_spec({"name": "m2", "state": "present", **said}, fingerprint)
 
 
-def joining(**said: Any) -> cluster.Wanted:
+def joining(**said: Any) -> cluster.ClusterMemberSpec:
     return want(**{"address": "192.0.2.2", "token": token(), "cluster_certificate": "PEM", **said})
 
 
-def steps(wanted: cluster.Wanted, found: Found) -> list[Any]:
-    return [step for change in cluster_plan.plan(wanted, found, "here", NOW).changes for step in change.steps]
+def steps(wanted: cluster.ClusterMemberSpec, found: ClusterReading) -> list[Any]:
+    return [step for change in cluster_plan.plan_member(wanted, found, "here", NOW).changes for step in change.steps]
 
 
-def said_by(wanted: cluster.Wanted, found: Found) -> list[str]:
-    return [change.sentence for change in cluster_plan.plan(wanted, found, "here", NOW).changes]
+def said_by(wanted: cluster.ClusterMemberSpec, found: ClusterReading) -> list[str]:
+    return [change.sentence for change in cluster_plan.plan_member(wanted, found, "here", NOW).changes]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +102,7 @@ def test_a_token_for_another_cluster_is_refused_before_it_is_sent() -> None:
 
 def test_the_text_of_a_token_is_in_no_view_of_it() -> None:
     wanted = joining()
-    plan = cluster_plan.plan(wanted, ALONE, "here", NOW)
+    plan = cluster_plan.plan_member(wanted, ALONE, "here", NOW)
     for shown in (repr(wanted), repr(plan), str(plan.diff()), str(plan.changes[0].sentence)):
         assert SECRET not in shown and token() not in shown
 
@@ -114,7 +117,7 @@ def test_the_first_member_listens_and_begins() -> None:
 
 def test_the_first_member_keeps_where_it_listens() -> None:
     everywhere = Server.from_api({"config": {"core.https_address": "[::]:8443"}})
-    listen, _enable = steps(want(bootstrap=True, address="192.0.2.2"), Found(everywhere))
+    listen, _enable = steps(want(bootstrap=True, address="192.0.2.2"), ClusterReading(everywhere))
     assert listen.body == {"config": {"cluster.https_address": "192.0.2.2:8443"}}
 
 
@@ -140,7 +143,7 @@ def test_one_that_joins_asks_a_member_that_it_reaches() -> None:
 
 
 def test_one_that_joins_takes_no_disk_with_data_unless_that_is_said() -> None:
-    full = dataclasses.replace(ALONE, devices={"/dev/vdb": Device("/dev/vdb", signatures=("ext4 filesystem",))})
+    full = dataclasses.replace(ALONE, devices={"/dev/vdb": BlockDevice("/dev/vdb", signatures=("ext4 filesystem",))})
     pool = {"name": "fast", "driver": "btrfs", "source": "/dev/vdb"}
     with pytest.raises(Conflict, match="it holds data: ext4"):
         steps(joining(storage_pools=[pool]), full)
@@ -166,10 +169,10 @@ def test_one_that_joins_takes_no_disk_with_data_unless_that_is_said() -> None:
     ],
 )
 def test_what_would_lose_something_is_refused(
-    wanted: cluster.Wanted, found: Found, kind: type[TenantryError], words: str
+    wanted: cluster.ClusterMemberSpec, found: ClusterReading, kind: type[TenantryError], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        cluster_plan.plan(wanted, found, "here", NOW)
+        cluster_plan.plan_member(wanted, found, "here", NOW)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,9 @@ def test_what_would_lose_something_is_refused(
         ),
     ],
 )
-def test_each_state_is_reached_once(wanted: cluster.Wanted, found: Found, sentences: list[str]) -> None:
+def test_each_state_is_reached_once(
+    wanted: cluster.ClusterMemberSpec, found: ClusterReading, sentences: list[str]
+) -> None:
     assert said_by(wanted, found) == sentences
 
 
@@ -254,7 +259,7 @@ def test_members_are_told_no_address_that_leads_nowhere(said: str, came_in_by: s
 
 
 def test_a_time_that_nobody_can_read_is_no_time() -> None:
-    assert not join_token.Open("m2", "op", "soon").lasts(NOW)
+    assert not join_token.OpenJoinToken("m2", "op", "soon").lasts(NOW)
 
 
 def test_a_token_that_the_server_keeps_to_itself_is_an_error_with_words() -> None:

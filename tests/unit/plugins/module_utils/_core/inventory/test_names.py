@@ -31,17 +31,17 @@ def full(*vms: str) -> list[str]:
     ],
 )
 def test_a_name_is_nobody_elses(wanted: list[str], expected: list[str]) -> None:
-    assert names.named(wanted, full(*wanted), TAKEN) == expected
+    assert names.choose_names(wanted, full(*wanted), TAKEN) == expected
 
 
 def test_who_has_no_name_of_its_own_left_is_named_by_nothing() -> None:
-    assert names.named(["a", "a", "a.p.k"], ["a.p.k", "a.q.k", "a.p.k"], ()) == [None, "a.q.k", None]
-    assert names.named(["kvm-01"], ["zone_a"], TAKEN) == [None]
+    assert names.choose_names(["a", "a", "a.p.k"], ["a.p.k", "a.q.k", "a.p.k"], ()) == [None, "a.q.k", None]
+    assert names.choose_names(["kvm-01"], ["zone_a"], TAKEN) == [None]
 
 
 @given(st.lists(st.tuples(st.sampled_from("aAbc"), st.sampled_from(["x", "y.z", "kvm-01"])), max_size=8))
 def test_no_two_hosts_are_one(vms: list[tuple[str, str]]) -> None:
-    found = names.named([vm for vm, _host in vms], [f"{vm}.{host}" for vm, host in vms], TAKEN)
+    found = names.choose_names([vm for vm, _host in vms], [f"{vm}.{host}" for vm, host in vms], TAKEN)
     said = [name.lower() for name in found if name]
     assert len(said) == len(set(said))
     assert not set(said) & (TAKEN | names.RESERVED)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.machine import bridge_files as made
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.machine import bridges as host_bridges
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.machine.bridge_checks import refusals
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.machine.bridge_checks import find_bridge_problems
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.machine.bridges import HostNetwork, Link
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.server import spec as server
 
@@ -33,9 +33,11 @@ MADE = dataclasses.replace(
 STATIC = {"addresses": ["198.51.100.2/24"]}
 
 
-def want(*said: dict[str, Any]) -> tuple[tuple[host_bridges.Wanted, ...], list[str]]:
+def want(*said: dict[str, Any]) -> tuple[tuple[host_bridges.BridgeSpec, ...], list[str]]:
     problems: list[str] = []
-    return host_bridges.want([{"name": "br0", "interface": "eth1", **each} for each in said], problems), problems
+    return host_bridges.parse_bridge_specs(
+        [{"name": "br0", "interface": "eth1", **each} for each in said], problems
+    ), problems
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,10 @@ def test_names_and_cards_are_said_once() -> None:
 def against(found: HostNetwork, said: dict[str, Any], declared: dict[str, Any] | None = None) -> list[str]:
     wanted, problems = want(said)
     assert problems == []
-    return [f"{message}; {hint}" for message, hint in refusals(wanted, found, server.want(declared or {}))]
+    return [
+        f"{message}; {hint}"
+        for message, hint in find_bridge_problems(wanted, found, server.parse_server_spec(declared or {}))
+    ]
 
 
 def on(base: HostNetwork, *links: Link, **changed: Any) -> HostNetwork:
@@ -231,7 +236,7 @@ def test_what_lxd_is_to_have_is_left_to_it(network: dict[str, Any], why: str) ->
 def test_all_of_it_is_said_at_once_and_nothing_where_nothing_was_asked() -> None:
     bad = on(BARE, card(master="br9", addresses=(LEASE,)), Link("br9", "bridge"), BRIDGE, leases=False)
     assert len(against(bad, {"dhcp": True, "mtu": 9001})) == 5
-    assert refusals((), dataclasses.replace(BARE, manager=""), server.want({})) == []
+    assert find_bridge_problems((), dataclasses.replace(BARE, manager=""), server.parse_server_spec({})) == []
 
 
 @pytest.mark.parametrize(
@@ -260,10 +265,12 @@ def test_what_it_lacks(found: HostNetwork, said: dict[str, Any], lacks: list[str
 def test_every_manager_has_files_of_ours_alone_and_a_way_up_and_down(manager: str) -> None:
     (bridge,), _problems = want({})
     bare, there = (dataclasses.replace(each, manager=manager) for each in (BARE, MADE))
-    paths = {name: [file.path for file in made.files(manager, name)] for name in ("br0", "br0-port", "br1")}
+    paths = {
+        name: [file.path for file in made.build_bridge_files(manager, name)] for name in ("br0", "br0-port", "br1")
+    }
     assert len(set().union(*paths.values())) == sum(map(len, paths.values())), "two bridges share a file"
     assert all("tenantry-br0" in path for path in paths["br0"])
-    assert made.take_up(bare) + made.bring_up(bridge, bare)
+    assert made.build_activation_commands(bare) + made.bring_up(bridge, bare)
     assert made.bring_down(bridge, bare) == []
     assert made.bring_down(bridge, there)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.machine import preflight
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.machine.preflight import Asked, Machine
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.machine.preflight import Machine, PreflightSpec
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.server import spec as server
 
 GOOD = Machine(
@@ -50,9 +50,9 @@ SNAP = {"snap": STORE, "lxd": "snap"}
 
 def said(machine: dict[str, Any], asked: dict[str, Any], skip: tuple[str, ...] = ()) -> list[str]:
     wants = {"package": "auto", "channel": "", "hugepages": 0, "clock": None, **asked}
-    wanted = server.want(wants.pop("wanted", {}))
+    wanted = server.parse_server_spec(wants.pop("wanted", {}))
     found = dataclasses.replace(GOOD, **machine)
-    return [str(each) for each in preflight.problems(found, Asked(wanted=wanted, **wants), (), skip)]
+    return [str(each) for each in preflight.problems(found, PreflightSpec(wanted=wanted, **wants), (), skip)]
 
 
 def over(interface: str) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
     StoragePool,
     Volume,
 )
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.demand import Ask, ask_of
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.search import Placements, place
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import Host, Listings
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import want
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.demand import Demand, compute_demand
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.search import Placements, place_vms
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import VmHostListings, VmHostReading
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import parse_vm_spec
 
 GIB = 1 << 30
 PAGE = 2 << 20
@@ -65,19 +65,19 @@ def raw_host(name: str = "kvm", *machines: Mapping[str, Any], **more: Any) -> di
     return {"name": name, "machines": machines or (machine(),), **default, **more}
 
 
-def host_of(raw: Mapping[str, Any]) -> Host:
+def host_of(raw: Mapping[str, Any]) -> VmHostReading:
     """The same as a run reads it."""
     machines = tuple(_machine(each) for each in raw["machines"])
     clustered = raw.get("clustered", len(machines) > 1)
     pools = [StoragePool(pool[0], pool[1], "Created") for pool in raw["machines"][0]["pools"]]
-    return Host(
+    return VmHostReading(
         name=raw["name"],
         owner="us",
         project=Project("p", "", dict(raw["project"]), ()),
         server=Server.from_api({"environment": {"server_clustered": clustered, "architectures": ["x86_64"]}}),
         instances={each["name"]: Instance.from_api(each) for each in raw["instances"]},
         volumes={(each["pool"], each["name"]): Volume.from_api(each["pool"], each) for each in raw["volumes"]},
-        listings=Listings((Network("br0", "bridge", True, {}),), tuple(pools), raw.get("profiles", {}), ()),
+        listings=VmHostListings((Network("br0", "bridge", True, {}),), tuple(pools), raw.get("profiles", {}), ()),
         default_storage_pool=raw.get("default_storage_pool", "default"),
         machines=machines,
         state=raw["state"],
@@ -102,13 +102,15 @@ def _machine(raw: Mapping[str, Any]) -> Machine:
     )
 
 
-def asks(vms: Sequence[Mapping[str, Any]], hosts: Sequence[Host], **more: Any) -> list[Ask]:
+def asks(vms: Sequence[Mapping[str, Any]], hosts: Sequence[VmHostReading], **more: Any) -> list[Demand]:
     """What these VMs ask: of the host that they say or are on, else of any."""
     found = []
     for vm in vms:
         on = [host for host in hosts if vm.get("vmhost", host.name) == host.name]
         there = [host for host in on if vm["name"] in host.instances]
-        ask = ask_of(vm["name"], want({key: vm[key] for key in vm if key != "vmhost"}), there or on, **more)
+        ask = compute_demand(
+            vm["name"], parse_vm_spec({key: vm[key] for key in vm if key != "vmhost"}), there or on, **more
+        )
         found += [ask] if ask else []
     return found
 
@@ -116,7 +118,7 @@ def asks(vms: Sequence[Mapping[str, Any]], hosts: Sequence[Host], **more: Any) -
 def placed(vms: Sequence[Mapping[str, Any]], *raw: Mapping[str, Any], strategy: str = "spread") -> Placements:
     """Where these VMs go among these hosts."""
     hosts = [host_of(each) for each in raw]
-    return place(asks(vms, hosts), hosts, strategy)
+    return place_vms(asks(vms, hosts), hosts, strategy)
 
 
 def vm(name: str = "vm", cores: int = 1, memory: str = "1GiB", disk: str = "1GiB", **more: Any) -> dict[str, Any]:

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement import candidates as vm_candidates
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.candidates import Filters, Labels
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import Host
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.candidates import HostFilters, HostLabels
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import VmHostReading
 
 from tests.unit.plugins.module_utils._core.vm.vm_world import World, body
 
 REGISTRY = [
-    Labels("c", "north", "prod", frozenset({"ssd", "gpu"})),
-    Labels("a", "north", "prod", frozenset({"ssd"})),
-    Labels("b", "south", "prod"),
-    Labels("d", None, None, frozenset({"ssd"})),
+    HostLabels("c", "north", "prod", frozenset({"ssd", "gpu"})),
+    HostLabels("a", "north", "prod", frozenset({"ssd"})),
+    HostLabels("b", "south", "prod"),
+    HostLabels("d", None, None, frozenset({"ssd"})),
 ]
 SILENCE = {"b": errors.Unreachable("b: no answer", "is it up?")}
 
@@ -38,10 +38,12 @@ SILENCE = {"b": errors.Unreachable("b: no answer", "is it up?")}
     ],
 )
 def test_the_registry_says_who_fits(said: dict[str, Any], names: Any) -> None:
-    found = vm_candidates.candidates(REGISTRY, Filters(**said))
+    found = vm_candidates.find_candidates(REGISTRY, HostFilters(**said))
     assert found.names == tuple(names)
     assert set(found.against) == {"a", "b", "c", "d"} - set(names)
-    assert found == vm_candidates.candidates(REGISTRY[::-1], Filters(**said)), "the order of the registry matters"
+    assert found == vm_candidates.find_candidates(REGISTRY[::-1], HostFilters(**said)), (
+        "the order of the registry matters"
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,17 +57,17 @@ def test_the_registry_says_who_fits(said: dict[str, Any], names: Any) -> None:
     ],
 )
 def test_the_reason_against_a_host_is_said(said: dict[str, Any], host: str, reason: str) -> None:
-    assert vm_candidates.candidates(REGISTRY, Filters(**said)).against[host] == reason
+    assert vm_candidates.find_candidates(REGISTRY, HostFilters(**said)).against[host] == reason
 
 
 def test_where_no_host_fits_every_reason_is_said() -> None:
     with pytest.raises(errors.Invalid, match="a, c: zone is north, not west; b: zone is south"):
-        vm_candidates.candidates(REGISTRY, Filters(zone="west"))
+        vm_candidates.find_candidates(REGISTRY, HostFilters(zone="west"))
     with pytest.raises(errors.Invalid, match="the registry is empty"):
-        vm_candidates.candidates([], Filters())
+        vm_candidates.find_candidates([], HostFilters())
 
 
-def fleet(**instances: list[dict[str, Any]]) -> dict[str, Host]:
+def fleet(**instances: list[dict[str, Any]]) -> dict[str, VmHostReading]:
     return {name: World(found).host(name=name) for name, found in instances.items()}
 
 
@@ -75,29 +77,31 @@ LOST = {**body("vm", owner=None), "config": None, "devices": None, "status": "Er
 
 def test_a_vm_is_where_it_is() -> None:
     hosts = fleet(a=[], b=[OURS], c=[THEIRS])
-    assert vm_candidates.locate("vm", "abc", hosts, {}, False).host == "b"
+    assert vm_candidates.locate_vm("vm", "abc", hosts, {}, False).host == "b"
 
 
 def test_a_vm_that_is_nowhere_may_be_made_where_its_name_is_free() -> None:
-    there = vm_candidates.locate("vm", "abc", fleet(a=[], b=[THEIRS], c=[body("other")]), {}, False)
+    there = vm_candidates.locate_vm("vm", "abc", fleet(a=[], b=[THEIRS], c=[body("other")]), {}, False)
     assert (there.host, there.free) == (None, ("a", "c"))
     assert there.taken == {"b": "an instance of that name is there, and isn't ours"}
 
 
 def test_ours_on_two_hosts_is_a_conflict() -> None:
     with pytest.raises(errors.Conflict, match="VM vm: it is on a and on c"):
-        vm_candidates.locate("vm", "abc", fleet(a=[OURS], b=[], c=[OURS]), {}, False)
+        vm_candidates.locate_vm("vm", "abc", fleet(a=[OURS], b=[], c=[OURS]), {}, False)
 
 
 def test_a_host_that_can_not_be_read_may_have_it() -> None:
     with pytest.raises(errors.Unreachable, match="VM vm: whether it is on b can't be known: b: no answer"):
-        vm_candidates.locate("vm", "abc", fleet(a=[], c=[]), SILENCE, False)
-    assert vm_candidates.locate("vm", "abc", fleet(a=[], c=[]), SILENCE, True).free == ("a", "c")
-    assert vm_candidates.locate("vm", "ac", fleet(a=[], c=[]), SILENCE, False).free == ("a", "c"), "b is no candidate"
+        vm_candidates.locate_vm("vm", "abc", fleet(a=[], c=[]), SILENCE, False)
+    assert vm_candidates.locate_vm("vm", "abc", fleet(a=[], c=[]), SILENCE, True).free == ("a", "c")
+    assert vm_candidates.locate_vm("vm", "ac", fleet(a=[], c=[]), SILENCE, False).free == ("a", "c"), (
+        "b is no candidate"
+    )
 
 
 def test_one_that_was_found_needs_no_other_host() -> None:
-    assert vm_candidates.locate("vm", "abc", fleet(a=[], c=[OURS]), SILENCE, False).host == "c"
+    assert vm_candidates.locate_vm("vm", "abc", fleet(a=[], c=[OURS]), SILENCE, False).host == "c"
 
 
 def test_a_said_host_is_refused_where_another_candidate_has_it() -> None:
@@ -109,7 +113,7 @@ def test_a_said_host_is_refused_where_another_candidate_has_it() -> None:
 
 
 def test_reasons_are_told_by_reason() -> None:
-    assert vm_candidates.by_reason({"b": "x", "a": "x", "c": "y"}) == {"x": ["a", "b"], "y": ["c"]}
-    many = [Labels(f"host-{number}") for number in range(9)]
+    assert vm_candidates.group_by_reason({"b": "x", "a": "x", "c": "y"}) == {"x": ["a", "b"], "y": ["c"]}
+    many = [HostLabels(f"host-{number}") for number in range(9)]
     with pytest.raises(errors.Invalid, match="host-4 and 4 more: zone is not said, not west"):
-        vm_candidates.candidates(many, Filters(zone="west"))
+        vm_candidates.find_candidates(many, HostFilters(zone="west"))

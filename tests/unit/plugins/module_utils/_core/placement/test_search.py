@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Image
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.candidates import Filters
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.demand import Ask, ask_of
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.search import place
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.cores import Pinning
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import Listings
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import want
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.candidates import HostFilters
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.demand import Demand, compute_demand
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.search import place_vms
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.cores import PinningSpec
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import VmHostListings
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import parse_vm_spec
 
 from tests.unit.plugins.module_utils._core.placement.placement_world import (
     GIB,
@@ -82,15 +82,15 @@ def test_the_reason_for_the_choice_and_against_each_other_host() -> None:
         raw_host("netless", default_storage_pool=None, ratios={"cpu": "0"}),
     ]
     wanted = [host_of(each) for each in hosts]
-    filters = Filters(zone=None, vmhosts=("best", "full", "more", "elsewhere", "netless"))
+    filters = HostFilters(zone=None, vmhosts=("best", "full", "more", "elsewhere", "netless"))
     (ask,) = asks([vm()], wanted, filters=filters)
-    chosen = place([ask], wanted).chosen["vm"]
+    chosen = place_vms([ask], wanted).chosen["vm"]
     assert chosen.host == "best" and chosen.reason == "the least promised of 4 candidates"
     assert chosen.against == {
         "cpu_overcommit: 0 leaves nothing to promise": ("netless",),
         "as much or more of it is promised": ("elsewhere", "full", "more"),
     }
-    packed = place([ask], wanted, "pack").chosen["vm"]
+    packed = place_vms([ask], wanted, "pack").chosen["vm"]
     assert packed.host == "more" and packed.against["too little free: cores"] == ("full",)
 
 
@@ -126,12 +126,12 @@ def test_other_orders_are_tried_before_anybody_is_refused(sizes: list[tuple[int,
 
 def test_vms_of_one_size_go_by_name_whatever_their_keys() -> None:
     hosts = [host_of(raw_host("a")), host_of(raw_host("b", instances=[instance("x")]))]
-    two = [Ask(key, name, filters=Filters()) for key, name in (("1", "zebra"), ("2", "ape"))]
-    chosen = place(two, hosts).chosen
+    two = [Demand(key, name, filters=HostFilters()) for key, name in (("1", "zebra"), ("2", "ape"))]
+    chosen = place_vms(two, hosts).chosen
     # The ape first: where nothing is promised; then both hosts have as much promised, and as many VMs.
     assert (chosen["2"].host, chosen["1"].host) == ("a", "a")
     small = [host_of(raw_host("a", machine(1))), host_of(raw_host("b", machine(1)))]
-    assert {key: each.host for key, each in place(two, small).chosen.items()} == {"2": "a", "1": "b"}
+    assert {key: each.host for key, each in place_vms(two, small).chosen.items()} == {"2": "a", "1": "b"}
 
 
 def test_a_ratio_is_counted_exactly() -> None:
@@ -244,14 +244,14 @@ def test_hundreds_of_hosts_are_told_in_a_line_that_somebody_can_read() -> None:
 def test_no_host_at_all_fits_what_is_said_of_them() -> None:
     hosts = [host_of(raw_host("a", zone="north", tags=["ssd"])), host_of(raw_host("b", pool="gold"))]
     for filters, text in [
-        (Filters(zone="south"), "zone is north, not south"),
-        (Filters(pool="lead"), "pool is gold, not lead"),
-        (Filters(tags=frozenset({"ssd", "gpu"})), "lacks the tag gpu"),
+        (HostFilters(zone="south"), "zone is north, not south"),
+        (HostFilters(pool="lead"), "pool is gold, not lead"),
+        (HostFilters(tags=frozenset({"ssd", "gpu"})), "lacks the tag gpu"),
     ]:
-        found = place(asks([vm()], hosts, filters=filters), hosts)
+        found = place_vms(asks([vm()], hosts, filters=filters), hosts)
         assert isinstance(found.refused["vm"], errors.NotFound) and text in str(found.refused["vm"])
-    (ask,) = asks([vm()], hosts, filters=Filters(vmhosts=("c",)))
-    assert isinstance(place([ask], hosts).refused["vm"], errors.NotFound)
+    (ask,) = asks([vm()], hosts, filters=HostFilters(vmhosts=("c",)))
+    assert isinstance(place_vms([ask], hosts).refused["vm"], errors.NotFound)
 
 
 def test_candidates_by_architecture_network_and_storage_pool() -> None:
@@ -260,7 +260,7 @@ def test_candidates_by_architecture_network_and_storage_pool() -> None:
     assert where([vm(disks=[{"size": "1GiB", "storage_pool": "nvme"}])], arm, fast) == {"vm": "fast"}
     hosts = [host_of(arm), host_of(fast)]
     (ask,) = asks([vm(architecture="x86_64")], hosts)
-    chosen = place([ask], hosts).chosen["vm"]
+    chosen = place_vms([ask], hosts).chosen["vm"]
     assert chosen.host == "fast" and chosen.against == {"is aarch64, not x86_64": ("arm",)}
     assert chosen.reason == "the only candidate"
     error = refusal(vm(interfaces=[{"network": "br9"}]), arm, fast)
@@ -271,13 +271,13 @@ def test_candidates_by_image() -> None:
     hosts = [host_of(raw_host("a")), host_of(raw_host("b"))]
     image = Image("f" * 64, "virtual-machine", ("debian",), False, "aarch64", {})
     holding = dataclasses.replace(
-        hosts[1], listings=Listings(networks=(), pools=hosts[1].machines[0].pools, profiles={}, images=(image,))
+        hosts[1], listings=VmHostListings(networks=(), pools=hosts[1].machines[0].pools, profiles={}, images=(image,))
     )
     lacking = dataclasses.replace(holding, name="a", listings=dataclasses.replace(holding.listings, images=()))
     (ask,) = asks([vm(image="debian", interfaces=[])], [lacking, holding])
     assert ask.architecture == "aarch64" and ask.image == "debian"
     ask = dataclasses.replace(ask, architecture=None)
-    chosen = place([ask], [lacking, holding]).chosen["vm"]
+    chosen = place_vms([ask], [lacking, holding]).chosen["vm"]
     assert (chosen.host, chosen.against) == ("b", {"has no image debian": ("a",)})
     (far,) = asks([vm(image={"server": "https://x", "alias": "debian"}, interfaces=[])], [lacking, holding])
     assert (far.image, far.architecture) == (None, None)
@@ -387,8 +387,8 @@ def test_hugepages_are_taken_from_what_is_set_aside() -> None:
 # What a VM asks
 
 
-def ask(said: Mapping[str, Any], raw: Mapping[str, Any]) -> Ask | None:
-    return ask_of("k", want({"name": "vm", **said}), [host_of(raw)])
+def ask(said: Mapping[str, Any], raw: Mapping[str, Any]) -> Demand | None:
+    return compute_demand("k", parse_vm_spec({"name": "vm", **said}), [host_of(raw)])
 
 
 def test_a_new_vm_asks_for_lxds_defaults_where_it_says_nothing() -> None:
@@ -403,7 +403,7 @@ def test_profiles_are_a_part_of_what_a_vm_asks() -> None:
     assert asked is not None and (asked.cores, asked.memory, asked.disks) == (4, 3 * GIB, {"fast": 3 * GIB})
     larger = {"big": {"config": {"limits.cpu": "6"}, "devices": {"root": {**root, "size": "5GiB"}}}}
     hosts = [host_of(raw_host("a", profiles=profiles)), host_of(raw_host("b", profiles=larger))]
-    most = ask_of("k", want({"name": "vm", "profiles": ["big"]}), hosts)
+    most = compute_demand("k", parse_vm_spec({"name": "vm", "profiles": ["big"]}), hosts)
     assert most is not None and (most.cores, most.memory, most.disks) == (6, 2 * GIB, {"fast": 5 * GIB})
 
 
@@ -419,7 +419,7 @@ GROWTH: list[Any] = [
     pytest.param({"disks": [{}, {"name": "new", "size": "2GiB"}]}, {"disks": {None: 2 * GIB}}, id="another disk"),
     pytest.param({"hugepages": True}, {"memory": 0, "hugepages": GIB}, id="its memory as hugepages"),
     pytest.param({"pinned_cores": [0, 1]}, {"cores": 0, "pinned": (0, 1)}, id="pinned"),
-    pytest.param({"pinned_cores": {"count": 3}}, {"cores": 1, "pinning": Pinning(3)}, id="pinned, and more"),
+    pytest.param({"pinned_cores": {"count": 3}}, {"cores": 1, "pinning": PinningSpec(3)}, id="pinned, and more"),
     pytest.param({"numa_nodes": [1]}, {"cores": 0, "numa_nodes": (1,)}, id="mapped"),
     pytest.param({"state": "absent"}, None, id="to be deleted"),
 ]
@@ -495,16 +495,16 @@ def test_ten_thousand_vms_over_two_hundred_hosts() -> None:
         host_of(raw_host(f"kvm-{n:03}", machine(64, 256 * GIB), instances=[instance(f"x-{n}-{m}") for m in range(10)]))
         for n in range(200)
     ]
-    everywhere = Filters(vmhosts=tuple(host.name for host in hosts))
+    everywhere = HostFilters(vmhosts=tuple(host.name for host in hosts))
     sizes = [(1, GIB), (2, 4 * GIB), (1, 2 * GIB), (1, 3 * GIB)]
-    vms = [Ask(f"vm-{n}", f"vm-{n}", *sizes[n % 4], disks={None: 5 << 20}, filters=everywhere) for n in range(10000)]
+    vms = [Demand(f"vm-{n}", f"vm-{n}", *sizes[n % 4], disks={None: 5 << 20}, filters=everywhere) for n in range(10000)]
     started = time.process_time()
-    found = place(vms, hosts)
+    found = place_vms(vms, hosts)
     spent = time.process_time() - started
     # Half a second on the machine that this was written on; the promise is 2 s.
     assert len(found.chosen) + len(found.refused) == 10000 and spent < 4
     tracemalloc.start()
-    place(vms[:2000], hosts)
+    place_vms(vms[:2000], hosts)
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak * 5 < 300 << 20

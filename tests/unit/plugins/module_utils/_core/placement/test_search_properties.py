@@ -12,9 +12,9 @@ from fractions import Fraction
 from typing import Any
 
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.pinning import pinned_as
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.search import Placements, place
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import want
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.pinning import apply_pinning
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.search import Placements, place_vms
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import parse_vm_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,7 +129,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 def run(raw: list[dict[str, Any]], wanted: list[dict[str, Any]], strategy: str) -> Placements:
     found = [host_of(each) for each in raw]
-    return place(asks(wanted, found), found, strategy)
+    return place_vms(asks(wanted, found), found, strategy)
 
 
 # What LXD would hold afterwards, made without anything of the placement but its choices
@@ -153,7 +153,7 @@ def applied(raw: list[dict[str, Any]], wanted: list[dict[str, Any]], found: Plac
         config["limits.memory"] = said["memory"]
         if said.get("hugepages"):
             config["limits.memory.hugepages"] = "true"
-        pinning = pinned_as(want(said), choice.cores, before)
+        pinning = apply_pinning(parse_vm_spec(said), choice.cores, before)
         config.update({key: value for key, value in pinning.config.items() if value and "memory" not in key})
         for disk in said["disks"][:1]:
             devices["root"]["size"] = disk["size"]

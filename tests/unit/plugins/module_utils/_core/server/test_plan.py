@@ -13,23 +13,33 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Se
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Plan, Request, WipeDevice
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.server import plan as server_plan
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.server import spec as server
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.block_devices import Dataset, Device, refusal
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.found import Found, FoundMember, FoundPart
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.block_devices import (
+    BlockDevice,
+    Dataset,
+    find_device_problem,
+)
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.server.found import (
+    MemberReading,
+    PartReading,
+    ServerReading,
+)
 
-NET = FoundPart("br0", "bridge", "theirs", {"ipv4.address": "10.0.0.1/24", "ipv4.nat": "true"}, etag="n1")
-POOL = FoundPart(
+NET = PartReading("br0", "bridge", "theirs", {"ipv4.address": "10.0.0.1/24", "ipv4.nat": "true"}, etag="n1")
+POOL = PartReading(
     "fast", "btrfs", "", {"source": "/dev/disk/by-uuid/1", "volatile.initial_source": "/dev/vdb"}, etag="p1"
 )
 CONFIG = {"core.https_address": ":8443", "core.trust_password": True, "images.auto_update_interval": "6"}
 
 
-def found(config: dict[str, Any] | None = None, extensions: tuple[str, ...] = (), **rest: Any) -> Found:
+def found(config: dict[str, Any] | None = None, extensions: tuple[str, ...] = (), **rest: Any) -> ServerReading:
     body = {"config": CONFIG if config is None else config, "api_extensions": extensions}
-    return Found(Server.from_api(body), etag="s1", **{"pools": {"fast": POOL}, "networks": {"br0": NET}, **rest})
+    return ServerReading(
+        Server.from_api(body), etag="s1", **{"pools": {"fast": POOL}, "networks": {"br0": NET}, **rest}
+    )
 
 
-def plan(said: dict[str, Any], there: Found | None = None) -> Plan:
-    return server_plan.plan(server.want(said), found() if there is None else there, "here")
+def plan(said: dict[str, Any], there: ServerReading | None = None) -> Plan:
+    return server_plan.plan_server(server.parse_server_spec(said), found() if there is None else there, "here")
 
 
 def requests(planned: Plan) -> list[Request]:
@@ -86,33 +96,33 @@ def test_on_a_cluster_each_member_is_told_its_own_and_then_all_the_rest() -> Non
         {"source": "/dev/vdc"},
         {"btrfs.mount_options": "noatime"},
     ]
-    begun = FoundPart("fast", "btrfs", "", {}, "Pending", ("one",))
+    begun = PartReading("fast", "btrfs", "", {}, "Pending", ("one",))
     resumed = requests(plan(said, found(pools={"fast": begun}, members=("one", "two"), here="one")))
     assert [each.params for each in resumed] == [{"target": "two"}, {}]
 
 
 def test_a_members_own_key_is_changed_on_that_member_alone() -> None:
     on = {
-        "one": FoundMember({"bridge.external_interfaces": "eth1", "ipv4.nat": "true"}, "e1"),
-        "two": FoundMember({"ipv4.nat": "true"}, "e2"),
+        "one": MemberReading({"bridge.external_interfaces": "eth1", "ipv4.nat": "true"}, "e1"),
+        "two": MemberReading({"ipv4.nat": "true"}, "e2"),
     }
-    there = FoundPart("br0", "bridge", "", {"ipv4.nat": "true"}, "Created", ("one", "two"), on=on)
+    there = PartReading("br0", "bridge", "", {"ipv4.nat": "true"}, "Created", ("one", "two"), on=on)
     said = {"networks": [{"name": "br0", "config": {"bridge.external_interfaces": "eth1"}}]}
     (request,) = requests(plan(said, found(networks={"br0": there}, members=("one", "two"), here="one")))
     assert (request.params, request.etag) == ({"target": "two"}, "e2")
     assert request.body == {"config": {"bridge.external_interfaces": "eth1"}}
 
 
-EXT4 = Device("/dev/vdc", signatures=("ext4 filesystem",))
-USED = Device("/dev/vdc", signatures=("ext4 filesystem",), users=("/dev/vdc is mounted at /srv",))
-REFUSED: list[tuple[dict[str, Any], Found, str]] = [
+EXT4 = BlockDevice("/dev/vdc", signatures=("ext4 filesystem",))
+USED = BlockDevice("/dev/vdc", signatures=("ext4 filesystem",), users=("/dev/vdc is mounted at /srv",))
+REFUSED: list[tuple[dict[str, Any], ServerReading, str]] = [
     ({"storage_pools": [{"name": "fast", "driver": "zfs"}]}, found(), "exists with driver btrfs, not zfs"),
     (pool(source="/dev/vdc"), found(), "exists with source /dev/disk/by-uuid/1, not /dev/vdc"),
     (pool(size="2GiB"), found(), "can't change the size"),
     ({"networks": [{"name": "br0", "type": "ovn"}]}, found(), "exists with type bridge, not ovn"),
     (
         {"networks": [{"name": "eth0"}]},
-        found(networks={"eth0": FoundPart("eth0", "physical", "", {}, managed=False)}),
+        found(networks={"eth0": PartReading("eth0", "physical", "", {}, managed=False)}),
         "LXD doesn't manage",
     ),
     (pool(source="/dev/vdc"), found(pools={}, devices={"/dev/vdc": EXT4}), "it holds data: ext4 filesystem"),
@@ -121,14 +131,14 @@ REFUSED: list[tuple[dict[str, Any], Found, str]] = [
     ({"https_address": "192.0.2.1"}, found(obstacle="port 8443 is in use"), "port 8443 is in use"),
     (
         pool(source="/dev/vdc", wipe=True),
-        found(pools={}, members=("one", "two"), here="one", devices={"/dev/vdc": Device("/dev/vdc")}),
+        found(pools={}, members=("one", "two"), here="one", devices={"/dev/vdc": BlockDevice("/dev/vdc")}),
         "/dev/vdc on two: this LXD can't wipe it",
     ),
 ]
 
 
 @pytest.mark.parametrize(("said", "there", "why"), REFUSED, ids=[why for *_rest, why in REFUSED])
-def test_what_stands_in_the_way_is_refused(said: dict[str, Any], there: Found, why: str) -> None:
+def test_what_stands_in_the_way_is_refused(said: dict[str, Any], there: ServerReading, why: str) -> None:
     with pytest.raises(TenantryError) as refused:
         plan(said, there)
     assert why in refused.value.message
@@ -138,7 +148,7 @@ def test_wiping_comes_before_the_pool_and_only_where_there_is_something() -> Non
     said = pool(source="/dev/vdc", wipe=True)
     planned = plan(said, found(pools={}, devices={"/dev/vdc": EXT4}))
     assert [type(step) for change in planned.changes for step in change.steps] == [WipeDevice, Request]
-    empty = plan(said, found(pools={}, devices={"/dev/vdc": Device("/dev/vdc")}))
+    empty = plan(said, found(pools={}, devices={"/dev/vdc": BlockDevice("/dev/vdc")}))
     assert [change.sentence for change in empty.changes] == ["create storage pool fast"]
 
 
@@ -146,12 +156,12 @@ WIPES = ("storage_pool_source_wipe",)
 TWO: dict[str, Any] = {"members": ("one", "two"), "here": "one"}
 
 
-def begun(status: str, here: FoundMember | None = None, **config: str) -> FoundPart:
-    return FoundPart("fast", "btrfs", "", config, status, ("one", "two"), on={"one": here} if here else {})
+def begun(status: str, here: MemberReading | None = None, **config: str) -> PartReading:
+    return PartReading("fast", "btrfs", "", config, status, ("one", "two"), on={"one": here} if here else {})
 
 
 def test_a_disk_of_another_member_is_wiped_by_its_own_lxd_and_that_is_shown() -> None:
-    there = found(pools={}, extensions=WIPES, devices={"/dev/vdb": Device("/dev/vdb")}, **TWO)
+    there = found(pools={}, extensions=WIPES, devices={"/dev/vdb": BlockDevice("/dev/vdb")}, **TWO)
     planned = plan(pool(source="/dev/vdb", wipe=True), there)
     here, other, last = requests(planned)
     assert other.params == {"target": "two"}
@@ -176,7 +186,7 @@ def test_zfs_takes_another_members_disk_where_somebody_says_that_it_may() -> Non
 
 
 @pytest.mark.parametrize("there", [begun("Errored"), begun("Pending", **{"rsync.bwlimit": "10MB"})])
-def test_what_failed_on_a_member_is_taken_up_again_without_what_lxd_has_already(there: FoundPart) -> None:
+def test_what_failed_on_a_member_is_taken_up_again_without_what_lxd_has_already(there: PartReading) -> None:
     said = pool(config={"rsync.bwlimit": "10MB"})
     first, *rest = requests(plan(said, found(pools={"fast": there}, **TWO)))
     assert (first.method, first.params, first.body["config"]) == ("POST", {}, {})
@@ -187,7 +197,7 @@ def test_what_failed_on_a_member_is_taken_up_again_without_what_lxd_has_already(
 
 @pytest.mark.parametrize("status", ["Created", "Unavailable"])
 def test_the_disk_of_a_pool_that_is_made_here_is_neither_looked_at_nor_wiped(status: str) -> None:
-    here = FoundMember({"source": "/dev/disk/by-uuid/1", "volatile.initial_source": "/dev/vdc"}, status=status)
+    here = MemberReading({"source": "/dev/disk/by-uuid/1", "volatile.initial_source": "/dev/vdc"}, status=status)
     there = found(pools={"fast": begun("Errored", here)}, devices={"/dev/vdc": USED}, **TWO)
     assert [change.verb for change in plan(pool(source="/dev/vdc"), there).changes] == ["create"]
     there = found(pools={"fast": begun("Errored", here)}, devices={"/dev/vdc": EXT4}, extensions=WIPES, **TWO)
@@ -195,7 +205,7 @@ def test_the_disk_of_a_pool_that_is_made_here_is_neither_looked_at_nor_wiped(sta
 
 
 def test_a_pool_that_is_begun_and_not_made_here_is_made_of_what_it_was_begun_with() -> None:
-    here = FoundMember({"source": "/dev/vdc"}, status="Pending")
+    here = MemberReading({"source": "/dev/vdc"}, status="Pending")
     there = found(pools={"fast": begun("Errored", here)}, devices={"/dev/vdc": EXT4}, extensions=WIPES, **TWO)
     verbs = [change.verb for change in plan(pool(source="/dev/vdc", wipe=True), there).changes]
     assert verbs == ["wipe", "create"]
@@ -206,19 +216,19 @@ def test_a_pool_that_is_begun_and_not_made_here_is_made_of_what_it_was_begun_wit
 
 
 def test_a_pool_that_is_begun_on_a_server_alone_is_taken_up_without_what_it_has_of_its_own() -> None:
-    there = FoundPart("fast", "btrfs", "", {"source": "/dev/vdc"}, "Pending")
+    there = PartReading("fast", "btrfs", "", {"source": "/dev/vdc"}, "Pending")
     (request,) = requests(plan(pool(source="/dev/vdc"), found(pools={"fast": there})))
     assert (request.params, request.body["config"]) == ({}, {})
 
 
 @pytest.mark.parametrize("key", ["source", "volatile.initial_source"])
 @pytest.mark.parametrize("clustered", [False, True])
-@pytest.mark.parametrize("device", [Device("/dev/vdc"), Device("/dev/vda", parts=("/dev/vdc",))])
-def test_a_disk_of_another_pool_is_never_wiped(key: str, clustered: bool, device: Device) -> None:
+@pytest.mark.parametrize("device", [BlockDevice("/dev/vdc"), BlockDevice("/dev/vda", parts=("/dev/vdc",))])
+def test_a_disk_of_another_pool_is_never_wiped(key: str, clustered: bool, device: BlockDevice) -> None:
     config = {key: "/dev/disk/by-id/x"}
-    other = FoundPart("old", "lvm", "", {} if clustered else config, "Created")
+    other = PartReading("old", "lvm", "", {} if clustered else config, "Created")
     if clustered:
-        other = dataclasses.replace(other, on={"one": FoundMember(config, status="Created")})
+        other = dataclasses.replace(other, on={"one": MemberReading(config, status="Created")})
     there = found(
         pools={"old": other},
         devices={device.path: device},
@@ -259,9 +269,9 @@ def test_a_disk_by_any_name_is_refused_for_what_it_is() -> None:
 def test_no_password_is_shown_anywhere() -> None:
     """In what is there already, what is made, what is changed, on one server and on a cluster."""
     key = "bgp.peers.x.password"
-    old = FoundPart("old", "bridge", "", {key: "hunter2"}, "Created")
-    changed = FoundPart("br1", "bridge", "", {key: "hunter2"}, "Created")
-    pools = {"old": FoundPart("old", "ceph", "", {"ceph.api.token": "hunter2"})}
+    old = PartReading("old", "bridge", "", {key: "hunter2"}, "Created")
+    changed = PartReading("br1", "bridge", "", {key: "hunter2"}, "Created")
+    pools = {"old": PartReading("old", "ceph", "", {"ceph.api.token": "hunter2"})}
     there = found(pools=pools, networks={"old": old, "br1": changed})
     said: dict[str, Any] = {
         "storage_pools": [{"name": "new", "driver": "x", "config": {"x.gateway.password": "hunter2"}}],
@@ -270,9 +280,9 @@ def test_no_password_is_shown_anywhere() -> None:
             {"name": "br1", "config": {key: "hunter22", "ipv4.nat": True}},
         ],
     }
-    wanted = server.want(said)
+    wanted = server.parse_server_spec(said)
     for those in (there, dataclasses.replace(there, members=("one",), here="one")):
-        planned = server_plan.plan(wanted, those, "here")
+        planned = server_plan.plan_server(wanted, those, "here")
         assert len(planned.changes) == 3
         told = [planned.diff(), server_plan.predicted(wanted, those), server_plan.view(those)]
         told += [change.sentence for change in planned.changes]
@@ -286,7 +296,7 @@ def test_no_password_is_shown_anywhere() -> None:
 @pytest.mark.parametrize("members", [(), ("kvm-01", "kvm-02")])
 def test_a_server_that_will_be_a_member_goes_by_what_is_said_for_it(members: tuple[str, ...]) -> None:
     said = pool(source="/dev/vdb", members={"kvm-03": {"source": "/dev/vdc"}, "kvm-02": {"source": "/dev/vdd"}})
-    wanted = server.want(said)
+    wanted = server.parse_server_spec(said)
     seen = server.seen_by(wanted, "kvm-03", members)
     if members:
         # Of a cluster that kvm-03 isn't in yet.
@@ -295,22 +305,22 @@ def test_a_server_that_will_be_a_member_goes_by_what_is_said_for_it(members: tup
     else:
         assert seen.pools[0].on("")["source"] == "/dev/vdc" and seen.pools[0].members == {}
         there = found(pools={})
-    assert server_plan.plan(seen, there, "here").changed
+    assert server_plan.plan_server(seen, there, "here").changed
     with pytest.raises(TenantryError, match="members: "):
-        server_plan.plan(wanted, there, "here")
+        server_plan.plan_server(wanted, there, "here")
 
 
 @pytest.mark.parametrize(
     ("device", "wipe", "why"),
     [
-        (Device("/dev/vdc"), False, ""),
-        (Device("/dev/vdc", there=False), True, "no such device"),
-        (Device("/dev/vdc", is_block=False), True, "no block device"),
-        (Device("/dev/vdc", parts=("/dev/vdc1",)), False, "partition /dev/vdc1"),
-        (Device("/dev/vdc", parts=("/dev/vdc1",)), True, ""),
+        (BlockDevice("/dev/vdc"), False, ""),
+        (BlockDevice("/dev/vdc", there=False), True, "no such device"),
+        (BlockDevice("/dev/vdc", is_block=False), True, "no block device"),
+        (BlockDevice("/dev/vdc", parts=("/dev/vdc1",)), False, "partition /dev/vdc1"),
+        (BlockDevice("/dev/vdc", parts=("/dev/vdc1",)), True, ""),
         (USED, True, "in use"),
-        (Device("/dev/vdc", unread="Permission denied"), True, "can't be read"),
+        (BlockDevice("/dev/vdc", unread="Permission denied"), True, "can't be read"),
     ],
 )
-def test_which_devices_may_become_a_pool(device: Device, wipe: bool, why: str) -> None:
-    assert (why in refusal(device, wipe)) if why else refusal(device, wipe) == ""
+def test_which_devices_may_become_a_pool(device: BlockDevice, wipe: bool, why: str) -> None:
+    assert (why in find_device_problem(device, wipe)) if why else find_device_problem(device, wipe) == ""

@@ -57,7 +57,7 @@ def test_the_preseed_is_the_declaration_in_lxds_words() -> None:
     ],
 )
 def test_a_preseed_refuses_what_nobody_could_look_at(said: dict[str, Any], why: str) -> None:
-    server.want(said)
+    server.parse_server_spec(said)
     with pytest.raises(Invalid, match=why) as refused:
         preseed.preseed(said)
     assert "hunter2" not in str(refused.value)
@@ -96,7 +96,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("said", "why"), WRONG, ids=[why for _said, why in WRONG])
 def test_what_can_never_be_right_is_said(said: dict[str, Any], why: str) -> None:
     with pytest.raises(Invalid) as refused:
-        server.want(said)
+        server.parse_server_spec(said)
     assert why in refused.value.message
     assert "hidden-word" not in str(refused.value)
 
@@ -108,7 +108,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         "networks": [{**NETWORK, "type": "token-ring"}],
     }
     with pytest.raises(Invalid) as refused:
-        server.want(said)
+        server.parse_server_spec(said)
     problems = refused.value.details["problems"]
     assert isinstance(problems, list) and len(problems) == 3
     assert all(str(problem) in refused.value.message for problem in problems)

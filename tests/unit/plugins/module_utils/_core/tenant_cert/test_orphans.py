@@ -31,13 +31,13 @@ def test_only_what_looks_like_ours_and_is_used_by_nobody_is_an_orphan() -> None:
         entry("5", "kvm-01", "metrics", made_for="us"),
         entry("6", "brought"),
     ]
-    found = orphans.orphaned(entries, frozenset({"1" * 64}), "us", "kvm-01", lambda pem: pem)
+    found = orphans.find_orphans(entries, frozenset({"1" * 64}), "us", "kvm-01", lambda pem: pem)
     assert [(each.fingerprint[0], why.partition(" ")[0]) for each, why in found] == [("3", "it"), ("2", "it")]
     assert "anybody's" in found[0][1] and "owner us" in found[1][1]
-    assert orphans.orphaned(entries, frozenset(), None, None, lambda pem: pem) == []
-    shown = orphans.view(*found[1], "incus")
+    assert orphans.find_orphans(entries, frozenset(), None, None, lambda pem: pem) == []
+    shown = orphans.build_orphan_view(*found[1], "incus")
     assert shown["command"] == f"incus config trust remove {'2' * 64}" and shown["projects"] == ["a"]
-    evil = orphans.view(TrustEntry("$(id)", "x", "client", True, frozenset(), ""), "", "lxd")
+    evil = orphans.build_orphan_view(TrustEntry("$(id)", "x", "client", True, frozenset(), ""), "", "lxd")
     assert evil["command"] == "lxc config trust remove <fingerprint>"
 
 
@@ -63,17 +63,19 @@ def image(name: str, cached: bool) -> Image:
 
 def test_everything_of_anybody_keeps_an_lxd_but_its_own_cache() -> None:
     found = [
-        vacancy.Inside("b", ["web"], ["pool/data"], ["pool/s3"], [image("kept", False), image("fetched", True)]),
-        vacancy.Inside("default", images=[image("fetched", True)]),
+        vacancy.ProjectContents(
+            "b", ["web"], ["pool/data"], ["pool/s3"], [image("kept", False), image("fetched", True)]
+        ),
+        vacancy.ProjectContents("default", images=[image("fetched", True)]),
     ]
-    assert vacancy.missed(found, False, ()) == [
+    assert vacancy.find_remaining_objects(found, False, ()) == [
         "instance web of project b",
         "volume pool/data of project b",
         "bucket pool/s3 of project b",
         "image kept of project b",
     ]
-    assert vacancy.missed(found[1:], False, ()) == []
-    assert vacancy.missed((), True, ["m2", "m1"]) == ["its membership in a cluster of m1, m2"]
+    assert vacancy.find_remaining_objects(found[1:], False, ()) == []
+    assert vacancy.find_remaining_objects((), True, ["m2", "m1"]) == ["its membership in a cluster of m1, m2"]
 
 
 @pytest.mark.parametrize(
@@ -89,13 +91,13 @@ def test_everything_of_anybody_keeps_an_lxd_but_its_own_cache() -> None:
     ],
 )
 def test_what_is_pushed(ours: str | None, base: str | None, theirs: str | None, written: bool) -> None:
-    plan = registry_push.plan("kvm-01", [File("v/kvm-01/x", ours, base, theirs)], "origin", "main", "tip")
+    plan = registry_push.plan_push("kvm-01", [File("v/kvm-01/x", ours, base, theirs)], "origin", "main", "tip")
     steps = [step for change in plan.changes for step in change.steps]
     assert [isinstance(step, Publish) and dict(step.content) for step in steps] == [{"v/kvm-01/x": ours}] * written
 
 
 def test_what_both_changed_is_nobodys_to_overwrite() -> None:
     with pytest.raises(errors.Conflict, match="v/x was changed on origin main"):
-        registry_push.plan("kvm-01", [File("v/x", "2", "1", "3")], "origin", "main", "tip")
+        registry_push.plan_push("kvm-01", [File("v/x", "2", "1", "3")], "origin", "main", "tip")
     with pytest.raises(errors.Invalid, match=r"v/client\.key is a plain private key"):
         registry_push.refuse_plain({"v/client.key": False, "v/client.key.next": True})

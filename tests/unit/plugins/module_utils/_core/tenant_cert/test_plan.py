@@ -21,12 +21,12 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.tenant_cert.com
 )
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.tenant_cert.pair import (
     FILES,
+    CertificatePair,
     Folder,
-    Found,
-    Pair,
-    Wanted,
-    certificate_view,
-    want,
+    TenantCertSpec,
+    TrustReading,
+    build_certificate_view,
+    parse_tenant_cert_spec,
 )
 from ansible_collections.tenantry.lxd.plugins.module_utils._registry import file_store
 
@@ -42,13 +42,13 @@ SAID: dict[str, Any] = {
 }  # fmt: skip
 
 
-def wanted(**said: Any) -> Wanted:
-    return want({**SAID, **said}, "kvm-01")
+def wanted(**said: Any) -> TenantCertSpec:
+    return parse_tenant_cert_spec({**SAID, **said}, "kvm-01")
 
 
-def pair(mark: str = "1", key: str = "the key", days: int = 3000, **rest: Any) -> Pair:
+def pair(mark: str = "1", key: str = "the key", days: int = 3000, **rest: Any) -> CertificatePair:
     fields = {"key_source": "file", "not_before": NOW - DAY, "not_after": NOW + days * DAY, "subject": "CN=x", **rest}
-    return Pair(PEM, mark * 64, key, **fields)
+    return CertificatePair(PEM, mark * 64, key, **fields)
 
 
 def folder(*files: str, **rest: Any) -> Folder:
@@ -60,13 +60,13 @@ def entry(mark: str = "1", **fields: Any) -> TrustEntry:
     return TrustEntry(fingerprint=mark * 64, **{**said, **fields})
 
 
-def found(*trust: TrustEntry, **fields: Any) -> Found:
+def found(*trust: TrustEntry, **fields: Any) -> TrustReading:
     known = {each.fingerprint: each for each in trust}
     said = {"server": SERVER, "folder": folder(), "pair": pair(), "trust": known, "trusted": frozenset(known)}
-    return Found(NOW, **{**said, **fields})
+    return TrustReading(NOW, **{**said, **fields})
 
 
-def admin(*trust: TrustEntry, **fields: Any) -> Found:
+def admin(*trust: TrustEntry, **fields: Any) -> TrustReading:
     return found(
         *trust, **{"admin": True, "projects": frozenset({"a", "b", "default"}), "sees_all_trust": True, **fields}
     )
@@ -108,7 +108,7 @@ def test_refused_options(said: dict[str, Any], about: str) -> None:
 
 def test_name_is_needed() -> None:
     with pytest.raises(errors.Invalid, match="name: it is missing"):
-        want(SAID, None)
+        parse_tenant_cert_spec(SAID, None)
 
 
 def test_projects_are_free_where_nothing_is_asked_of_a_server() -> None:
@@ -188,7 +188,7 @@ def test_server_that_would_make_an_admin() -> None:
 
 
 @pytest.mark.parametrize("state", [admin(), found(joins_by="password", secret="s"), found(entry(restricted=False))])
-def test_projects_are_needed_by_whoever_chooses_them(state: Found) -> None:
+def test_projects_are_needed_by_whoever_chooses_them(state: TrustReading) -> None:
     with pytest.raises(errors.Invalid, match="projects: not said"):
         tenant_cert.plan(wanted(projects=None), state)
 
@@ -271,7 +271,7 @@ def test_vault_is_for_the_key_alone() -> None:
     assert [step.vaulted for step in steps(decision, WriteFile)] == [True, False]
 
 
-NOWHERE: dict[str, tuple[Found, type[errors.TenantryError], str]] = {
+NOWHERE: dict[str, tuple[TrustReading, type[errors.TenantryError], str]] = {
     "no folder": (found(pair=None, folder=None), errors.Invalid, "directory"),
     "ephemeral": (found(pair=None, folder=folder("x", ephemeral=True)), errors.Invalid, "end with it"),
     "a key alone": (found(pair=None, folder=folder("client.key")), errors.Conflict, "no client.crt beside it"),
@@ -283,7 +283,7 @@ NOWHERE: dict[str, tuple[Found, type[errors.TenantryError], str]] = {
 
 
 @pytest.mark.parametrize(("state", "kind", "about"), NOWHERE.values(), ids=NOWHERE)
-def test_no_pair_is_made_or_used(state: Found, kind: type[errors.TenantryError], about: str) -> None:
+def test_no_pair_is_made_or_used(state: TrustReading, kind: type[errors.TenantryError], about: str) -> None:
     with pytest.raises(kind, match=about):
         tenant_cert.plan(wanted(state="generated"), state)
 
@@ -362,8 +362,8 @@ def test_absent_removes_our_files_only_when_asked() -> None:
 
 
 def test_view_without_cryptography_has_nulls() -> None:
-    bare = Pair(PEM, "1" * 64)
-    view = certificate_view(wanted(), bare, None, Found(NOW), proved=False)
+    bare = CertificatePair(PEM, "1" * 64)
+    view = build_certificate_view(wanted(), bare, None, TrustReading(NOW), proved=False)
     assert {key for key, value in view.items() if value is None} == {
         "subject", "not_before", "not_after", "days_left", "key_type", "path", "private_key_path", "restricted",
     }  # fmt: skip

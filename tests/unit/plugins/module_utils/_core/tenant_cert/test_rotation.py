@@ -22,11 +22,11 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import (
 )
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.tenant_cert import plan as tenant_cert
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.tenant_cert.pair import (
+    CertificatePair,
     Folder,
-    Found,
-    Pair,
-    Wanted,
-    want,
+    TenantCertSpec,
+    TrustReading,
+    parse_tenant_cert_spec,
 )
 
 NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.timezone.utc)
@@ -37,25 +37,27 @@ PLAIN = frozenset({"client.crt", "client.key"})
 BOTH_NEXT = PLAIN | {"client.crt.next", "client.key.next"}
 
 
-def wanted(**said: Any) -> Wanted:
+def wanted(**said: Any) -> TenantCertSpec:
     usual = {
         "name": None, "state": "trusted", "restricted": True, "projects": ["a"], "common_name": "kvm-01@me",
         "key_type": "ecdsa-p384", "valid_for": 3650, "vault_key": False, "prove": True, "rotate": "now",
         "renew_within": 30, "retire": False, "remove_files": False,
     }  # fmt: skip
-    return want({**usual, **said}, "kvm-01")
+    return parse_tenant_cert_spec({**usual, **said}, "kvm-01")
 
 
-def pair(mark: str = "1", days: int = 3000, source: str = "file") -> Pair:
+def pair(mark: str = "1", days: int = 3000, source: str = "file") -> CertificatePair:
     times = {"not_before": NOW - DAY, "not_after": NOW + days * DAY}
-    return Pair(PEM.replace("MAMCAQE=", f"MAMCAQ{mark}="), mark * 64, f"key {mark}", source, **times)
+    return CertificatePair(PEM.replace("MAMCAQE=", f"MAMCAQ{mark}="), mark * 64, f"key {mark}", source, **times)
 
 
 def entry(mark: str = "1") -> TrustEntry:
     return TrustEntry(mark * 64, "kvm-01", "client", True, frozenset({"a"}), PEM, f"etag {mark}")
 
 
-def found(*trust: TrustEntry, files: frozenset[str] = PLAIN, place: dict[str, Any] | None = None, **rest: Any) -> Found:
+def found(
+    *trust: TrustEntry, files: frozenset[str] = PLAIN, place: dict[str, Any] | None = None, **rest: Any
+) -> TrustReading:
     known = {each.fingerprint: each for each in trust}
     said: dict[str, Any] = {
         "server": SERVER, "folder": Folder("/r", files, **(place or {})), "pair": pair(), "trust": known,
@@ -63,7 +65,7 @@ def found(*trust: TrustEntry, files: frozenset[str] = PLAIN, place: dict[str, An
     }  # fmt: skip
     if rest.get("admin"):
         said.update(projects=frozenset({"a"}), sees_all_trust=True)
-    return Found(NOW, **{**said, **rest})
+    return TrustReading(NOW, **{**said, **rest})
 
 
 SPOKEN: dict[type, Callable[[Any], str]] = {
@@ -76,7 +78,7 @@ SPOKEN: dict[type, Callable[[Any], str]] = {
 }
 
 
-def told(state: Found, **said: Any) -> list[str]:
+def told(state: TrustReading, **said: Any) -> list[str]:
     """The steps in order, each as a word or two."""
     plan = tenant_cert.plan(wanted(**said), state).plan
     return [SPOKEN[type(step)](step) for change in plan.changes for step in change.steps]
@@ -87,7 +89,7 @@ PROOF = ["entry", "closed"]
 UP = ["move client.key.next", "move client.crt.next"]
 KEPT = ["write client.crt.old"]
 
-WAYS: dict[str, tuple[Found, dict[str, Any], list[str]]] = {
+WAYS: dict[str, tuple[TrustReading, dict[str, Any], list[str]]] = {
     "overlap by an admin": (found(entry(), admin=True), {}, [*DOWN, "POST", *PROOF, *KEPT, *UP]),
     "overlap, retired at once": (
         found(entry(), admin=True), {"retire": True},
@@ -117,11 +119,11 @@ WAYS: dict[str, tuple[Found, dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize(("state", "said", "steps"), WAYS.values(), ids=WAYS)
-def test_way(state: Found, said: dict[str, Any], steps: list[str]) -> None:
+def test_way(state: TrustReading, said: dict[str, Any], steps: list[str]) -> None:
     assert told(state, **said) == steps
 
 
-CUT: dict[str, tuple[Found, dict[str, Any], list[str]]] = {
+CUT: dict[str, tuple[TrustReading, dict[str, Any], list[str]]] = {
     # The server has never heard of the next pair.
     "put down, not asked again": (found(entry(), files=BOTH_NEXT, coming=pair("2")), {"rotate": "never"}, []),
     "put down, asked again": (found(entry(), files=BOTH_NEXT, coming=pair("2")), {}, ["PATCH 1", *UP, *PROOF]),
@@ -159,7 +161,7 @@ CUT: dict[str, tuple[Found, dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize(("state", "said", "steps"), CUT.values(), ids=CUT)
-def test_goes_on_where_it_was_cut_short(state: Found, said: dict[str, Any], steps: list[str]) -> None:
+def test_goes_on_where_it_was_cut_short(state: TrustReading, said: dict[str, Any], steps: list[str]) -> None:
     assert told(state, **said) == steps
 
 
@@ -169,7 +171,7 @@ def test_tenant_is_told_of_the_old_one(sees_all: bool, warned: bool) -> None:
     state = found(*trust, pair=pair("2"), former=pair("1"), sees_all_trust=sees_all)
     decision = tenant_cert.plan(wanted(rotate="never"), state)
     assert not decision.plan.changed
-    assert any("may still be trusted" in warning for warning in decision.plan.warnings) is warned
+    assert any("may still trust" in warning for warning in decision.plan.warnings) is warned
 
 
 def test_swap_guards_what_it_replaces() -> None:
@@ -186,7 +188,7 @@ def test_swap_stops_at_an_entry_that_is_not_as_wanted() -> None:
         tenant_cert.plan(wanted(projects=["b"]), found(entry()))
 
 
-LOST: dict[str, tuple[Found, str]] = {
+LOST: dict[str, tuple[TrustReading, str]] = {
     "from the environment": (found(entry(), pair=pair(source="environment")), "came from the environment"),
     "from an option": (found(entry(), pair=pair(source="option")), "came from an option"),
     "no folder": (found(entry(), folder=None, pair=pair(source="option")), "directory"),
@@ -196,7 +198,7 @@ LOST: dict[str, tuple[Found, str]] = {
 
 
 @pytest.mark.parametrize(("state", "about"), LOST.values(), ids=LOST)
-def test_refused_where_the_new_key_would_be_lost_or_plain(state: Found, about: str) -> None:
+def test_refused_where_the_new_key_would_be_lost_or_plain(state: TrustReading, about: str) -> None:
     with pytest.raises(errors.Invalid, match=about):
         tenant_cert.plan(wanted(), state)
     tenant_cert.plan(wanted(rotate="expiring"), state)

@@ -13,7 +13,11 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Ma
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.project import restrictions
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import checks as vm_checks
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import desired as vm_bodies
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import Host, Listings, needs
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import (
+    VmHostListings,
+    VmHostReading,
+    find_reading_needs,
+)
 
 from tests.unit.plugins.module_utils._core.vm.vm_world import NIC, World, body, wanted
 
@@ -34,15 +38,15 @@ NETWORKS = (
 )
 
 
-def host(*instances: dict[str, Any], project: dict[str, str] | None = None, **more: Any) -> Host:
+def host(*instances: dict[str, Any], project: dict[str, str] | None = None, **more: Any) -> VmHostReading:
     world = World(instances, project=project)
     listings = world.host().listings
     assert listings is not None
-    found = Listings(NETWORKS, listings.pools, listings.profiles, listings.images)
+    found = VmHostListings(NETWORKS, listings.pools, listings.profiles, listings.images)
     return world.host(listings=found, addresses={"hidden": ("10.0.0.1/24",), "empty": ()}, **more)
 
 
-def refusal(nics: list[dict[str, Any]], where: Host, **more: Any) -> errors.TenantryError | None:
+def refusal(nics: list[dict[str, Any]], where: VmHostReading, **more: Any) -> errors.TenantryError | None:
     """What is said to a new VM with these interfaces."""
     try:
         vm_bodies.new(wanted(interfaces=nics, **more), where)
@@ -226,11 +230,11 @@ def test_a_place_that_another_interface_leaves_in_the_same_run(nics: list[dict[s
     root = {"type": "disk", "path": "/", "pool": "default"}
     where = host(body(devices={"root": root, "eth0": {**NIC, "network": "seen"}}))
     try:
-        vm_bodies.changed(wanted(interfaces=nics), where.instances["vm"], where)
+        vm_bodies.build_update(wanted(interfaces=nics), where.instances["vm"], where)
         said = ""
     except errors.Invalid as error:
         said = error.message
-    assert said.startswith("interface eth1 takes the place of interface eth0 on seen") is refused
+    assert said.startswith("interface eth1 would replace interface eth0 on seen") is refused
 
 
 def test_a_vm_is_no_other_vm_and_what_it_had_is_not_looked_at() -> None:
@@ -242,9 +246,9 @@ def test_a_vm_is_no_other_vm_and_what_it_had_is_not_looked_at() -> None:
     )
     where = host(mine, OTHER)
     same = {"network": "seen", "mac": "00:16:3e:00:00:01"}
-    assert vm_bodies.changed(wanted(interfaces=[same], tags=["a"]), where.instances["vm"], where).edits
+    assert vm_bodies.build_update(wanted(interfaces=[same], tags=["a"]), where.instances["vm"], where).edits
     with pytest.raises(errors.Invalid, match=r"10\.9\.9\.9 is not in"):
-        vm_bodies.changed(wanted(interfaces=[{**same, "boot": 3}]), where.instances["vm"], where)
+        vm_bodies.build_update(wanted(interfaces=[{**same, "boot": 3}]), where.instances["vm"], where)
 
 
 @pytest.mark.parametrize(
@@ -264,10 +268,10 @@ def test_a_vm_is_no_other_vm_and_what_it_had_is_not_looked_at() -> None:
 )
 def test_what_a_task_says_twice(one: dict[str, Any], two: dict[str, Any], message: str) -> None:
     vms = [wanted(name=name, interfaces=[{"network": "seen", **nic}]) for name, nic in (("a", one), ("b", two))]
-    refused = vm_checks.said_twice("kvm", vms)
+    refused = vm_checks.find_duplicate_addresses("kvm", vms)
     assert [error.message.startswith(message) for error in refused] == ([True] if message else [])
     gone = wanted(name="a", state="absent", interfaces=[{"network": "seen", **one}])
-    assert vm_checks.said_twice("kvm", [gone, vms[1]]) == []
+    assert vm_checks.find_duplicate_addresses("kvm", [gone, vms[1]]) == []
 
 
 ACCESS, CARD = "restricted.networks.access", "restricted.devices.nic"
@@ -375,7 +379,7 @@ def test_a_target_in_a_confined_project(target: str, project: dict[str, str], hi
 )
 def test_what_is_read_for_an_interface(said: dict[str, Any], listed: bool, addressed: set[str]) -> None:
     found = World([body()]).host()
-    need = needs([wanted(**said)], found)
+    need = find_reading_needs([wanted(**said)], found)
     assert (need.listings, set(need.addressed)) == (listed, addressed)
 
 

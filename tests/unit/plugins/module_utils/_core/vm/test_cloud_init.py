@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.cloud_init import Status, understood
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.cloud_init import CloudInitStatus, understood
 
 DEGRADED = {
     "boot_status_code": "enabled-by-generator",
@@ -40,14 +40,14 @@ recoverable_errors: {}
 @pytest.mark.parametrize(
     ("output", "expected"),
     [
-        ('{"status": "running", "stage": "init", "errors": []}', Status("running", "init")),
-        ('....\n{"status": "done"}\n', Status("done")),
+        ('{"status": "running", "stage": "init", "errors": []}', CloudInitStatus("running", "init")),
+        ('....\n{"status": "done"}\n', CloudInitStatus("done")),
         # The text behind it is the second command's, which follows an exit code that isn't 0.
-        ('{"status": "error", "errors": ["a", "b"]}\nstatus: error\n', Status("error", errors=("a", "b"))),
-        ('{"status": "error", "errors": [], "detail": "why"}', Status("error", errors=("why",))),
+        ('{"status": "error", "errors": ["a", "b"]}\nstatus: error\n', CloudInitStatus("error", errors=("a", "b"))),
+        ('{"status": "error", "errors": [], "detail": "why"}', CloudInitStatus("error", errors=("why",))),
         (
             json.dumps(DEGRADED),
-            Status(
+            CloudInitStatus(
                 "done",
                 recoverable=(
                     "WARNING: Failed to set locale",
@@ -56,16 +56,16 @@ recoverable_errors: {}
                 ),
             ),
         ),
-        ("status: not run\n", Status("not run")),
-        ("\nstatus: done\n", Status("done")),
-        (OLD_ERROR, Status("error", errors=("('timezone', OSError('Invalid timezone America/New_York'))",))),
-        ("", Status("")),
-        ("[]", Status("")),
-        ('{"status":', Status("")),
-        ("sh: something else\n", Status("")),
+        ("status: not run\n", CloudInitStatus("not run")),
+        ("\nstatus: done\n", CloudInitStatus("done")),
+        (OLD_ERROR, CloudInitStatus("error", errors=("('timezone', OSError('Invalid timezone America/New_York'))",))),
+        ("", CloudInitStatus("")),
+        ("[]", CloudInitStatus("")),
+        ('{"status":', CloudInitStatus("")),
+        ("sh: something else\n", CloudInitStatus("")),
     ],
 )
-def test_each_versions_words_are_understood(output: str, expected: Status) -> None:
+def test_each_versions_words_are_understood(output: str, expected: CloudInitStatus) -> None:
     assert understood(output) == expected
 
 
@@ -84,4 +84,4 @@ def test_text_alone_says_at_least_that_it_failed() -> None:
     ],
 )
 def test_an_end_is_told_from_a_failure(status: str, ended: bool, failed: bool) -> None:
-    assert (Status(status).ended, Status(status).failed) == (ended, failed)
+    assert (CloudInitStatus(status).ended, CloudInitStatus(status).failed) == (ended, failed)

@@ -10,13 +10,15 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import COMMISSIONED, OWNER, Instance
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import commission as vm_commission
 
-PLACE = vm_commission.Place("kvm-01", "p")
+PLACE = vm_commission.ProjectPlace("kvm-01", "p")
 NOW, BEFORE = "2026-11-21T10:00:00Z", "2026-01-01T00:00:00Z"
 HERE = {"name": "vm", "type": "virtual-machine", "status": "Stopped", "config": {"user.x": "y"}, "devices": {}}
 
 
-def wanted(**said: object) -> vm_commission.Wanted:
-    return vm_commission.want({"name": "vm", "state": "present", "again": False, "erase": False, **said}, "us")
+def wanted(**said: object) -> vm_commission.CommissionSpec:
+    return vm_commission.parse_commission_spec(
+        {"name": "vm", "state": "present", "again": False, "erase": False, **said}, "us"
+    )
 
 
 def instance(mark: str | None = None, **said: object) -> Instance:
@@ -38,7 +40,7 @@ MARKS = {
 @pytest.mark.parametrize(("there", "said", "after"), MARKS.values(), ids=MARKS.keys())
 def test_the_mark_and_nothing_else(there: str | None, said: dict[str, object], after: str | None) -> None:
     found = instance(there)
-    planned = vm_commission.plan(wanted(**said), found, PLACE, NOW)
+    planned = vm_commission.plan_commission(wanted(**said), found, PLACE, NOW)
     assert planned.changed == (there != after)
     assert vm_commission.after(planned, found, PLACE)["commissioned"] == after
     for change in planned.changes:
@@ -62,7 +64,7 @@ def test_the_mark_and_nothing_else(there: str | None, said: dict[str, object], a
 )
 def test_refused(found: Instance | None, kind: type[errors.TenantryError]) -> None:
     with pytest.raises(kind):
-        vm_commission.plan(wanted(), found, PLACE, NOW)
+        vm_commission.plan_commission(wanted(), found, PLACE, NOW)
 
 
 @pytest.mark.parametrize("said", [{"name": ""}, {"name": "../x"}, {"state": "absent", "again": True}])
@@ -73,4 +75,4 @@ def test_bad_input(said: dict[str, object]) -> None:
 
 def test_without_an_owner_nothing_is_written() -> None:
     with pytest.raises(errors.Invalid, match="owner"):
-        vm_commission.want({"name": "vm", "state": "present", "again": False, "erase": False}, None)
+        vm_commission.parse_commission_spec({"name": "vm", "state": "present", "again": False, "erase": False}, None)

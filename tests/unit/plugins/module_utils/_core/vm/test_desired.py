@@ -13,7 +13,11 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Im
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import KNOWN_AFTER_APPLY
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import desired as vm_bodies
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import edits as vm_edits
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import Host, Listings, needs
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import (
+    VmHostListings,
+    VmHostReading,
+    find_reading_needs,
+)
 
 from tests.unit.plugins.module_utils._core.vm.vm_world import LXD_5_0, NIC, ROOT, World, body, wanted
 
@@ -21,13 +25,13 @@ CONFINED = {"restricted": "true"}
 OWNER = "user.tenantry.owner"
 
 
-def new(host: Host | None = None, **said: Any) -> vm_edits.Body:
+def new(host: VmHostReading | None = None, **said: Any) -> vm_edits.InstanceBody:
     return vm_bodies.new(wanted(**said), host or World().host())
 
 
-def changed(found: dict[str, Any], host: Host | None = None, **said: Any) -> vm_edits.Body:
+def changed(found: dict[str, Any], host: VmHostReading | None = None, **said: Any) -> vm_edits.InstanceBody:
     world = World([found]).host()
-    return vm_bodies.changed(wanted(**said), world.instances[found["name"]], host or world)
+    return vm_bodies.build_update(wanted(**said), world.instances[found["name"]], host or world)
 
 
 # A new VM.
@@ -153,7 +157,7 @@ def test_sources(image: Any, source: dict[str, str]) -> None:
     assert new(image=image).create_body()["source"] == source
 
 
-def listings(**changes: Any) -> Listings:
+def listings(**changes: Any) -> VmHostListings:
     found = {
         "networks": (Network("br0", "bridge", True, {}), Network("e0", "physical", False, {})),
         "pools": (StoragePool("default", "dir", "Created"), StoragePool("fast", "dir", "Created")),
@@ -165,7 +169,7 @@ def listings(**changes: Any) -> Listings:
         ),
         **changes,
     }
-    return Listings(**found)
+    return VmHostListings(**found)
 
 
 NOT_THERE: list[Any] = [
@@ -398,10 +402,10 @@ def test_what_a_profile_gives_is_not_taken_away_from_one_vm() -> None:
     found = body(profiles=["big"], devices={"root": ROOT})
     nic = {"name": "big", "config": {}, "devices": {"lan": NIC}}
     host = World().host(listings=listings(profiles={"big": nic}))
-    instance = vm_edits.Inherited.of(("big",), host).under(World([found]).host().instances["vm"])
+    instance = vm_edits.InheritedKeys.of(("big",), host).under(World([found]).host().instances["vm"])
     gone = wanted(interfaces=[{"name": "lan", "state": "absent"}])
     with pytest.raises(errors.Invalid, match="device lan comes with a profile"):
-        vm_bodies.changed(gone, instance, host)
+        vm_bodies.build_update(gone, instance, host)
 
 
 def test_the_live_part_leaves_the_rest_as_it_was() -> None:
@@ -455,12 +459,12 @@ def test_a_running_vm_takes_a_core_and_gives_none_back(before: str | None, after
 def test_only_what_is_needed_is_read(
     found: list[Any], said: dict[str, Any], listed: bool, pools: set[str] | None
 ) -> None:
-    need = needs([wanted(**said)], World(found).host())
+    need = find_reading_needs([wanted(**said)], World(found).host())
     assert (need.listings, need.pools) == (listed, pools)
 
 
 def test_a_volume_that_may_be_anywhere_is_looked_for_everywhere() -> None:
     host = World([body()]).host()
     gone = {"name": "data", "state": "absent", "delete_volume": True}
-    assert needs([wanted(disks=[{}, gone])], host).pools is None
-    assert needs([wanted(disks=[{}, {**gone, "storage_pool": "fast"}])], host).pools == {"fast"}
+    assert find_reading_needs([wanted(disks=[{}, gone])], host).pools is None
+    assert find_reading_needs([wanted(disks=[{}, {**gone, "storage_pool": "fast"}])], host).pools == {"fast"}

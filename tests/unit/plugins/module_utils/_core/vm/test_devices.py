@@ -14,11 +14,11 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.devices impo
     NIC_TYPES,
     changed_device,
     check_kind,
-    disks,
-    interfaces,
     is_live,
-    others,
-    same_device,
+    is_same_device,
+    parse_disks,
+    parse_interfaces,
+    parse_other_devices,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,18 +44,18 @@ DISKS: list[Any] = [
 
 @pytest.mark.parametrize(("said", "devices"), DISKS)
 def test_disks(said: list[dict[str, Any]], devices: dict[str, dict[str, str]]) -> None:
-    found = disks("vm", said) or ()
+    found = parse_disks("vm", said) or ()
     assert {disk.name: changed_device(None, disk.device("p")) for disk in found} == devices
     assert [disk.root for disk in found] == [True] + [False] * (len(found) - 1)
 
 
 def test_unsaid_and_none() -> None:
-    assert disks("vm", None) is None and disks("vm", []) == ()
-    assert interfaces(None) is None and interfaces([]) == ()
+    assert parse_disks("vm", None) is None and parse_disks("vm", []) == ()
+    assert parse_interfaces(None) is None and parse_interfaces([]) == ()
 
 
 def test_a_disk_that_goes() -> None:
-    _root, gone = disks("vm", [{}, {"name": "data", "state": "absent", "delete_volume": True}]) or ()
+    _root, gone = parse_disks("vm", [{}, {"name": "data", "state": "absent", "delete_volume": True}]) or ()
     assert gone.absent and gone.delete_volume and gone.volume == "vm-data"
 
 
@@ -88,7 +88,7 @@ BAD_DISKS = [
 @pytest.mark.parametrize(("said", "message", "hint"), BAD_DISKS)
 def test_disks_that_cannot_be(said: list[dict[str, Any]], message: str, hint: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
-        disks("vm", said)
+        parse_disks("vm", said)
     assert refused.value.message.startswith(message) and hint in refused.value.hint
     assert "\n" not in str(refused.value)
 
@@ -131,17 +131,17 @@ INTERFACES: list[Any] = [
 
 @pytest.mark.parametrize(("said", "device"), INTERFACES)
 def test_interfaces(said: dict[str, Any], device: dict[str, str]) -> None:
-    (nic,) = interfaces([said]) or ()
+    (nic,) = parse_interfaces([said]) or ()
     assert changed_device(None, nic.device()) == {"type": "nic", "name": "eth0", **device}
 
 
 def test_interfaces_are_called_by_their_place() -> None:
-    found = interfaces([{"network": "n"}, {"network": "n", "name": "lan"}, {"network": "n"}]) or ()
+    found = parse_interfaces([{"network": "n"}, {"network": "n", "name": "lan"}, {"network": "n"}]) or ()
     assert [nic.name for nic in found] == ["eth0", "lan", "eth2"]
 
 
 def test_an_absent_interface_needs_no_network() -> None:
-    (gone,) = interfaces([{"name": "lan", "state": "absent"}]) or ()
+    (gone,) = parse_interfaces([{"name": "lan", "state": "absent"}]) or ()
     assert gone.absent
 
 
@@ -176,30 +176,34 @@ BAD_INTERFACES = [
 @pytest.mark.parametrize(("said", "message", "hint"), BAD_INTERFACES)
 def test_interfaces_that_cannot_be(said: dict[str, Any], message: str, hint: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
-        interfaces([said])
+        parse_interfaces([said])
     assert refused.value.message.startswith(message) and hint in refused.value.hint
 
 
 def test_two_interfaces_of_one_name() -> None:
     with pytest.raises(errors.Invalid, match="two interfaces are called eth1"):
-        interfaces([{"network": "n", "name": "eth1"}, {"network": "n"}])
+        parse_interfaces([{"network": "n", "name": "eth1"}, {"network": "n"}])
 
 
 def test_other_devices() -> None:
     said = {"tpm": {"type": "tpm", "path": None}, "gone": {"state": "absent"}}
-    assert others(said, (), ()) == {"tpm": {"type": "tpm", "path": None}, "gone": None}
+    assert parse_other_devices(said, (), ()) == {"tpm": {"type": "tpm", "path": None}, "gone": None}
 
 
 @pytest.mark.parametrize("name", ["root", "disk1", "eth0"])
 def test_a_device_is_said_in_one_place(name: str) -> None:
-    named_disks, named_interfaces = disks("vm", [{}, {}]) or (), interfaces([{"network": "n"}]) or ()
+    named_disks, named_interfaces = parse_disks("vm", [{}, {}]) or (), parse_interfaces([{"network": "n"}]) or ()
     with pytest.raises(errors.Invalid, match=f"^devices: {name} is also"):
-        others({name: {"type": "tpm"}}, named_disks, named_interfaces)
+        parse_other_devices({name: {"type": "tpm"}}, named_disks, named_interfaces)
 
 
 def test_a_disk_and_an_interface_of_one_name() -> None:
     with pytest.raises(errors.Invalid, match=r"^interfaces: lan is also one of disks"):
-        others({}, disks("vm", [{}, {"name": "lan"}]) or (), interfaces([{"name": "lan", "network": "n"}]) or ())
+        parse_other_devices(
+            {},
+            parse_disks("vm", [{}, {"name": "lan"}]) or (),
+            parse_interfaces([{"name": "lan", "network": "n"}]) or (),
+        )
 
 
 BAD_OTHERS = [
@@ -214,7 +218,7 @@ BAD_OTHERS = [
 @pytest.mark.parametrize(("said", "message"), BAD_OTHERS)
 def test_devices_that_cannot_be(said: dict[Any, Any], message: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
-        others(said, (), ())
+        parse_other_devices(said, (), ())
     assert refused.value.message.startswith(message)
 
 
@@ -314,19 +318,19 @@ def test_what_is_live(before: dict[str, str] | None, after: dict[str, str] | Non
     ],
 )
 def test_only_what_is_said_is_compared(found: dict[str, str], said: dict[str, str | None], same: bool) -> None:
-    assert same_device(found, said) is same
+    assert is_same_device(found, said) is same
 
 
 def test_a_null_takes_away_what_an_option_said() -> None:
-    (static,) = interfaces([{"network": "n", "ipv4": "10.0.0.9"}]) or ()
-    (moved,) = interfaces([{"parent": "e0", "type": "macvlan", "config": {"ipv4.address": None}}]) or ()
+    (static,) = parse_interfaces([{"network": "n", "ipv4": "10.0.0.9"}]) or ()
+    (moved,) = parse_interfaces([{"parent": "e0", "type": "macvlan", "config": {"ipv4.address": None}}]) or ()
     after = changed_device(changed_device(None, static.device()), moved.said)
     assert after == {"type": "nic", "name": "eth0", "parent": "e0", "nictype": "macvlan"}
 
 
 def test_from_a_network_to_a_parent_and_back() -> None:
-    (on_network,) = interfaces([{"network": "n", "vlan": 5}]) or ()
-    (on_parent,) = interfaces([{"parent": "e0", "type": "macvlan"}]) or ()
+    (on_network,) = parse_interfaces([{"network": "n", "vlan": 5}]) or ()
+    (on_parent,) = parse_interfaces([{"parent": "e0", "type": "macvlan"}]) or ()
     device = changed_device(None, on_network.device())
     moved = changed_device(device, on_parent.said)
     assert moved == {"type": "nic", "name": "eth0", "parent": "e0", "nictype": "macvlan", "vlan": "5"}
@@ -339,7 +343,7 @@ MAPS = st.dictionaries(st.sampled_from(["network", "vlan", "size", "hwaddr"]), s
 @given(MAPS, MAPS)
 def test_a_changed_device_is_as_said(found: dict[str, str], said: dict[str, str]) -> None:
     after = changed_device(found, dict(said))
-    assert same_device(after, dict(said))
+    assert is_same_device(after, dict(said))
     assert changed_device(after, dict(said)) == after
     assert {key: value for key, value in after.items() if key not in said} == {
         key: value for key, value in found.items() if key not in said

@@ -13,7 +13,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import CO
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import commission as vm_commission
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import erase as vm_erasure
 
-PLACE = vm_commission.Place("kvm-01", "p")
+PLACE = vm_commission.ProjectPlace("kvm-01", "p")
 NOW, BEFORE = "2026-11-21T10:00:00Z", "2026-01-01T00:00:00Z"
 ROOT = {"type": "disk", "path": "/", "pool": "default", "size": "8MiB"}
 CONFIG = {
@@ -32,8 +32,10 @@ DEVICES = {
 INHERITED = {"eth1": {"type": "nic", "network": "m"}}
 
 
-def wanted(**said: object) -> vm_commission.Wanted:
-    return vm_commission.want({"name": "vm", "state": "present", "again": False, "erase": True, **said}, "us")
+def wanted(**said: object) -> vm_commission.CommissionSpec:
+    return vm_commission.parse_commission_spec(
+        {"name": "vm", "state": "present", "again": False, "erase": True, **said}, "us"
+    )
 
 
 def instance(config: dict[str, str] | None = None, **said: Any) -> Instance:
@@ -57,13 +59,13 @@ def left(**said: Any) -> Instance:
     return instance({ERASED: f"{BEFORE} vm"}, name="vm-erased", **said)
 
 
-def steps(seen: vm_erasure.Seen) -> list[tuple[str, tuple[str, ...]]]:
-    [change] = vm_erasure.plan(wanted(), seen, PLACE, NOW).changes
+def steps(seen: vm_erasure.EraseReading) -> list[tuple[str, tuple[str, ...]]]:
+    [change] = vm_erasure.plan_erase(wanted(), seen, PLACE, NOW).changes
     return [(step.method, step.path) for step in change.steps]
 
 
 def test_the_new_one_is_there_before_the_old_one_goes() -> None:
-    assert steps(vm_erasure.Seen(instance())) == [
+    assert steps(vm_erasure.EraseReading(instance())) == [
         ("POST", ("instances",)),
         ("DELETE", ("instances", "vm")),
         ("POST", ("instances", "vm-erased")),
@@ -71,8 +73,8 @@ def test_the_new_one_is_there_before_the_old_one_goes() -> None:
 
 
 def test_what_was_cut_short_goes_on_from_there() -> None:
-    assert steps(vm_erasure.Seen(None, left())) == [("POST", ("instances", "vm-erased"))]
-    assert steps(vm_erasure.Seen(instance(), left())) == [
+    assert steps(vm_erasure.EraseReading(None, left())) == [("POST", ("instances", "vm-erased"))]
+    assert steps(vm_erasure.EraseReading(instance(), left())) == [
         ("DELETE", ("instances", "vm-erased")),
         ("POST", ("instances",)),
         ("DELETE", ("instances", "vm")),
@@ -82,7 +84,7 @@ def test_what_was_cut_short_goes_on_from_there() -> None:
 
 def test_everything_is_kept_but_what_the_disk_was_made_of() -> None:
     found = instance()
-    [change] = vm_erasure.plan(wanted(), vm_erasure.Seen(found, member="m2"), PLACE, NOW).changes
+    [change] = vm_erasure.plan_erase(wanted(), vm_erasure.EraseReading(found, member="m2"), PLACE, NOW).changes
     create, delete, rename = change.steps
     assert create.params == {"target": "m2"} and create.creates == ("instances", "vm-erased")
     assert create.body == {
@@ -108,7 +110,7 @@ def test_everything_is_kept_but_what_the_disk_was_made_of() -> None:
 
 def test_an_address_that_is_said_stays_as_it_is_said() -> None:
     said = {"eth0": {"type": "nic", "network": "n", "hwaddr": "00:16:3e:00:00:99"}}
-    made = vm_erasure.emptied(instance(devices=said, expanded_devices=said), NOW)
+    made = vm_erasure.predict_erased(instance(devices=said, expanded_devices=said), NOW)
     assert made.devices == said
 
 
@@ -131,7 +133,7 @@ def test_it_is_erased_once(config: dict[str, str], said: dict[str, object], due:
 def test_one_that_is_not_there_may_have_been_cut_short() -> None:
     assert vm_erasure.due(wanted(), None, NOW)
     with pytest.raises(errors.NotFound):
-        vm_erasure.plan(wanted(), vm_erasure.Seen(None), PLACE, NOW)
+        vm_erasure.plan_erase(wanted(), vm_erasure.EraseReading(None), PLACE, NOW)
 
 
 VOLUME = {**DEVICES, "data": {"type": "disk", "pool": "default", "source": "vol", "path": ""}}
@@ -140,35 +142,49 @@ VOLUME = {**DEVICES, "data": {"type": "disk", "pool": "default", "source": "vol"
 @pytest.mark.parametrize(
     ("seen", "kind", "said"),
     [
-        (vm_erasure.Seen(instance(status="Running")), errors.Conflict, "it is Running"),
-        (vm_erasure.Seen(instance({"security.protection.delete": "true"})), errors.Protected, "protected"),
-        (vm_erasure.Seen(instance({"user.tenantry.protected": "true"})), errors.Protected, "protected"),
-        (vm_erasure.Seen(instance(), copies=("snapshot a", "backup b")), errors.Conflict, "snapshot a, backup b"),
-        (vm_erasure.Seen(instance(devices=VOLUME, expanded_devices=VOLUME)), errors.Conflict, r"own \(data\)"),
-        (vm_erasure.Seen(instance({OWNER: "others"})), errors.NotOwned, "others"),
-        (vm_erasure.Seen(instance({OWNER: "us"})), errors.Invalid, "we composed it"),
-        (vm_erasure.Seen(instance(type="container")), errors.Invalid, "container"),
-        (vm_erasure.Seen(instance(), instance({}, name="vm-erased")), errors.Conflict, "VM vm-erased"),
-        (vm_erasure.Seen(None, left(status="Running")), errors.Conflict, "VM vm-erased"),
-        # Two VMs that were erased each for itself, and one that somebody has started since.
-        (vm_erasure.Seen(instance(), instance({ERASED: f"{NOW} vm-erased"})), errors.Conflict, "not what an erasure"),
-        (vm_erasure.Seen(instance(), left(last_used_at="2026-11-20T10:00:00Z")), errors.Conflict, "VM vm-erased"),
+        (vm_erasure.EraseReading(instance(status="Running")), errors.Conflict, "it is Running"),
+        (vm_erasure.EraseReading(instance({"security.protection.delete": "true"})), errors.Protected, "protected"),
+        (vm_erasure.EraseReading(instance({"user.tenantry.protected": "true"})), errors.Protected, "protected"),
         (
-            vm_erasure.Seen(None, instance({ERASED: f"{NOW} vm", OWNER: "us"})),
+            vm_erasure.EraseReading(instance(), copies=("snapshot a", "backup b")),
+            errors.Conflict,
+            "snapshot a, backup b",
+        ),
+        (vm_erasure.EraseReading(instance(devices=VOLUME, expanded_devices=VOLUME)), errors.Conflict, r"own \(data\)"),
+        (vm_erasure.EraseReading(instance({OWNER: "others"})), errors.NotOwned, "others"),
+        (vm_erasure.EraseReading(instance({OWNER: "us"})), errors.Invalid, "we composed it"),
+        (vm_erasure.EraseReading(instance(type="container")), errors.Invalid, "container"),
+        (vm_erasure.EraseReading(instance(), instance({}, name="vm-erased")), errors.Conflict, "VM vm-erased"),
+        (vm_erasure.EraseReading(None, left(status="Running")), errors.Conflict, "VM vm-erased"),
+        # Two VMs that were erased each for itself, and one that somebody has started since.
+        (
+            vm_erasure.EraseReading(instance(), instance({ERASED: f"{NOW} vm-erased"})),
+            errors.Conflict,
+            "not what an erasure",
+        ),
+        (
+            vm_erasure.EraseReading(instance(), left(last_used_at="2026-11-20T10:00:00Z")),
+            errors.Conflict,
+            "VM vm-erased",
+        ),
+        (
+            vm_erasure.EraseReading(None, instance({ERASED: f"{NOW} vm", OWNER: "us"})),
             errors.Conflict,
             "not what an erasure left",
         ),
     ],
 )
-def test_refused(seen: vm_erasure.Seen, kind: type[errors.TenantryError], said: str) -> None:
+def test_refused(seen: vm_erasure.EraseReading, kind: type[errors.TenantryError], said: str) -> None:
     with pytest.raises(kind, match=said):
-        vm_erasure.plan(wanted(), seen, PLACE, NOW)
+        vm_erasure.plan_erase(wanted(), seen, PLACE, NOW)
 
 
 def test_all_that_speaks_against_it_is_said_at_once() -> None:
-    seen = vm_erasure.Seen(instance(status="Running", devices=VOLUME, expanded_devices=VOLUME), copies=("snapshot a",))
+    seen = vm_erasure.EraseReading(
+        instance(status="Running", devices=VOLUME, expanded_devices=VOLUME), copies=("snapshot a",)
+    )
     with pytest.raises(errors.Conflict) as refused:
-        vm_erasure.plan(wanted(), seen, PLACE, NOW)
+        vm_erasure.plan_erase(wanted(), seen, PLACE, NOW)
     assert all(word in str(refused.value) for word in ("Running", "snapshot a", "data"))
 
 

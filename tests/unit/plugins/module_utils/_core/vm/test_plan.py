@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import plan as vm_plan
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import STATES, Wanted, want
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import STATES, VmSpec, parse_vm_spec
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.volumes import COMPOSING
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
@@ -32,11 +32,11 @@ WITH_DATA = {"root": ROOT, "eth0": NIC, "data": DATA}
 HALF = body(whole=False)
 
 
-def planned(world: World, policy: vm_plan.Policy | None = None, **said: Any) -> vm_plan.Planned:
-    return vm_plan.plan(wanted(**said), world.host(), policy or vm_plan.Policy())
+def planned(world: World, policy: vm_plan.RestartPolicy | None = None, **said: Any) -> vm_plan.VmPlan:
+    return vm_plan.plan_vm(wanted(**said), world.host(), policy or vm_plan.RestartPolicy())
 
 
-def done(world: World, policy: vm_plan.Policy | None = None, **said: Any) -> list[str]:
+def done(world: World, policy: vm_plan.RestartPolicy | None = None, **said: Any) -> list[str]:
     """Carry it out; returns what was done."""
     plan = planned(world, policy, **said)
     world.carry_out(plan)
@@ -84,7 +84,7 @@ def test_states(state: str, found: list[Any], actions: list[str], status: str | 
     world.carry_out(plan)
     assert (world.instances["vm"]["status"] if "vm" in world.instances else None) == status
     if state != "restarted":
-        assert planned(world, state=state) == vm_plan.Planned()
+        assert planned(world, state=state) == vm_plan.VmPlan()
 
 
 def test_every_state_is_in_the_table() -> None:
@@ -106,7 +106,7 @@ def test_what_is_not_ours_is_refused(state: str, found: Any, kind: type[Exceptio
     world = World()
     host = world.host(instances={"vm": World([{**found, "config": found["config"] or {}}]).host().instances["vm"]})
     with pytest.raises(kind) as refused:
-        vm_plan.plan(wanted(state=state), host, vm_plan.Policy())
+        vm_plan.plan_vm(wanted(state=state), host, vm_plan.RestartPolicy())
     assert str(refused.value).startswith("VM vm on kvm: ") and message in str(refused.value)
 
 
@@ -185,11 +185,11 @@ def test_drift_of_a_running_vm_with_leave_to_restart(
     state: str, said: dict[str, Any], live: list[str], waiting: list[str]
 ) -> None:
     world = World([body(status="Running", devices=WITH_DATA)], [volume()])
-    actions = done(world, vm_plan.Policy(allow_restart=True), state=state, **said)
+    actions = done(world, vm_plan.RestartPolicy(allow_restart=True), state=state, **said)
     stopped = [action for action in actions if action.split(":")[0] in ("stop VM vm", "start VM vm")]
     assert stopped == (["stop VM vm", "start VM vm"] if waiting else [])
     assert world.instances["vm"]["status"] == "Running"
-    assert planned(world, state=state, **said) == vm_plan.Planned()
+    assert planned(world, state=state, **said) == vm_plan.VmPlan()
 
 
 @pytest.mark.parametrize(("said", "live", "waiting"), RUNNING)
@@ -202,7 +202,7 @@ def test_what_stops_anyway_is_mended_whole(
     assert plan.waiting == () and bool(plan.changes) == bool(live or waiting or status != "Stopped")
     world.carry_out(plan)
     assert world.instances["vm"]["status"] == "Stopped"
-    assert planned(world, state="stopped", **said) == vm_plan.Planned()
+    assert planned(world, state="stopped", **said) == vm_plan.VmPlan()
 
 
 def test_a_running_vm_has_no_slot_for_an_interface_beside_one_that_goes() -> None:
@@ -243,14 +243,14 @@ def test_annotations_said_of_a_released_vm_go_too(found: list[Any]) -> None:
     world = World(found)
     done(world, state="released", annotations={"team": "red"})
     assert not [key for key in world.instances["vm"]["config"] if "annotation" in key]
-    assert planned(world, state="released", annotations={"team": "red"}) == vm_plan.Planned()
+    assert planned(world, state="released", annotations={"team": "red"}) == vm_plan.VmPlan()
 
 
 def test_absent_takes_what_an_interrupted_run_left() -> None:
     world = World([], [volume(), volume("vm-log", "fast"), volume("vm-x", vm="other"), volume("vm-y", owner="them")])
     assert done(world, state="absent") == ["delete volume default/vm-data", "delete volume fast/vm-log"]
     assert set(world.volumes) == {("default", "vm-x"), ("default", "vm-y")}
-    assert planned(world, state="absent") == vm_plan.Planned()
+    assert planned(world, state="absent") == vm_plan.VmPlan()
 
 
 def test_absent_leaves_a_volume_that_another_vm_uses() -> None:
@@ -262,7 +262,10 @@ def test_absent_leaves_a_volume_that_another_vm_uses() -> None:
 
 def test_a_forced_stop_and_a_patient_one() -> None:
     world = World([body(status="Running")])
-    for policy, force, timeout in ((vm_plan.Policy(), False, 60), (vm_plan.Policy(False, 5, True), True, 5)):
+    for policy, force, timeout in (
+        (vm_plan.RestartPolicy(), False, 60),
+        (vm_plan.RestartPolicy(False, 5, True), True, 5),
+    ):
         (request,) = requests(planned(world, policy, state="stopped"))
         assert (request.body["force"], request.body["timeout"]) == (force, timeout)
         assert request.deadline > timeout
@@ -287,7 +290,7 @@ def test_a_create_from_an_image_is_tried_again_and_an_empty_one_is_not() -> None
 
 def test_check_mode_plans_on_a_host_that_is_not_there_yet() -> None:
     host = World().host(unread=True, listings=None, default_storage_pool=None, default_network=None)
-    plan = vm_plan.plan(wanted(image="debian", disks=[{}, {"size": "1GiB"}]), host, vm_plan.Policy())
+    plan = vm_plan.plan_vm(wanted(image="debian", disks=[{}, {"size": "1GiB"}]), host, vm_plan.RestartPolicy())
     assert sentences(plan)[-2:] == ["create VM vm", "start VM vm"]
 
 
@@ -390,12 +393,12 @@ def worlds(draw: Any) -> World:
     return World([body(owner=owner, devices=devices, config=config, **fields), body("other", owner="them")], volumes)
 
 
-POLICIES = st.builds(vm_plan.Policy, st.booleans(), st.just(5), st.booleans())
+POLICIES = st.builds(vm_plan.RestartPolicy, st.booleans(), st.just(5), st.booleans())
 
 
-def plan_or_none(said: Wanted, world: World, policy: vm_plan.Policy) -> vm_plan.Planned | None:
+def plan_or_none(said: VmSpec, world: World, policy: vm_plan.RestartPolicy) -> vm_plan.VmPlan | None:
     try:
-        return vm_plan.plan(said, world.host(), policy)
+        return vm_plan.plan_vm(said, world.host(), policy)
     except errors.TenantryError as error:
         refusal = error
     assert "\n" not in str(refusal) and str(refusal).startswith("VM vm on kvm: ")
@@ -405,8 +408,10 @@ def plan_or_none(said: Wanted, world: World, policy: vm_plan.Policy) -> vm_plan.
 
 @patient
 @given(SPECS, worlds(), POLICIES)
-def test_a_plan_carried_out_leaves_nothing_to_plan(spec: dict[str, Any], world: World, policy: vm_plan.Policy) -> None:
-    plan = plan_or_none(want(spec), world, policy)
+def test_a_plan_carried_out_leaves_nothing_to_plan(
+    spec: dict[str, Any], world: World, policy: vm_plan.RestartPolicy
+) -> None:
+    plan = plan_or_none(parse_vm_spec(spec), world, policy)
     if plan is None:
         return
     others = world.instances.get("other")
@@ -415,19 +420,19 @@ def test_a_plan_carried_out_leaves_nothing_to_plan(spec: dict[str, Any], world: 
     if spec["state"] == "restarted":
         world.instances["vm"]["status"] = "Stopped"  # else each run restarts it once more
         spec = {**spec, "state": "stopped"}
-    again = vm_plan.plan(want(spec), world.host(), policy)
+    again = vm_plan.plan_vm(parse_vm_spec(spec), world.host(), policy)
     if again.changes and any(nic.get("state") == "absent" for nic in spec.get("interfaces", ())):
         # LXD may find the slot of the removed card still in use, so the run after the removal adds the other card.
         world.carry_out(again)
         assert again.waiting == tuple(each for each in plan.waiting if each != "device lan")
-        plan, again = again, vm_plan.plan(want(spec), world.host(), policy)
-    assert again == vm_plan.Planned((), plan.waiting)
+        plan, again = again, vm_plan.plan_vm(parse_vm_spec(spec), world.host(), policy)
+    assert again == vm_plan.VmPlan((), plan.waiting)
 
 
 @patient
 @given(SPECS, worlds(), POLICIES)
-def test_a_plan_may_be_cut_short_anywhere(spec: dict[str, Any], world: World, policy: vm_plan.Policy) -> None:
-    said = want(spec)
+def test_a_plan_may_be_cut_short_anywhere(spec: dict[str, Any], world: World, policy: vm_plan.RestartPolicy) -> None:
+    said = parse_vm_spec(spec)
     plan = plan_or_none(said, world, policy)
     if plan is None:
         return
@@ -445,17 +450,17 @@ def test_a_plan_may_be_cut_short_anywhere(spec: dict[str, Any], world: World, po
                 cut.apply(earlier)
             if half:
                 cut.begin(step)
-            cut.carry_out(vm_plan.plan(said, cut.host(), policy))
+            cut.carry_out(vm_plan.plan_vm(said, cut.host(), policy))
             assert cut.told() == finished.told()
 
 
 @patient
 @given(SPECS, worlds(), POLICIES, st.randoms(use_true_random=False))
 def test_a_plan_does_not_depend_on_the_order_of_options(
-    spec: dict[str, Any], world: World, policy: vm_plan.Policy, chance: random.Random
+    spec: dict[str, Any], world: World, policy: vm_plan.RestartPolicy, chance: random.Random
 ) -> None:
     shuffled = _shuffled(spec, chance)
-    assert plan_or_none(want(spec), world, policy) == plan_or_none(want(shuffled), world, policy)
+    assert plan_or_none(parse_vm_spec(spec), world, policy) == plan_or_none(parse_vm_spec(shuffled), world, policy)
 
 
 def _shuffled(value: Any, chance: random.Random) -> Any:
@@ -468,7 +473,7 @@ def _shuffled(value: Any, chance: random.Random) -> Any:
 
 @patient
 @given(SPECS, worlds(), POLICIES)
-def test_planning_writes_nothing(spec: dict[str, Any], world: World, policy: vm_plan.Policy) -> None:
+def test_planning_writes_nothing(spec: dict[str, Any], world: World, policy: vm_plan.RestartPolicy) -> None:
     before = world.copy()
-    plan_or_none(want(spec), world, policy)
+    plan_or_none(parse_vm_spec(spec), world, policy)
     assert world.told() == before.told()

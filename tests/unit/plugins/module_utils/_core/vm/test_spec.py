@@ -11,18 +11,18 @@ import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core import errors
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import (
     STATES,
-    Image,
-    Wanted,
-    merged,
-    want,
-    want_all,
+    ImageSource,
+    VmSpec,
+    merge_all_defaults,
+    merge_defaults,
+    parse_vm_spec,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
 
-def wanted(**said: Any) -> Wanted:
-    return want({"name": "vm", **said})
+def wanted(**said: Any) -> VmSpec:
+    return parse_vm_spec({"name": "vm", **said})
 
 
 CONFIG: list[tuple[dict[str, Any], dict[str, str | None]]] = [
@@ -91,14 +91,14 @@ def test_annotations() -> None:
     [
         (None, None),
         ("", None),
-        ("debian-12", Image("debian-12")),
-        ({"alias": "debian-12"}, Image("debian-12")),
-        ({"fingerprint": "abc", "alias": None}, Image("abc")),
-        ({"server": "https://x", "alias": "a"}, Image("a", "https://x", "simplestreams")),
-        ({"server": "https://x", "protocol": "lxd", "alias": "a"}, Image("a", "https://x", "lxd")),
+        ("debian-12", ImageSource("debian-12")),
+        ({"alias": "debian-12"}, ImageSource("debian-12")),
+        ({"fingerprint": "abc", "alias": None}, ImageSource("abc")),
+        ({"server": "https://x", "alias": "a"}, ImageSource("a", "https://x", "simplestreams")),
+        ({"server": "https://x", "protocol": "lxd", "alias": "a"}, ImageSource("a", "https://x", "lxd")),
     ],
 )
-def test_images(said: Any, image: Image | None) -> None:
+def test_images(said: Any, image: ImageSource | None) -> None:
     found = wanted(image=said).image
     assert found == image
     assert found is None or found.is_local == (found.server is None)
@@ -176,14 +176,14 @@ NAMES = [None, "", "1vm", "-vm", "vm-", "v_m", "v.m", "vm 1", "vm/../x", "väm",
 @pytest.mark.parametrize("name", NAMES)
 def test_names_that_lxd_refuses(name: Any) -> None:
     with pytest.raises(errors.Invalid) as refused:
-        want({"name": name})
+        parse_vm_spec({"name": name})
     assert refused.value.message.startswith("vms: name: ") and "63" in refused.value.hint
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["v", "V1", "web-1", "a" * 63, "a--b"])
 def test_names_that_lxd_takes(name: str) -> None:
-    assert want({"name": name}).name == name
+    assert parse_vm_spec({"name": name}).name == name
 
 
 MERGED: list[Any] = [
@@ -214,7 +214,7 @@ MERGED: list[Any] = [
 @pytest.mark.parametrize(("defaults", "vm", "expected"), MERGED)
 def test_defaults(defaults: Any, vm: dict[str, Any], expected: dict[str, Any]) -> None:
     before = (repr(defaults), repr(vm))
-    assert merged(defaults, vm) == expected
+    assert merge_defaults(defaults, vm) == expected
     assert (repr(defaults), repr(vm)) == before
 
 
@@ -223,15 +223,15 @@ SAID = st.dictionaries(st.sampled_from(["memory", "zone", "config", "tags"]), st
 
 @given(SAID, SAID)
 def test_merging_twice_changes_nothing(defaults: dict[str, Any], vm: dict[str, Any]) -> None:
-    once = merged(defaults, vm)
-    assert merged(defaults, once) == once
+    once = merge_defaults(defaults, vm)
+    assert merge_defaults(defaults, once) == once
     assert all(once[key] == value for key, value in vm.items() if value is not None)
 
 
 def test_two_entries_for_one_vm() -> None:
     with pytest.raises(errors.Invalid, match=r"^vms: a is listed twice"):
-        want_all([{"name": "a"}, {"name": "b"}, {"name": "a"}], None)
+        merge_all_defaults([{"name": "a"}, {"name": "b"}, {"name": "a"}], None)
     with pytest.raises(errors.Invalid, match="twice"):
-        want_all([{"name": "a", "vmhost": "x"}, {"name": "a"}], {"vmhost": "x"})
+        merge_all_defaults([{"name": "a", "vmhost": "x"}, {"name": "a"}], {"vmhost": "x"})
     on_two = [{"name": "a", "vmhost": "x"}, {"name": "a", "vmhost": "y"}]
-    assert want_all(on_two, {"memory": "1GiB"}) == [{**vm, "memory": "1GiB"} for vm in on_two]
+    assert merge_all_defaults(on_two, {"memory": "1GiB"}) == [{**vm, "memory": "1GiB"} for vm in on_two]

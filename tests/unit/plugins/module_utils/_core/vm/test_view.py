@@ -26,7 +26,7 @@ def viewed(found: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
     instance = host.instances["vm"]
     if state:
         instance = Instance.from_api({**(found or body()), "expanded_config": instance.expanded_config, "state": state})
-    return dict(to_plain(view.vm(instance, "kvm", "p", host.volumes)))
+    return dict(to_plain(view.build_vm_view(instance, "kvm", "p", host.volumes)))
 
 
 def test_everything_people_ask_for() -> None:
@@ -90,7 +90,7 @@ def test_addresses_that_others_reach() -> None:
     }
     assert viewed(body(), network=network)["addresses"] == ["10.0.0.9"]
     for state in (None, {}, {"network": None}):
-        assert view.addresses(state) == []
+        assert view.list_addresses(state) == []
 
 
 def test_a_profiles_part_shows_too() -> None:
@@ -111,8 +111,8 @@ GUEST_KEYS = [
 def test_of_what_a_guest_is_told_only_the_length_shows(key: str) -> None:
     one, other = (viewed(body(config={key: text})) for text in ("sesame 1", "sesame 2"))
     assert one["config"][key] == other["config"][key] == "8 characters"
-    assert view.with_new_texts(other, [key])["config"][key] == "8 characters, changed"
-    assert view.with_new_texts(other, ["limits.cpu"]) == other
+    assert view.show_new_texts(other, [key])["config"][key] == "8 characters, changed"
+    assert view.show_new_texts(other, ["limits.cpu"]) == other
 
 
 @given(st.text("abcXYZ019", min_size=12, max_size=30), st.sampled_from(["user_data", "network_config", "vendor_data"]))
@@ -121,12 +121,12 @@ def test_no_secret_is_in_any_view(secret: str, option: str) -> None:
     told = {"cloud_init": {option: f"#cloud-config\npassword: {secret}\n"}}
     key = "cloud-init." + option.replace("_", "-")
     holder = body(config={key: f"old {secret}"})
-    policy = vm_plan.Policy()
+    policy = vm_plan.RestartPolicy()
     plans = [
-        vm_plan.plan(wanted(**told), World().host(), policy),
-        vm_plan.plan(wanted(**told), World([holder]).host(), policy),
-        vm_plan.plan(wanted(state="absent"), World([holder]).host(), policy),
-        vm_plan.plan(wanted(**told), World([{**holder, "status": "Running"}]).host(), policy),
+        vm_plan.plan_vm(wanted(**told), World().host(), policy),
+        vm_plan.plan_vm(wanted(**told), World([holder]).host(), policy),
+        vm_plan.plan_vm(wanted(state="absent"), World([holder]).host(), policy),
+        vm_plan.plan_vm(wanted(**told), World([{**holder, "status": "Running"}]).host(), policy),
     ]
     for plan in plans:
         assert plan.changes
@@ -136,7 +136,7 @@ def test_no_secret_is_in_any_view(secret: str, option: str) -> None:
 
 def row(found: dict[str, Any], network: dict[str, Any] | None = None, owner: str | None = "us") -> dict[str, Any]:
     instance = Instance.from_api({**found, "expanded_devices": found["devices"], "state": {"network": network or {}}})
-    return view.row(instance, "kvm", "p", owner)
+    return view.build_vm_row(instance, "kvm", "p", owner)
 
 
 def leased(mac: str, *addresses: str) -> dict[str, Any]:

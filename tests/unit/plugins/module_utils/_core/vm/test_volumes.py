@@ -22,9 +22,9 @@ SAID = {"name": "data", "size": "5MiB"}
 IN_DEFAULT = {"storage_pool": "default"}
 
 
-def planned(world: World, *disks: dict[str, Any], **said: Any) -> vm_plan.Planned:
+def planned(world: World, *disks: dict[str, Any], **said: Any) -> vm_plan.VmPlan:
     more = {"state": "present", **said}
-    return vm_plan.plan(wanted(disks=[{}, *disks], **more), world.host(), vm_plan.Policy())
+    return vm_plan.plan_vm(wanted(disks=[{}, *disks], **more), world.host(), vm_plan.RestartPolicy())
 
 
 def test_a_volume_is_marked_before_it_is_attached() -> None:
@@ -53,7 +53,7 @@ def test_the_pool_and_the_place() -> None:
     clustered = World().host().server.__class__.from_api({"environment": {"server_clustered": True}})
     for target, params in (("m2", {"target": "m2"}), ("@ssd", {}), (None, {})):
         host = World().host(server=clustered)
-        plan = vm_plan.plan(wanted(disks=[{}, disk], target=target), host, vm_plan.Policy())
+        plan = vm_plan.plan_vm(wanted(disks=[{}, disk], target=target), host, vm_plan.RestartPolicy())
         assert [dict(each.params) for each in requests(plan)[:2]] == [params, params]
 
 
@@ -98,7 +98,7 @@ def test_volumes_that_are_there(there: bool, found: list[Volume], disks: list[An
     expected = actions if there else [action for action in actions if action.split(":")[0] != "update VM vm"]
     assert [each for each in sentences(plan) if each != "create VM vm"] == expected
     world.carry_out(plan)
-    assert planned(world, *disks) == vm_plan.Planned()
+    assert planned(world, *disks) == vm_plan.VmPlan()
 
 
 def test_a_half_made_volume_is_deleted_first() -> None:
@@ -127,7 +127,7 @@ def test_an_attached_volume(disks: list[Any], actions: list[str]) -> None:
     plan = planned(world, *disks)
     assert sentences(plan) == actions
     world.carry_out(plan)
-    assert planned(world, *disks) == vm_plan.Planned()
+    assert planned(world, *disks) == vm_plan.VmPlan()
 
 
 REFUSED: list[Any] = [
@@ -158,7 +158,7 @@ REFUSED: list[Any] = [
 @pytest.mark.parametrize("there", [volume(owner="them"), volume(owner=None), volume(vm="other")])
 def test_a_detached_disks_volume_that_is_not_ours_is_nothing_to_us(there: Volume) -> None:
     gone = {"name": "data", "state": "absent", "delete_volume": True}
-    assert planned(World([DETACHED], [there]), gone) == vm_plan.Planned()
+    assert planned(World([DETACHED], [there]), gone) == vm_plan.VmPlan()
 
 
 @pytest.mark.parametrize("found", [DETACHED, ATTACHED])
@@ -185,7 +185,7 @@ def test_volumes_that_are_not_for_us_to_touch(
 
 
 def test_a_volume_of_somebody_else_may_stay_attached() -> None:
-    assert planned(World([ATTACHED], [volume(owner="them")]), SAID) == vm_plan.Planned()
+    assert planned(World([ATTACHED], [volume(owner="them")]), SAID) == vm_plan.VmPlan()
 
 
 @pytest.mark.parametrize("disk", [SAID, {"name": "data", "state": "absent", "delete_volume": True, **IN_DEFAULT}])
@@ -199,7 +199,7 @@ def test_a_volume_is_found_without_any_word_about_its_pool() -> None:
     gone = {"name": "data", "state": "absent", "delete_volume": True}
     for default in (None, "default"):
         host = World([DETACHED], [volume(pool="fast"), volume(vm="other")]).host(default_storage_pool=default)
-        plan = vm_plan.plan(wanted(state="present", disks=[{}, gone]), host, vm_plan.Policy())
+        plan = vm_plan.plan_vm(wanted(state="present", disks=[{}, gone]), host, vm_plan.RestartPolicy())
         assert sentences(plan) == ["delete volume fast/vm-data"]
 
 
@@ -237,6 +237,8 @@ def test_what_was_made_for_a_create_goes_with_it_and_nothing_else(before: list[V
 
 def test_a_volume_of_one_member_is_deleted_there() -> None:
     clustered = World().host().server.__class__.from_api({"environment": {"server_clustered": True}})
-    plan = vm_plan.plan(wanted(disks=[{}, SAID], target="m2"), World().host(server=clustered), vm_plan.Policy())
+    plan = vm_plan.plan_vm(
+        wanted(disks=[{}, SAID], target="m2"), World().host(server=clustered), vm_plan.RestartPolicy()
+    )
     create = next(each for each in requests(plan) if each.path == ("instances",))
     assert [dict(each.params) for each in create.rollback.values()] == [{"target": "m2"}]

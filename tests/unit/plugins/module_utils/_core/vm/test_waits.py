@@ -10,7 +10,7 @@ from typing import Any, Optional
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import Instance
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import waits
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.cloud_init import Status
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.cloud_init import CloudInitStatus
 
 MAC = "00:16:3e:45:4e:8f"
 LEASE = ("inet", "10.0.0.7")
@@ -48,7 +48,7 @@ NO_NETWORK = vm()
 LEASED = vm({"eth0": network(LEASE, counters=HEARD)})
 
 
-@pytest.mark.parametrize("wait", waits.WAITS)
+@pytest.mark.parametrize("wait", waits.WAIT_KINDS)
 @pytest.mark.parametrize("status", ["Stopped", "Error", "Frozen"])
 def test_nothing_is_there_while_a_vm_is_off(wait: str, status: str) -> None:
     assert waits.missing(wait, vm({"eth0": network(LEASE)}, agent=True, status=status)) == f"it is {status}"
@@ -121,16 +121,16 @@ def test_what_is_missing_is_said(wait: str, found: Instance, said: str) -> None:
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (Status("running", "modules-final"), "it says running, stage modules-final"),
-        (Status("not started"), "it says not started"),
-        (Status(""), "the agent is there, and cloud-init didn't answer"),
-        (Status("done"), ""),
-        (Status("disabled"), ""),
+        (CloudInitStatus("running", "modules-final"), "it says running, stage modules-final"),
+        (CloudInitStatus("not started"), "it says not started"),
+        (CloudInitStatus(""), "the agent is there, and cloud-init didn't answer"),
+        (CloudInitStatus("done"), ""),
+        (CloudInitStatus("disabled"), ""),
         # The wait is over; that it failed is another matter.
-        (Status("error", errors=("x",)), ""),
+        (CloudInitStatus("error", errors=("x",)), ""),
     ],
 )
-def test_cloud_init_is_waited_for_until_it_ended(status: Status, said: str) -> None:
+def test_cloud_init_is_waited_for_until_it_ended(status: CloudInitStatus, said: str) -> None:
     assert waits.missing("cloud_init", vm({}, agent=True), status) == said
 
 
@@ -145,4 +145,4 @@ def test_what_can_never_come_is_not_waited_for() -> None:
 def test_a_wait_that_ran_out_names_what_it_was_for() -> None:
     late = waits.late("address", 60, "it runs; no lease and no agent")
     assert (late.code, late.message) == ("timeout", "no address after 60 s: it runs; no lease and no agent")
-    assert all(waits.late(wait, 1, "x").hint for wait in waits.WAITS if wait != "none")
+    assert all(waits.late(wait, 1, "x").hint for wait in waits.WAIT_KINDS if wait != "none")

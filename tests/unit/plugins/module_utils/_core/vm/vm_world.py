@@ -22,8 +22,8 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
 )
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Request
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import plan as vm_plan
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import Host, Listings
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import Wanted, want
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import VmHostListings, VmHostReading
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.spec import VmSpec, parse_vm_spec
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.volumes import VM
 
 NOW = "2026-05-06T07:08:09Z"
@@ -35,9 +35,9 @@ BIG = {"name": "big", "config": {"limits.cpu": "4"}, "devices": {"disk0": ROOT}}
 UP = ("Running", "Ready", "Frozen")
 
 
-def wanted(**said: Any) -> Wanted:
+def wanted(**said: Any) -> VmSpec:
     """A VM called `vm` unless said otherwise."""
-    return want({"name": "vm", **said})
+    return parse_vm_spec({"name": "vm", **said})
 
 
 def body(name: str = "vm", *, owner: str | None = "us", status: str = "Stopped", **fields: Any) -> dict[str, Any]:
@@ -82,9 +82,9 @@ class World:
 
     # Reading
 
-    def host(self, **changes: Any) -> Host:
+    def host(self, **changes: Any) -> VmHostReading:
         """What a run reads of it."""
-        listings = Listings(
+        listings = VmHostListings(
             networks=(
                 Network("br0", "bridge", True, {}),
                 Network("br1", "bridge", True, {}),
@@ -94,7 +94,7 @@ class World:
             profiles={"big": BIG, "default": {"name": "default", "config": {}, "devices": {}}},
             images=(Image("f" * 64, "virtual-machine", ("debian",), False, "x86_64", {}),),
         )
-        host = Host(
+        host = VmHostReading(
             name="kvm",
             owner="us",
             project=Project("p", "", self.project, ()),
@@ -144,7 +144,7 @@ class World:
 
     # Carrying out
 
-    def carry_out(self, planned: vm_plan.Planned) -> None:
+    def carry_out(self, planned: vm_plan.VmPlan) -> None:
         for request in requests(planned):
             self.apply(request)
 
@@ -264,13 +264,13 @@ def _said(value: Any) -> Any:
     return {key: inner for key, inner in value.items() if not key.startswith("volatile.")}
 
 
-def requests(planned: vm_plan.Planned) -> list[Request]:
+def requests(planned: vm_plan.VmPlan) -> list[Request]:
     """All writes of a plan, in order."""
     found = [step for change in planned.changes for step in change.steps]
     assert all(isinstance(step, Request) for step in found)
     return [step for step in found if isinstance(step, Request)]
 
 
-def sentences(planned: vm_plan.Planned) -> list[str]:
+def sentences(planned: vm_plan.VmPlan) -> list[str]:
     """What a plan does, as a person reads it."""
     return [change.sentence for change in planned.changes]

@@ -22,7 +22,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.plan import Later, MoveFile, WriteFile
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost import files as vmhost_files
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost import registration as vmhost
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.found import Found
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.found import VmHostState
 
 ENTRY = {"name": "kvm-01", "url": "https://h:8443", "project": "p", "owner": "us"}
 MARK = "user.tenantry.cpu_overcommit"
@@ -35,7 +35,7 @@ def server(**fields: Any) -> Server:
     )
 
 
-def found(admin: bool = False, vms: int = 0, **config: str) -> Found:
+def found(admin: bool = False, vms: int = 0, **config: str) -> VmHostState:
     config = {key.replace("__", "."): value for key, value in config.items()}
     instances = tuple(
         Instance.from_api(
@@ -48,7 +48,7 @@ def found(admin: bool = False, vms: int = 0, **config: str) -> Found:
         for n in range(vms)
     )
     body = {"cpu": {"total": 4}, "memory": {"total": 8 << 30}}
-    return Found(
+    return VmHostState(
         server(),
         Project("p", "said", {"user.tenantry.owner": "us", "features.images": "true", **config}, (), "etag"),
         instances,
@@ -61,9 +61,9 @@ def found(admin: bool = False, vms: int = 0, **config: str) -> Found:
 
 def wanted(
     before: dict[str, Any] | None = None, enforce: tuple[str, ...] = (), writes: bool = True, **said: Any
-) -> vmhost.Wanted:
-    after = vmhost.merged("kvm-01", before if before is not None else ENTRY, said, [])
-    return vmhost.Wanted("kvm-01", before, after, vmhost.said_keys(said), frozenset(enforce), writes)
+) -> vmhost.RegistrationSpec:
+    after = vmhost.merge_entry("kvm-01", before if before is not None else ENTRY, said, [])
+    return vmhost.RegistrationSpec("kvm-01", before, after, vmhost.said_keys(said), frozenset(enforce), writes)
 
 
 MERGED = [
@@ -82,13 +82,13 @@ MERGED = [
 
 @pytest.mark.parametrize(("before", "params", "urls", "after"), MERGED)
 def test_what_is_said_goes_over_what_is_there(before: Any, params: Any, urls: Any, after: Any) -> None:
-    assert vmhost.merged("kvm-01", before, params, urls) == after
+    assert vmhost.merge_entry("kvm-01", before, params, urls) == after
 
 
 @pytest.mark.parametrize("params", [{"owner": "us"}, {"project": "p"}, {"project": "", "owner": "us"}, {}])
 def test_project_and_owner_have_no_default(params: dict[str, str]) -> None:
     with pytest.raises(errors.Invalid, match=r"kvm-01: (project|owner)"):
-        vmhost.merged("kvm-01", None, params, ["https://a:1"])
+        vmhost.merge_entry("kvm-01", None, params, ["https://a:1"])
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_server_without_an_extension_is_refused_by_its_name(extension: str) ->
 @pytest.mark.parametrize(("mark", "said"), [("others", "belongs to others"), ("", "no owner's mark")])
 def test_a_project_that_is_not_ours_is_refused(mark: str, said: str) -> None:
     with pytest.raises(errors.NotOwned, match=said):
-        vmhost.plan(wanted(), found(user__tenantry__owner=mark), ())
+        vmhost.plan_registration(wanted(), found(user__tenantry__owner=mark), ())
 
 
 PLACES = [
@@ -150,15 +150,15 @@ PLACES = [
 @pytest.mark.parametrize(("said", "config", "refusal"), PLACES)
 def test_defaults_must_be_of_use_to_the_project(said: dict[str, str], config: dict[str, str], refusal: str) -> None:
     if not refusal:
-        assert vmhost.plan(wanted(ENTRY, **said), found(**config), ()).pending == ()
+        assert vmhost.plan_registration(wanted(ENTRY, **said), found(**config), ()).pending == ()
         return
     with pytest.raises(errors.NotFound, match=refusal):
-        vmhost.plan(wanted(ENTRY, **said), found(**config), ())
+        vmhost.plan_registration(wanted(ENTRY, **said), found(**config), ())
 
 
 def test_a_default_that_nobody_says_is_not_looked_for() -> None:
     kept = {**ENTRY, "default_storage_pool": "gone"}
-    assert not vmhost.plan(wanted(kept), found(), ()).plan.changed
+    assert not vmhost.plan_registration(wanted(kept), found(), ()).plan.changed
 
 
 RATIOS = [
@@ -223,13 +223,13 @@ RATIOS = [
 @pytest.mark.parametrize(("said", "config", "enforce", "pending", "written"), RATIOS)
 def test_who_may_change_a_ratio(said: Any, config: Any, enforce: Any, pending: Any, written: Any) -> None:
     file = vmhost_files.entry("kvm-01", "/r/kvm-01", ENTRY, {**ENTRY, "zone": "z"}, "text")
-    ours = vmhost.plan(wanted(ENTRY, enforce, **said), found(**config), [file])
+    ours = vmhost.plan_registration(wanted(ENTRY, enforce, **said), found(**config), [file])
     told = [(each["limit"], each["in_force"], each["wanted"]) for each in ours.pending]
     assert told == sorted(pending or [])
     assert ours.plan.changes == (() if pending else (file,)), "with something pending nothing at all is changed"
     assert bool(ours.plan.warnings) == bool(pending)
 
-    admins = vmhost.plan(wanted(ENTRY, enforce, **said), found(admin=True, **config), [file])
+    admins = vmhost.plan_registration(wanted(ENTRY, enforce, **said), found(admin=True, **config), [file])
     assert admins.pending == ()
     assert admins.plan.changes[-1] == file, "the entry is the last"
     if not written:
@@ -243,14 +243,14 @@ def test_who_may_change_a_ratio(said: Any, config: Any, enforce: Any, pending: A
 
 def test_on_another_machine_only_lxd_is_written() -> None:
     file = vmhost_files.entry("kvm-01", "/r/kvm-01", None, ENTRY, "text")
-    decision = vmhost.plan(wanted(ENTRY, writes=False, cpu_overcommit="2"), found(admin=True), [file])
+    decision = vmhost.plan_registration(wanted(ENTRY, writes=False, cpu_overcommit="2"), found(admin=True), [file])
     assert [change.kind for change in decision.plan.changes] == ["project"]
 
 
 ROOM = [
-    pytest.param({"cpu_overcommit": "1"}, {}, ENTRY, 5, "have 5 cores", id="below what is in use"),
+    pytest.param({"cpu_overcommit": "1"}, {}, ENTRY, 5, "5 cores are allocated", id="below what is in use"),
     pytest.param({"cpu_overcommit": "1.25"}, {}, ENTRY, 5, "", id="exactly what is in use"),
-    pytest.param({"memory_overcommit": "0.5"}, {}, ENTRY, 5, "have 5.00 GiB", id="memory"),
+    pytest.param({"memory_overcommit": "0.5"}, {}, ENTRY, 5, "5.00 GiB are allocated", id="memory"),
     pytest.param({"cpu_overcommit": "1"}, {}, {**ENTRY, "cpu_overcommit": "1"}, 5, "", id="as it was"),
     pytest.param({}, {}, ENTRY, 5, "", id="unsaid"),
     pytest.param(
@@ -258,7 +258,7 @@ ROOM = [
         {"limits__cpu": "9"},
         {**ENTRY, "cpu_overcommit": "1"},
         5,
-        "have 5 cores",
+        "5 cores are allocated",
         id="as it was, but the limit sinks",
     ),
 ]
@@ -270,24 +270,24 @@ def test_a_ratio_below_what_is_in_use_has_no_room(
     said: Any, config: Any, before: Any, vms: int, refusal: str, admin: bool
 ) -> None:
     if not refusal:
-        vmhost.plan(wanted(before, **said), found(admin, vms, **config), ())
+        vmhost.plan_registration(wanted(before, **said), found(admin, vms, **config), ())
         return
     with pytest.raises(errors.NoRoom, match=refusal) as refused:
-        vmhost.plan(wanted(before, **said), found(admin, vms, **config), ())
+        vmhost.plan_registration(wanted(before, **said), found(admin, vms, **config), ())
     assert refused.value.details["promised"] in (5, 5 << 30)
 
 
 def test_a_limit_for_a_cluster_with_a_member_down_is_nobodys_guess() -> None:
     down = dataclasses.replace(found(admin=True, limits__cpu="4"), machines=(Machine("a", None),))
     with pytest.raises(errors.Unreachable, match="member"):
-        vmhost.plan(wanted(ENTRY, cpu_overcommit="2"), down, ())
+        vmhost.plan_registration(wanted(ENTRY, cpu_overcommit="2"), down, ())
 
 
 def test_an_unread_project_is_predicted_as_if_nothing_were_there() -> None:
-    nothing = Found(Server.from_api({}))
+    nothing = VmHostState(Server.from_api({}))
     file = vmhost_files.entry("kvm-01", "/r/kvm-01", None, ENTRY, "text")
     said = {"cpu_overcommit": "2", "default_storage_pool": "x"}
-    decision = vmhost.plan(wanted(ENTRY, **said), nothing, [file])
+    decision = vmhost.plan_registration(wanted(ENTRY, **said), nothing, [file])
     assert decision.plan.changes == (file,) and decision.pending == ()
 
 
@@ -316,12 +316,12 @@ def test_the_server_certificate_is_written_only_when_it_differs() -> None:
 
 
 def test_what_goes_goes_behind_the_entry() -> None:
-    changes = vmhost_files.gone("h", "/r/h", ENTRY, ["server.crt", "client.key"], "g")
+    changes = vmhost_files.plan_removal("h", "/r/h", ENTRY, ["server.crt", "client.key"], "g")
     assert [change.sentence for change in changes] == [
         "unregister VM host h",
         "remove files of VM host h: client.key, server.crt",
     ]
-    assert vmhost_files.gone("h", "/r/h", None, [], "g") == []
+    assert vmhost_files.plan_removal("h", "/r/h", None, [], "g") == []
 
 
 def test_the_gitignore_is_written_where_it_lacks_something() -> None:

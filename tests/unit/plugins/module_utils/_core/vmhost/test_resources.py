@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.capacity.figures import capacity
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.capacity.figures import compute_capacity
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
     Instance,
     Machine,
@@ -20,8 +20,14 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import (
     StoragePool,
     Volume,
 )
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.found import Found, pools_with_volumes
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.resources import counted, resources
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.found import (
+    VmHostState,
+    find_pools_with_volumes,
+)
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.resources import (
+    build_resources_view,
+    count_resources,
+)
 
 GIB = 1 << 30
 
@@ -56,9 +62,9 @@ def ratios(**said: str) -> dict[str, str]:
     return {"cpu": "1", "memory": "1", "storage": "1", **said}
 
 
-def found(*instances: Instance, machines: tuple[Machine, ...] = (machine(),), **rest: Any) -> Found:
+def found(*instances: Instance, machines: tuple[Machine, ...] = (machine(),), **rest: Any) -> VmHostState:
     project = Project("p", "", rest.pop("config", {}), ())
-    return Found(Server.from_api({}), project, instances, machines=machines, **rest)
+    return VmHostState(Server.from_api({}), project, instances, machines=machines, **rest)
 
 
 CAPACITIES = [
@@ -76,7 +82,7 @@ CAPACITIES = [
 
 @pytest.mark.parametrize(("total", "ratio", "expected"), CAPACITIES)
 def test_capacity_is_exact_and_rounded_down(total: int, ratio: str, expected: int) -> None:
-    assert capacity(total, ratio) == expected
+    assert compute_capacity(total, ratio) == expected
 
 
 PROMISES = [
@@ -94,12 +100,14 @@ PROMISES = [
 
 @pytest.mark.parametrize(("instances", "cores", "memory", "uncounted"), PROMISES)
 def test_promises(instances: list[Instance], cores: int, memory: int, uncounted: tuple[str, ...]) -> None:
-    sum_of = counted(found(*instances))
+    sum_of = count_resources(found(*instances))
     assert (sum_of.cores.ours, sum_of.memory.ours, sum_of.uncounted) == (cores, memory, uncounted)
 
 
 def test_a_percentage_of_what_nobody_knows_is_not_counted() -> None:
-    assert counted(found(instance(limits__memory="25%"), machines=(Machine("none", None),))).uncounted == ("vm",)
+    assert count_resources(found(instance(limits__memory="25%"), machines=(Machine("none", None),))).uncounted == (
+        "vm",
+    )
 
 
 COUNTS = [
@@ -113,17 +121,17 @@ COUNTS = [
 
 @pytest.mark.parametrize(("config", "ratio", "expected"), COUNTS)
 def test_cores(config: dict[str, str], ratio: str, expected: dict[str, Any]) -> None:
-    cores = resources(found(instance(limits__cpu="2"), config=config), ratios(cpu=ratio))["cores"]
+    cores = build_resources_view(found(instance(limits__cpu="2"), config=config), ratios(cpu=ratio))["cores"]
     assert cores == {**cores, **expected, "total": 4, "ours": 2, "others": None, "overcommit": ratio}
 
 
 def test_more_than_there_is_shows_by_how_much() -> None:
-    cores = resources(found(instance(limits__cpu="7")), ratios(cpu="2"))["cores"]
+    cores = build_resources_view(found(instance(limits__cpu="7")), ratios(cpu="2"))["cores"]
     assert cores["overcommitted"] == 3 and cores["free"] == 1
 
 
 def test_a_cluster_counts_all_members_and_knows_nothing_while_one_is_down() -> None:
-    both = resources(found(instance(), machines=(machine("a"), machine("b", cores=2))), ratios())
+    both = build_resources_view(found(instance(), machines=(machine("a"), machine("b", cores=2))), ratios())
     assert both["cores"]["total"] == 6 and both["memory"]["total"] == 16 * GIB and both["memory"]["used"] == 2 * GIB
     assert [(node["member"], node["numa_node"]) for node in both["numa_nodes"]] == [
         ("a", 0),
@@ -131,7 +139,7 @@ def test_a_cluster_counts_all_members_and_knows_nothing_while_one_is_down() -> N
         ("b", 0),
         ("b", 1),
     ]
-    down = resources(found(instance(), machines=(machine("a"), Machine("b", None))), ratios())
+    down = build_resources_view(found(instance(), machines=(machine("a"), Machine("b", None))), ratios())
     nothing = {"total": None, "free": None, "overcommitted": None}
     assert {key: down["cores"][key] for key in nothing} == nothing and down["cores"]["ours"] == 1
     assert down["memory"]["used"] is None and len(down["numa_nodes"]) == 2
@@ -139,7 +147,7 @@ def test_a_cluster_counts_all_members_and_knows_nothing_while_one_is_down() -> N
 
 def test_a_host_whose_project_nobody_could_read_has_nothing_of_ours() -> None:
     seen = dataclasses.replace(found(pools=(StoragePool("default", "dir", "Created", 100, 40),)), project=None)
-    told = resources(seen, ratios())
+    told = build_resources_view(seen, ratios())
     for kind in (told["cores"], told["memory"], told["storage_pools"][0]):
         assert kind["ours"] is None and kind["overcommitted"] is None
     assert told["cores"]["total"] == 4 and told["cores"]["free"] is None and told["storage_pools"][0]["free"] == 60
@@ -168,7 +176,7 @@ def test_storage_pools(instances: list[Instance], volumes: list[tuple[str, str, 
         body = {"name": str(number), "content_type": kind, "config": {"size": size} if size else {}}
         kept[(pool, str(number))] = Volume.from_api(pool, body)
     pool = StoragePool("default", "dir", "Created", 4 * GIB, GIB)
-    told = resources(found(*instances, volumes=kept, pools=(pool,)), ratios())["storage_pools"][0]
+    told = build_resources_view(found(*instances, volumes=kept, pools=(pool,)), ratios())["storage_pools"][0]
     # What is promised is as good as used, and what others use is used.
     assert told["ours"] == ours and told["free"] == 4 * GIB - min(4 * GIB, max(ours, GIB))
     assert told["others"] == max(0, GIB - ours)
@@ -176,14 +184,16 @@ def test_storage_pools(instances: list[Instance], volumes: list[tuple[str, str, 
 
 
 def test_a_pool_that_tells_nothing_is_unknown_not_empty() -> None:
-    told = resources(found(pools=(StoragePool("gone", "ceph", "Unavailable"),)), ratios())["storage_pools"][0]
+    told = build_resources_view(found(pools=(StoragePool("gone", "ceph", "Unavailable"),)), ratios())["storage_pools"][
+        0
+    ]
     assert told["total"] is None and told["used"] is None and told["free"] is None and told["overcommitted"] is None
 
 
 def test_networks_count_interfaces_by_network_and_by_parent() -> None:
     nics = {"a": {"type": "nic", "network": "br0"}, "b": {"type": "nic", "nictype": "bridged", "parent": "br0"}}
     networks = (Network("br0", "bridge", True, {}), Network("eth0", "physical", False, {}))
-    told = resources(found(instance(devices=nics), networks=networks), ratios())["networks"]
+    told = build_resources_view(found(instance(devices=nics), networks=networks), ratios())["networks"]
     assert [(each["name"], each["ours"], each["others"]) for each in told] == [("br0", 2, None), ("eth0", 0, None)]
 
 
@@ -197,7 +207,7 @@ NODES = [
 
 @pytest.mark.parametrize(("config", "vms", "free"), NODES)
 def test_numa_nodes(config: dict[str, str], vms: list[list[str]], free: list[int]) -> None:
-    nodes = resources(found(instance(**config)), ratios())["numa_nodes"]
+    nodes = build_resources_view(found(instance(**config)), ratios())["numa_nodes"]
     assert [node["vms"] for node in nodes] == vms
     assert [node["cores"]["free"] for node in nodes] == free
     assert [node["cores"]["list"] for node in nodes] == [[0, 1], [2, 3]]
@@ -205,7 +215,7 @@ def test_numa_nodes(config: dict[str, str], vms: list[list[str]], free: list[int
 
 def test_pinned_cores_count_on_the_vms_own_member_only() -> None:
     pinned = instance(location="b", limits__cpu="0-0")
-    nodes = resources(found(pinned, machines=(machine("a"), machine("b"))), ratios())["numa_nodes"]
+    nodes = build_resources_view(found(pinned, machines=(machine("a"), machine("b"))), ratios())["numa_nodes"]
     assert [node["vms"] for node in nodes] == [[], [], ["vm"], []]
 
 
@@ -220,4 +230,8 @@ def test_pools_with_volumes_are_those_that_the_project_or_an_instance_tells_of()
         "data": {"type": "disk", "pool": "shared", "source": "v"},
         "iso": {"type": "disk", "source": "/x"},
     }
-    assert pools_with_volumes(Project("p", "", {}, used_by), [instance(devices=disks)]) == ["a b", "fast", "shared"]
+    assert find_pools_with_volumes(Project("p", "", {}, used_by), [instance(devices=disks)]) == [
+        "a b",
+        "fast",
+        "shared",
+    ]

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.model import OWNER, Project, Server
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.room import Book
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import Host
-from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.resources import counted
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.placement.room import HostLedger
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm.host import VmHostReading
+from ansible_collections.tenantry.lxd.plugins.module_utils._core.vmhost.resources import count_resources
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Answer, Connection
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.reader import Reader
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers import vm_hosts
@@ -69,13 +69,13 @@ class World:
         """Nothing is open."""
 
 
-def host_of(world: World) -> Host:
+def host_of(world: World) -> VmHostReading:
     """As placement reads it, before it looks closer."""
     reader = Reader(world)
     project = reader.project("p")
     assert isinstance(project, Project)
     found = {each.name: each for each in reader.instances("p")}
-    return Host("kvm", "us", project, world.server, found, {}, ratios={"storage": "1"})
+    return VmHostReading("kvm", "us", project, world.server, found, {}, ratios={"storage": "1"})
 
 
 WORLDS = {
@@ -99,8 +99,8 @@ WORLDS = {
 @pytest.mark.parametrize(("world", "free"), WORLDS.values(), ids=WORLDS)
 def test_what_is_free_is_the_same_to_placement_and_to_the_info_modules(world: World, free: int) -> None:
     host = vm_hosts._with_room(Reader(world), host_of(world))
-    told = counted(vmhost_reading.read(Reader(world), "kvm", "p"), host.ratios)
-    placing = Book(host).figures
+    told = count_resources(vmhost_reading.read_vm_host(Reader(world), "kvm", "p"), host.ratios)
+    placing = HostLedger(host).figures
     assert placing is not None
     assert told.pools["default"].free == free * GIB, "what lxd_vmhost_info shows"
     assert placing.pools == told.pools and placing.limits == told.limits
@@ -119,5 +119,5 @@ def test_a_pool_is_read_once_and_what_was_read_is_kept() -> None:
 def test_without_limits_nobody_asks_how_much_of_them_is_used() -> None:
     world = World([])
     vm_hosts._with_room(Reader(world), host_of(world))
-    vmhost_reading.read(Reader(world), "kvm", "p")
+    vmhost_reading.read_vm_host(Reader(world), "kvm", "p")
     assert "projects/p/state" not in world.asked

@@ -16,7 +16,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._core.vm import waits
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd import waiting
 from ansible_collections.tenantry.lxd.plugins.module_utils._lxd.port import Answer, Connection
 from ansible_collections.tenantry.lxd.plugins.module_utils._shell.progress import Progress
-from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.vm_waits import Awaited, VmWaits
+from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.vm_waits import AwaitedVm, VmWaits
 
 MAC = "00:16:3e:00:00:01"
 
@@ -53,8 +53,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_LAST", 0.01)
 
 
-def awaited(host: str, port: Host, *names: str, known: Any = None) -> Awaited:
-    return Awaited(host, port, "p", names, known or {})  # type: ignore[arg-type]
+def awaited(host: str, port: Host, *names: str, known: Any = None) -> AwaitedVm:
+    return AwaitedVm(host, port, "p", names, known or {})  # type: ignore[arg-type]
 
 
 def test_each_vm_has_its_own_result() -> None:
