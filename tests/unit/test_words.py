@@ -286,6 +286,22 @@ def test_functions_and_classes_are_not_named_by_a_participle_alone() -> None:
     check("definitions", wrong)
 
 
+# Functions that do something and return what became of it.
+OUTCOMES = {"about", "_roll_back"}
+
+
+def test_a_function_that_returns_an_error_is_named_so() -> None:
+    errors = error_names()
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.name} returns an error: name it ..._error"
+        for path, tree in trees("plugins/**/*.py")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.returns and node.name not in OUTCOMES
+        if ast.unparse(node.returns).rpartition(".")[2] in errors and not node.name.endswith("error")
+    ]
+    check("definitions", wrong)
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
