@@ -329,7 +329,7 @@ def test_what_confinement_forbids_is_found_before_it_is_claimed(filled: Admin) -
     assert result["code"] == "conflict"
     assert result["forbidden"] == [
         "VM v1: config raw.qemu (restricted.virtual-machines.lowlevel)",
-        "VM v1: device etc (restricted.devices.disk)",
+        "VM v1: device etc, a disk without a storage pool (restricted.devices.disk)",
     ]
     assert filled.config()["restricted"] == "false"
 

@@ -46,24 +46,24 @@ def parse_file_list(text: Optional[str], path: str) -> dict[str, str]:
         ) from None
 
 
-def plan_files(path: str, wanted: Mapping[str, str], moment: str, found: FolderReading) -> Plan:
+def plan_files(path: str, wanted: Mapping[str, str], moment: str, reading: FolderReading) -> Plan:
     """Plan to write files that are new or differ, and to remove those of VM hosts that are gone."""
-    _check_foreign_files(path, wanted, found)
-    changed = [name for name in sorted(wanted, key=_order) if not _is_unchanged(name, wanted[name], found)]
-    gone = [name for name in sorted(found.own_files) if name not in wanted and found.texts.get(name) is not None]
+    _check_foreign_files(path, wanted, reading)
+    changed = [name for name in sorted(wanted, key=_order) if not _is_unchanged(name, wanted[name], reading)]
+    gone = [name for name in sorted(reading.own_files) if name not in wanted and reading.texts.get(name) is not None]
     if not changed and not gone:
         return Plan()
-    times = {name: found.own_files.get(name, moment) for name in wanted}
+    times = {name: reading.own_files.get(name, moment) for name in wanted}
     after = {**times, **dict.fromkeys(changed, moment)}
     # The list is written first: the next run would take a file that is not in it for somebody else's.
     listing = WriteFile(
-        f"{path}/{LIST}", _format_file_list({**after, **{name: found.own_files[name] for name in gone}})
+        f"{path}/{LIST}", _format_file_list({**after, **{name: reading.own_files[name] for name in gone}})
     )
     first: tuple[Step, ...] = (listing,)
     changes = []
     for name in changed:
         text = as_of.fill_in(wanted[name], moment)
-        before = found.texts.get(name)
+        before = reading.texts.get(name)
         steps = (*first, WriteFile(f"{path}/{name}", text))
         changes.append(Change(_verb(before), "file", f"{path}/{name}", steps, _view(before), _view(text)))
         first = ()
@@ -71,13 +71,13 @@ def plan_files(path: str, wanted: Mapping[str, str], moment: str, found: FolderR
         steps = (*first, RemoveFile(f"{path}/{name}"))
         if name == gone[-1]:
             steps += (WriteFile(f"{path}/{LIST}", _format_file_list(after)),)
-        changes.append(Change("remove", "file", f"{path}/{name}", steps, _view(found.texts.get(name)), None))
+        changes.append(Change("remove", "file", f"{path}/{name}", steps, _view(reading.texts.get(name)), None))
         first = ()
     return Plan(tuple(changes))
 
 
-def _is_unchanged(name: str, text: str, found: FolderReading) -> bool:
-    return name in found.own_files and found.texts.get(name) == as_of.fill_in(text, found.own_files[name])
+def _is_unchanged(name: str, text: str, reading: FolderReading) -> bool:
+    return name in reading.own_files and reading.texts.get(name) == as_of.fill_in(text, reading.own_files[name])
 
 
 def _order(name: str) -> tuple[bool, str]:
@@ -85,8 +85,8 @@ def _order(name: str) -> tuple[bool, str]:
     return name == "index.html", name
 
 
-def _check_foreign_files(path: str, wanted: Mapping[str, str], found: FolderReading) -> None:
-    foreign = [name for name in sorted(wanted) if found.texts.get(name) is not None and name not in found.own_files]
+def _check_foreign_files(path: str, wanted: Mapping[str, str], reading: FolderReading) -> None:
+    foreign = [name for name in sorted(wanted) if reading.texts.get(name) is not None and name not in reading.own_files]
     if foreign:
         shown = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
         raise errors.Conflict(f"{path}: {shown}: this file belongs to no report", "set path to an empty folder")

@@ -142,47 +142,47 @@ def compute_capacity(total: int, ratio_text: str) -> int:
     return int(Fraction(ratio_text) * total)
 
 
-def count_capacity(seen: CapacityInput) -> HostFigures:
+def count_capacity(reading: CapacityInput) -> HostFigures:
     """Everything counted."""
-    page = max((each.resources.hugepages_size for each in seen.machines if each.resources), default=0)
-    alone = len(seen.machines) == 1
-    memories = {each.member: each.resources.memory_total for each in seen.machines if each.resources}
+    page = max((each.resources.hugepages_size for each in reading.machines if each.resources), default=0)
+    alone = len(reading.machines) == 1
+    memories = {each.member: each.resources.memory_total for each in reading.machines if each.resources}
     single = next(iter(memories.values()), None) if alone else None
     promises = [
         (each, compute_allocation(each, single if alone else memories.get(each.location), page))
-        for each in seen.instances
+        for each in reading.instances
     ]
     ours = [promise for _instance, promise in promises]
-    limits = _limits(seen, ours)
-    shared = sum_storage_allocations(ours, seen.volumes)
+    limits = _limits(reading, ours)
+    shared = sum_storage_allocations(ours, reading.volumes)
     rooms = tuple(
         _room(
             machine,
             [pair for pair in promises if alone or pair[0].location == machine.member],
-            [each for each in seen.volumes if alone or each.location == machine.member],
+            [each for each in reading.volumes if alone or each.location == machine.member],
             shared,
-            seen,
+            reading,
         )
-        for machine in seen.machines
+        for machine in reading.machines
     )
     return HostFigures(
-        cores=_over_all(rooms, lambda room: room.cores, _sum_of(ours, "cores", seen), limits.get("cpu")),
-        memory=_over_all(rooms, lambda room: room.memory, _sum_of(ours, "memory", seen), limits.get("memory")),
-        hugepages=_over_all(rooms, lambda room: room.hugepages, _sum_of(ours, "hugepages", seen), None),
-        pools=_pools(seen, rooms, shared, limits),
+        cores=_over_all(rooms, lambda room: room.cores, _sum_of(ours, "cores", reading), limits.get("cpu")),
+        memory=_over_all(rooms, lambda room: room.memory, _sum_of(ours, "memory", reading), limits.get("memory")),
+        hugepages=_over_all(rooms, lambda room: room.hugepages, _sum_of(ours, "hugepages", reading), None),
+        pools=_pools(reading, rooms, shared, limits),
         rooms=tuple(_capped(room, limits) for room in rooms),
         limits=limits,
         uncounted=tuple(sorted(instance.name for instance, promise in promises if not promise.counted)),
     )
 
 
-def read_project_limits(seen: CapacityInput) -> dict[str, ProjectLimit]:
+def read_project_limits(reading: CapacityInput) -> dict[str, ProjectLimit]:
     """The project's limits alone, by their names without the prefix, and what is used under them."""
-    return _limits(seen, [compute_allocation(each) for each in seen.instances])
+    return _limits(reading, [compute_allocation(each) for each in reading.instances])
 
 
-def _sum_of(promises: Iterable[Allocation], key: str, seen: CapacityInput) -> Optional[int]:
-    return None if seen.project is None else sum(getattr(promise, key) or 0 for promise in promises)
+def _sum_of(promises: Iterable[Allocation], key: str, reading: CapacityInput) -> Optional[int]:
+    return None if reading.project is None else sum(getattr(promise, key) or 0 for promise in promises)
 
 
 def _room(
@@ -190,27 +190,27 @@ def _room(
     promises: Sequence[tuple[Instance, Allocation]],
     volumes: Sequence[Volume],
     shared: Mapping[str, int],
-    seen: CapacityInput,
+    reading: CapacityInput,
 ) -> MachineFigures:
     here = [promise for _instance, promise in promises]
-    alone = len(seen.machines) == 1
-    found, blind = machine.resources, seen.project is None
-    cores, memory, huge = (_sum_of(here, key, seen) for key in ("cores", "memory", "hugepages"))
+    alone = len(reading.machines) == 1
+    found, blind = machine.resources, reading.project is None
+    cores, memory, huge = (_sum_of(here, key, reading) for key in ("cores", "memory", "hugepages"))
     running = sum(promise.memory or 0 for instance, promise in promises if instance.status != "Stopped")
     own = {
         **sum_storage_allocations(here, volumes),
         **{pool.name: shared.get(pool.name, 0) for pool in machine.pools if pool.shared},
     }
-    ordinary = _ordinary(machine, memory, huge, seen.ratios.get("memory"))
+    ordinary = _ordinary(machine, memory, huge, reading.ratios.get("memory"))
     return MachineFigures(
         machine=machine,
         known=found is not None,
-        cores=_figure(found.threads if found else None, cores, seen.ratios.get("cpu")),
+        cores=_figure(found.threads if found else None, cores, reading.ratios.get("cpu")),
         memory=_with_ordinary(
             _figure(
                 found.memory_total if found else None,
                 memory,
-                seen.ratios.get("memory"),
+                reading.ratios.get("memory"),
                 max(0, found.memory_used - running) if found and not blind else None,
             ),
             ordinary,
@@ -218,7 +218,7 @@ def _room(
         hugepages=_figure(found.hugepages_total if found else None, huge, DEFAULT_RATIO),
         ordinary=ordinary,
         pools=build_pool_spaces(
-            machine.pools or (seen.pools if alone else ()), None if blind else own, seen.most_in_storage
+            machine.pools or (reading.pools if alone else ()), None if blind else own, reading.most_in_storage
         ),
         nodes=tuple(_node(node, promises) for node in (found.nodes if found else ())),
         instances=len(here),
@@ -261,25 +261,25 @@ def _node(node: Mapping[str, Any], promises: Sequence[tuple[Instance, Allocation
     return NumaNodeFigures(node["numa_node"], tuple(sorted(there)), pins, tuple(sorted(vms)))
 
 
-def _limits(seen: CapacityInput, ours: Sequence[Allocation]) -> dict[str, ProjectLimit]:
+def _limits(reading: CapacityInput, ours: Sequence[Allocation]) -> dict[str, ProjectLimit]:
     """The project's limits and what is used under them: as LXD counts it where it was asked, never less than we do."""
-    if seen.project is None:
+    if reading.project is None:
         return {}
-    disks = sum_storage_allocations(ours, seen.volumes)
+    disks = sum_storage_allocations(ours, reading.volumes)
     used = {
         "cpu": sum(each.cores or 0 for each in ours),
         "memory": sum(each.memory or 0 for each in ours),
         "disk": sum(disks.values()),
-        "instances": len(seen.instances),
-        "virtual-machines": sum(each.is_vm for each in seen.instances),
+        "instances": len(reading.instances),
+        "virtual-machines": sum(each.is_vm for each in reading.instances),
         **{f"disk.pool.{pool}": count for pool, count in disks.items()},
     }
     found = {}
-    for key, value in seen.project.config.items():
+    for key, value in reading.project.config.items():
         kind = key[len("limits.") :] if key.startswith("limits.") else ""
         most = parse_limit_size(value)
         if most is not None and (kind in used or kind.startswith("disk.pool.")):
-            usage = (seen.state.get(kind) or {}).get("Usage") or 0
+            usage = (reading.state.get(kind) or {}).get("Usage") or 0
             found[kind] = ProjectLimit(key, most, max(used.get(kind, 0), usage))
     return found
 
@@ -323,10 +323,10 @@ def find_pool_limit(limits: Mapping[str, ProjectLimit], pool: str) -> Optional[i
 
 
 def _pools(
-    seen: CapacityInput, rooms: Sequence[MachineFigures], ours: Mapping[str, int], limits: Mapping[str, ProjectLimit]
+    reading: CapacityInput, rooms: Sequence[MachineFigures], ours: Mapping[str, int], limits: Mapping[str, ProjectLimit]
 ) -> dict[str, PoolSpace]:
-    names = list(dict.fromkeys([pool.name for pool in seen.pools] + [name for room in rooms for name in room.pools]))
-    whole = build_pool_spaces(seen.pools, None if seen.project is None else ours, seen.most_in_storage)
+    names = list(dict.fromkeys([pool.name for pool in reading.pools] + [name for room in rooms for name in room.pools]))
+    whole = build_pool_spaces(reading.pools, None if reading.project is None else ours, reading.most_in_storage)
     found = {}
     for name in names:
         parts = [room.pools[name] for room in rooms if name in room.pools]

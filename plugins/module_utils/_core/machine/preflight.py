@@ -260,8 +260,8 @@ def _of_apt(machine: Machine, channel: str) -> Iterator[Problem]:
         yield Problem("package", f"{machine.title or machine.os} has no package lxd", "say snap")
 
 
-def _of_kernel(machine: Machine, wanted: ServerSpec) -> Iterator[Problem]:
-    for pool in wanted.pools:
+def _of_kernel(machine: Machine, spec: ServerSpec) -> Iterator[Problem]:
+    for pool in spec.pools:
         lacks = [name for name in _DRIVERS.get(pool.driver, ()) if name not in machine.modules]
         # A package that comes with LXD brings zfs along for some kernels; LXD's snap brings none.
         if lacks:
@@ -272,8 +272,8 @@ def _of_kernel(machine: Machine, wanted: ServerSpec) -> Iterator[Problem]:
             )
 
 
-def _of_network(machine: Machine, wanted: ServerSpec) -> Iterator[Problem]:
-    for network in wanted.networks:
+def _of_network(machine: Machine, spec: ServerSpec) -> Iterator[Problem]:
+    for network in spec.networks:
         for key in _TAKES_INTERFACE if network.type == "bridge" else ("parent",) if network.type == "physical" else ():
             taken = [name.strip() for name in (network.config.get(key) or "").split(",") if name.strip()]
             for name in taken:

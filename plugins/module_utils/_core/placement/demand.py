@@ -55,7 +55,7 @@ class Demand:
 
 def compute_demand(
     key: str,
-    wanted: VmSpec,
+    spec: VmSpec,
     hosts: Sequence[VmHostReading],
     filters: Optional[HostFilters] = None,
 ) -> Optional[Demand]:
@@ -65,65 +65,63 @@ def compute_demand(
     VMs that may go to the same hosts. Where profiles of one name say different things on different hosts, it is the
     most of them.
     """
-    if wanted.state == "absent" or not hosts:
+    if spec.state == "absent" or not hosts:
         return None
     filters = filters or HostFilters(vmhosts=tuple(sorted(host.name for host in hosts)))
-    instance = hosts[0].instances.get(wanted.name) if len(hosts) == 1 else None
+    instance = hosts[0].instances.get(spec.name) if len(hosts) == 1 else None
     if instance is not None:
-        return _growth(key, wanted, instance, hosts[0], filters)
-    asked = hosts if wanted.profiles else hosts[:1]
-    promises = [_promise(wanted, None, host) for host in asked]
-    disks = _new_disks(wanted, asked, hosts[0] if len(hosts) == 1 else None)
+        return _growth(key, spec, instance, hosts[0], filters)
+    asked = hosts if spec.profiles else hosts[:1]
+    promises = [_promise(spec, None, host) for host in asked]
+    disks = _new_disks(spec, asked, hosts[0] if len(hosts) == 1 else None)
     memory = max(each.memory or 0 for each in promises)
     return Demand(
         key=key,
-        name=wanted.name,
+        name=spec.name,
         cores=max(each.cores or 1 for each in promises),
         memory=memory,
         hugepages=memory if any(each.hugepages for each in promises) else 0,
-        pinned=promises[0].pinned if wanted.pinning is None else (),
-        pinning=wanted.pinning,
+        pinned=promises[0].pinned if spec.pinning is None else (),
+        pinning=spec.pinning,
         numa_nodes=promises[0].nodes,
         disks=disks,
         filters=filters,
-        architecture=wanted.architecture or _image_architecture(wanted, hosts),
-        networks=_networks(wanted),
-        target=wanted.target,
+        architecture=spec.architecture or _image_architecture(spec, hosts),
+        networks=_networks(spec),
+        target=spec.target,
         percent=any(each.memory is None for each in promises),
-        image=wanted.image.name if wanted.image and wanted.image.is_local else None,
+        image=spec.image.name if spec.image and spec.image.is_local else None,
     )
 
 
-def _image_architecture(wanted: VmSpec, hosts: Sequence[VmHostReading]) -> Optional[str]:
+def _image_architecture(spec: VmSpec, hosts: Sequence[VmHostReading]) -> Optional[str]:
     """That of an image of the server's own; of one that LXD fetches it takes the one that fits."""
-    if wanted.image is None or not wanted.image.is_local:
+    if spec.image is None or not spec.image.is_local:
         return None
     for host in hosts:
-        found = find_images(wanted.image.name, host.listings.images) if host.listings else []
+        found = find_images(spec.image.name, host.listings.images) if host.listings else []
         if found:
             return found[0].architecture or None
     return None
 
 
-def _growth(
-    key: str, wanted: VmSpec, instance: Instance, host: VmHostReading, filters: HostFilters
-) -> Optional[Demand]:
+def _growth(key: str, spec: VmSpec, instance: Instance, host: VmHostReading, filters: HostFilters) -> Optional[Demand]:
     if instance.is_unreachable or not instance.is_vm or instance.owner != host.owner:
         return None
     memory = _memory_of(instance, host)
-    now, then = compute_allocation(instance, memory), _promise(wanted, instance, host, memory)
-    settled = has_pinned_cores(wanted, instance)
-    repinned = wanted.pinning is None and then.pinned != now.pinned
+    now, then = compute_allocation(instance, memory), _promise(spec, instance, host, memory)
+    settled = has_pinned_cores(spec, instance)
+    repinned = spec.pinning is None and then.pinned != now.pinned
     pinned_now = then.pinned if repinned else ()
-    disks = _more_disks(wanted, instance, host) if instance.is_complete else _remade_disks(wanted, now, host)
+    disks = _more_disks(spec, instance, host) if instance.is_complete else _remade_disks(spec, now, host)
     ask = Demand(
         key=key,
-        name=wanted.name,
+        name=spec.name,
         cores=max(0, (then.cores or 0) - (now.cores or 0)),
         memory=max(0, (then.memory or 0) - (now.memory or 0)),
         hugepages=max(0, then.hugepages - now.hugepages),
         pinned=pinned_now,
-        pinning=None if settled else wanted.pinning,
+        pinning=None if settled else spec.pinning,
         own=now.pinned,
         numa_nodes=then.nodes if then.nodes != now.nodes else (),
         disks=disks,
@@ -140,19 +138,19 @@ def _memory_of(instance: Instance, host: VmHostReading) -> Optional[int]:
 
 
 def _promise(
-    wanted: VmSpec, instance: Optional[Instance], host: VmHostReading, machine_memory: Optional[int] = None
+    spec: VmSpec, instance: Optional[Instance], host: VmHostReading, machine_memory: Optional[int] = None
 ) -> Allocation:
     """What the VM will be promised, disks aside."""
     if instance is None:
-        instance = _blank(wanted.name, InheritedKeys.of(wanted.profiles or (), host).config)
-    elif wanted.profiles not in (None, instance.profiles) and host.listings is not None:
-        instance = InheritedKeys.of(wanted.profiles or (), host).under(instance)
+        instance = _blank(spec.name, InheritedKeys.of(spec.profiles or (), host).config)
+    elif spec.profiles not in (None, instance.profiles) and host.listings is not None:
+        instance = InheritedKeys.of(spec.profiles or (), host).under(instance)
     config = dict(instance.expanded_config)
     for name in _SIZES:
-        if name in wanted.config:
-            config[name] = wanted.config[name] or ""
-    if wanted.pinning is not None:
-        config["limits.cpu"] = str(wanted.pinning.count)
+        if name in spec.config:
+            config[name] = spec.config[name] or ""
+    if spec.pinning is not None:
+        config["limits.cpu"] = str(spec.pinning.count)
     return compute_allocation(dataclasses.replace(instance, expanded_config=config), machine_memory)
 
 
@@ -160,38 +158,36 @@ def _blank(name: str, config: Mapping[str, str]) -> Instance:
     return Instance.from_api({"name": name, "type": "virtual-machine", "expanded_config": config})
 
 
-def _networks(wanted: VmSpec) -> frozenset[str]:
-    said = [nic.said.get("network") for nic in wanted.interfaces or () if not nic.absent]
+def _networks(spec: VmSpec) -> frozenset[str]:
+    said = [nic.said.get("network") for nic in spec.interfaces or () if not nic.absent]
     return frozenset(name for name in said if name)
 
 
-def _new_disks(
-    wanted: VmSpec, hosts: Sequence[VmHostReading], only: Optional[VmHostReading]
-) -> dict[Optional[str], int]:
+def _new_disks(spec: VmSpec, hosts: Sequence[VmHostReading], only: Optional[VmHostReading]) -> dict[Optional[str], int]:
     """The disks of a VM that is to be made; a volume that is there already is promised already."""
     found: dict[Optional[str], int] = {}
-    roots = [_inherited_root(wanted, host) for host in hosts]
-    pool = wanted.disks[0].pool if wanted.disks else roots[0].get("pool")
-    said = (wanted.disks[0].size or DEFAULT_DISK) if wanted.disks else 0
+    roots = [_inherited_root(spec, host) for host in hosts]
+    pool = spec.disks[0].pool if spec.disks else roots[0].get("pool")
+    said = (spec.disks[0].size or DEFAULT_DISK) if spec.disks else 0
     found[pool] = said or max(parse_limit_size(root.get("size")) or DEFAULT_DISK for root in roots)
-    for disk in wanted.disks or ():
+    for disk in spec.disks or ():
         if not disk.root and not disk.absent:
             found[disk.pool] = found.get(disk.pool, 0) + _more_of(disk, disk.pool, only)
     return found
 
 
-def _inherited_root(wanted: VmSpec, host: VmHostReading) -> Mapping[str, Optional[str]]:
+def _inherited_root(spec: VmSpec, host: VmHostReading) -> Mapping[str, Optional[str]]:
     """The root disk of a VM whose task lists no disks: of `devices`, or of a profile."""
-    said = [device for device in wanted.devices.values() if device and device.get("path") == "/"]
-    inherited = InheritedKeys.of(wanted.profiles or (), host).devices.values()
+    said = [device for device in spec.devices.values() if device and device.get("path") == "/"]
+    inherited = InheritedKeys.of(spec.profiles or (), host).devices.values()
     roots: list[Mapping[str, Optional[str]]] = [*said, *(device for device in inherited if device.get("path") == "/")]
     return roots[0] if roots else {}
 
 
-def _more_disks(wanted: VmSpec, instance: Instance, host: VmHostReading) -> dict[Optional[str], int]:
+def _more_disks(spec: VmSpec, instance: Instance, host: VmHostReading) -> dict[Optional[str], int]:
     found: dict[Optional[str], int] = {}
     devices = instance.expanded_devices
-    for disk in wanted.disks or ():
+    for disk in spec.disks or ():
         if disk.absent:
             continue
         if disk.root:
@@ -207,10 +203,10 @@ def _more_disks(wanted: VmSpec, instance: Instance, host: VmHostReading) -> dict
     return found
 
 
-def _remade_disks(wanted: VmSpec, now: Allocation, host: VmHostReading) -> dict[Optional[str], int]:
+def _remade_disks(spec: VmSpec, now: Allocation, host: VmHostReading) -> dict[Optional[str], int]:
     """One that a crash left half made is made again, in the room that it has."""
     default = host.default_storage_pool
-    new = _new_disks(wanted, [host], host)
+    new = _new_disks(spec, [host], host)
     more = {pool: max(0, count - now.disks.get(pool or default or "", 0)) for pool, count in new.items()}
     return {pool: count for pool, count in more.items() if count}
 

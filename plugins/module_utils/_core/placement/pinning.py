@@ -46,9 +46,9 @@ def satisfies_pinning(said: PinningSpec, has: Collection[int], nodes: Sequence[N
     return said.node is None or any(node.number == said.node and set(has) <= set(node.cores) for node in nodes)
 
 
-def has_pinned_cores(wanted: VmSpec, instance: Instance) -> bool:
+def has_pinned_cores(spec: VmSpec, instance: Instance) -> bool:
     """Whether a VM needs no choice of cores: none is asked for, or its mark says that it was made for just this."""
-    said = wanted.pinning
+    said = spec.pinning
     if said is None:
         return True
     limit = instance.expanded_config.get("limits.cpu") or ""
@@ -58,25 +58,25 @@ def has_pinned_cores(wanted: VmSpec, instance: Instance) -> bool:
     return instance.config.get(PINNED) == said.mark(limit) or satisfies_pinning(said, has, ())
 
 
-def apply_pinning(wanted: VmSpec, cores: Sequence[int], instance: Optional[Instance] = None) -> VmSpec:
+def apply_pinning(spec: VmSpec, cores: Sequence[int], instance: Optional[Instance] = None) -> VmSpec:
     """The VM with its chosen cores and the mark of the choice; as it is where it has them.
 
     `cores` empty: nobody could choose (check mode, of a host that isn't there yet), so their number is all there is.
     """
-    said = wanted.pinning
+    said = spec.pinning
     if said is None:
-        return _without_mark(wanted, instance)
+        return _without_mark(spec, instance)
     has = parse_pinned_cores(instance.expanded_config.get("limits.cpu")) if instance else None
-    if instance is not None and (set(cores) == set(has or ()) or (not cores and has_pinned_cores(wanted, instance))):
-        return wanted
+    if instance is not None and (set(cores) == set(has or ()) or (not cores and has_pinned_cores(spec, instance))):
+        return spec
     limit = format_cpu_set(cores) if cores else str(said.count)
     return dataclasses.replace(
-        wanted, config={**wanted.config, "limits.cpu": limit, PINNED: said.mark(limit) if cores else None}
+        spec, config={**spec.config, "limits.cpu": limit, PINNED: said.mark(limit) if cores else None}
     )
 
 
-def _without_mark(wanted: VmSpec, instance: Optional[Instance]) -> VmSpec:
+def _without_mark(spec: VmSpec, instance: Optional[Instance]) -> VmSpec:
     """Cores that are said themselves leave nothing of an earlier choice."""
-    if instance is None or "limits.cpu" not in wanted.config or PINNED not in instance.config:
-        return wanted
-    return dataclasses.replace(wanted, config={**wanted.config, PINNED: None})
+    if instance is None or "limits.cpu" not in spec.config or PINNED not in instance.config:
+        return spec
+    return dataclasses.replace(spec, config={**spec.config, PINNED: None})

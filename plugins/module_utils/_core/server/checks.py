@@ -18,9 +18,9 @@ from .spec import ServerSpec
 _WHOLE = ("Created", "")
 
 
-def check_server(wanted: ServerSpec, parts: list[Part], found: ServerReading) -> None:
+def check_server(spec: ServerSpec, parts: list[Part], reading: ServerReading) -> None:
     """Raise everything that stands in the way as one error of the first one's kind."""
-    refused = [*_of_settings(wanted, found), *(error for part in parts for error in _of_part(part, found))]
+    refused = [*_of_settings(spec, reading), *(error for part in parts for error in _of_part(part, reading))]
     if not refused:
         return
     hints = " ".join(dict.fromkeys(f"{error.hint}." for error in refused if error.hint)).rstrip(".")
@@ -28,19 +28,19 @@ def check_server(wanted: ServerSpec, parts: list[Part], found: ServerReading) ->
     raise type(refused[0])(message, hints, problems=[str(error) for error in refused])
 
 
-def _of_settings(wanted: ServerSpec, found: ServerReading) -> Iterator[TenantryError]:
-    said = wanted.config.get(server_settings.HTTPS_ADDRESS)
-    if found.obstacle:
+def _of_settings(spec: ServerSpec, reading: ServerReading) -> Iterator[TenantryError]:
+    said = spec.config.get(server_settings.HTTPS_ADDRESS)
+    if reading.obstacle:
         # LXD would keep an address that it can't listen on.
         yield Invalid(
-            f"https_address: {said}: {found.obstacle}", "write an address and a port that are free on the host"
+            f"https_address: {said}: {reading.obstacle}", "write an address and a port that are free on the host"
         )
 
 
-def _of_part(part: Part, found: ServerReading) -> Iterator[TenantryError]:
-    strangers = sorted(set(part.wanted.members) - set(found.members))
-    if strangers and not found.unread:
-        have = f"its members are {', '.join(found.members)}" if found.members else "it isn't clustered"
+def _of_part(part: Part, reading: ServerReading) -> Iterator[TenantryError]:
+    strangers = sorted(set(part.wanted.members) - set(reading.members))
+    if strangers and not reading.unread:
+        have = f"its members are {', '.join(reading.members)}" if reading.members else "it isn't clustered"
         yield Invalid(f"{part.title}: members: {', '.join(strangers)}: {have}", "write names of members")
     there = part.found
     if there is not None and not there.managed:
@@ -50,12 +50,12 @@ def _of_part(part: Part, found: ServerReading) -> Iterator[TenantryError]:
         )
         return
     if there is not None:
-        yield from _of_existing(part, there, found)
+        yield from _of_existing(part, there, reading)
     if part.kind is POOL and isinstance(part.wanted, PoolSpec) and (there is None or part.begun):
-        yield from _of_new_pool(part, part.wanted, found)
+        yield from _of_new_pool(part, part.wanted, reading)
 
 
-def _of_existing(part: Part, there: PartReading, found: ServerReading) -> Iterator[TenantryError]:
+def _of_existing(part: Part, there: PartReading, reading: ServerReading) -> Iterator[TenantryError]:
     if there.kind != part.said:
         yield Conflict(
             f"{part.title}: it exists with {part.kind.field} {there.kind}, not {part.said}",
@@ -77,22 +77,22 @@ def _of_existing(part: Part, there: PartReading, found: ServerReading) -> Iterat
                     f"{where}: it exists with {key} {has.get(key) or '(none)'}, not {said or '(none)'}",
                     "choose another name; what exists is never made anew",
                 )
-        if SIZE in wants and not found.server.has("storage_pool_loop_resize"):
+        if SIZE in wants and not reading.server.has("storage_pool_loop_resize"):
             yield Unsupported(f"{where}: this LXD can't change the size of a pool", "leave size as it is")
 
 
-def _of_new_pool(part: Part, pool: PoolSpec, found: ServerReading) -> Iterator[TenantryError]:
-    for member in found.members or ("",):
-        if member and member != found.here:
-            yield from _of_pool_elsewhere(part, pool, member, found)
+def _of_new_pool(part: Part, pool: PoolSpec, reading: ServerReading) -> Iterator[TenantryError]:
+    for member in reading.members or ("",):
+        if member and member != reading.here:
+            yield from _of_pool_elsewhere(part, pool, member, reading)
         elif not part.made_on(member):
-            yield from _of_pool_here(part, pool, member, found)
+            yield from _of_pool_here(part, pool, member, reading)
 
 
-def _of_pool_elsewhere(part: Part, pool: PoolSpec, member: str, found: ServerReading) -> Iterator[TenantryError]:
+def _of_pool_elsewhere(part: Part, pool: PoolSpec, member: str, reading: ServerReading) -> Iterator[TenantryError]:
     """The device of another machine, at which nobody can look: LXD does, where it can wipe, and else not for zfs."""
     device = pool.device(member)
-    if not device or part.known_on(member) or found.server.has(WIPES):
+    if not device or part.known_on(member) or reading.server.has(WIPES):
         return
     what = f"{part.title}: {device} on {member}"
     if pool.driver == "zfs" and not pool.wipe:
@@ -103,16 +103,16 @@ def _of_pool_elsewhere(part: Part, pool: PoolSpec, member: str, found: ServerRea
         yield Unsupported(f"{what}: this LXD can't wipe it", "wipe it there, and leave wipe out")
 
 
-def _of_pool_here(part: Part, pool: PoolSpec, member: str, found: ServerReading) -> Iterator[TenantryError]:
+def _of_pool_here(part: Part, pool: PoolSpec, member: str, reading: ServerReading) -> Iterator[TenantryError]:
     source = pool.on(member).get(SOURCE) or ""
     what = f"{part.title}: {source}"
     began = _began_with(part, member)
-    if source and began and found.resolved.get(source, source) not in {found.resolved.get(e, e) for e in began}:
+    if source and began and reading.resolved.get(source, source) not in {reading.resolved.get(e, e) for e in began}:
         yield Conflict(f"{what}: it was begun with {began[0]}", "say that; or delete on the server what was begun")
         return
-    device, dataset = found.devices.get(source), found.datasets.get(source)
+    device, dataset = reading.devices.get(source), reading.datasets.get(source)
     if device is not None:
-        owner = owner_of(device, found, but=pool.name)
+        owner = owner_of(device, reading, but=pool.name)
         refused = f"it belongs to storage pool {owner}" if owner else devices.find_device_problem(device, pool.wipe)
         if refused:
             yield Conflict(f"{what}: {refused}", "name an empty disk or partition")
@@ -128,12 +128,12 @@ def _began_with(part: Part, member: str) -> list[str]:
     return [config[key] for key in (SOURCE, INITIAL_SOURCE) if config.get(key)]
 
 
-def owner_of(device: devices.BlockDevice, found: ServerReading, but: str) -> str:
+def owner_of(device: devices.BlockDevice, reading: ServerReading, but: str) -> str:
     """The storage pool that LXD has already made of a device or of a part of it."""
-    places = {found.resolved.get(path, path) for path in (device.path, *device.parts)}
-    for name, there in found.pools.items():
-        own = there.on[found.here].config if found.here in there.on else there.config
+    places = {reading.resolved.get(path, path) for path in (device.path, *device.parts)}
+    for name, there in reading.pools.items():
+        own = there.on[reading.here].config if reading.here in there.on else there.config
         used = [own[key] for key in (SOURCE, INITIAL_SOURCE) if own.get(key)]
-        if name != but and any(found.resolved.get(each, each) in places for each in used):
+        if name != but and any(reading.resolved.get(each, each) in places for each in used):
             return name
     return ""

@@ -93,20 +93,20 @@ class Part:
         return self.kind.changes(self.wanted.common if self.found.on else self.wanted.config, self.found.config)
 
 
-def plan_part(part: Part, found: ServerReading, host: str) -> list[Change]:
+def plan_part(part: Part, reading: ServerReading, host: str) -> list[Change]:
     """What makes it as wanted; nothing where it is."""
     if part.found is None or part.begun:
         finished = _finish(part, host) if part.tried else None
-        return [_create(part, found, host), *([finished] if finished else [])]
+        return [_create(part, reading, host), *([finished] if finished else [])]
     shared = _change(part, host)
     own = [_change_of_member(part, member, host) for member in part.found.on if part.differing(member)]
     return [*([shared] if shared else []), *own]
 
 
-def _create(part: Part, found: ServerReading, host: str) -> Change:
-    path, name, wanted, members = (part.kind.path,), part.wanted.name, part.wanted, found.members
+def _create(part: Part, reading: ServerReading, host: str) -> Change:
+    path, name, wanted, members = (part.kind.path,), part.wanted.name, part.wanted, reading.members
     head = {"name": name, part.kind.field: part.said}
-    own = {member: {**_without_nulls(wanted.on(member)), **_wipe(part, member, found)} for member in members}
+    own = {member: {**_without_nulls(wanted.on(member)), **_wipe(part, member, reading)} for member in members}
     begin = tuple(
         Request("POST", path, params={"target": member}, body={**head, "config": config})
         for member, config in own.items()
@@ -118,21 +118,21 @@ def _create(part: Part, found: ServerReading, host: str) -> Change:
     after = {part.kind.field: part.said, "description": wanted.description or "", "config": mask_secrets(config)}
     if members:
         after["members"] = {member: mask_secrets(config) for member, config in own.items()}
-    lost = ", ".join(f"wipes {each}" for each in wiped_elsewhere(part, found))
+    lost = ", ".join(f"wipes {each}" for each in wiped_elsewhere(part, reading))
     return Change("create", part.kind.noun, name, (*begin, end), after=after, detail=lost, host=host)
 
 
-def _wipe(part: Part, member: str, found: ServerReading) -> dict[str, str]:
+def _wipe(part: Part, member: str, reading: ServerReading) -> dict[str, str]:
     """LXD wipes where we can't: the device of the member that runs here is looked at, and wiped, before."""
     wiped = isinstance(part.wanted, PoolSpec) and part.wanted.wipe and part.wanted.device(member)
-    return {WIPE: "true"} if wiped and member != found.here and found.server.has(WIPES) else {}
+    return {WIPE: "true"} if wiped and member != reading.here and reading.server.has(WIPES) else {}
 
 
-def wiped_elsewhere(part: Part, found: ServerReading) -> list[str]:
+def wiped_elsewhere(part: Part, reading: ServerReading) -> list[str]:
     """The devices of other members that lose what they hold, by where they are."""
     if not isinstance(part.wanted, PoolSpec) or not part.wanted.wipe:
         return []
-    members = [member for member in found.members if member != found.here and not part.known_on(member)]
+    members = [member for member in reading.members if member != reading.here and not part.known_on(member)]
     devices = {member: part.wanted.device(member) for member in members}
     return [f"{device} on {member}" for member, device in devices.items() if device]
 

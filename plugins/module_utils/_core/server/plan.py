@@ -19,62 +19,62 @@ from .settings import mask_secrets
 from .spec import ServerSpec
 
 
-def plan_server(wanted: ServerSpec, found: ServerReading, host: str) -> Plan:
+def plan_server(spec: ServerSpec, reading: ServerReading, host: str) -> Plan:
     """What should change. Everything that can be refused is refused here, before the first write."""
-    parts = _parts(wanted, found)
-    check_server(wanted, parts, found)
+    parts = _parts(spec, reading)
+    check_server(spec, parts, reading)
     planned: list[Change] = []
     for part in parts:
         if isinstance(part.wanted, PoolSpec) and (part.found is None or part.begun):
-            planned += _wipes(part, part.wanted, found)
-        planned += plan_part(part, found, host)
-    settings = _settings(wanted, found, host)
+            planned += _wipes(part, part.wanted, reading)
+        planned += plan_part(part, reading, host)
+    settings = _settings(spec, reading, host)
     return Plan((*([settings] if settings else []), *planned))
 
 
-def _parts(wanted: ServerSpec, found: ServerReading) -> list[Part]:
-    pools = [Part(POOL, pool, found.pools.get(pool.name)) for pool in wanted.pools]
-    networks = [Part(NETWORK, network, found.networks.get(network.name)) for network in wanted.networks]
-    return [*(_settled(part, found) for part in pools), *networks]
+def _parts(spec: ServerSpec, reading: ServerReading) -> list[Part]:
+    pools = [Part(POOL, pool, reading.pools.get(pool.name)) for pool in spec.pools]
+    networks = [Part(NETWORK, network, reading.networks.get(network.name)) for network in spec.networks]
+    return [*(_settled(part, reading) for part in pools), *networks]
 
 
-def _settled(part: Part, found: ServerReading) -> Part:
+def _settled(part: Part, reading: ServerReading) -> Part:
     """A pool that was made of the device that is said now: LXD may keep it under another name, which then counts."""
     pool, there = part.wanted, part.found
     if there is None or part.begun or not isinstance(pool, PoolSpec):
         return part
     if not there.on:
         return dataclasses.replace(
-            part, wanted=dataclasses.replace(pool, config=_kept(pool.config, there.config, found))
+            part, wanted=dataclasses.replace(pool, config=_kept(pool.config, there.config, reading))
         )
-    members = {name: _kept(pool.on(name), has.config, found) for name, has in there.on.items()}
+    members = {name: _kept(pool.on(name), has.config, reading) for name, has in there.on.items()}
     return dataclasses.replace(part, wanted=dataclasses.replace(pool, members={**pool.members, **members}))
 
 
-def _kept(wanted: Values, has: Mapping[str, str], found: ServerReading) -> dict[str, str | None]:
-    said, real = wanted.get(SOURCE), found.resolved
+def _kept(wanted: Values, has: Mapping[str, str], reading: ServerReading) -> dict[str, str | None]:
+    said, real = wanted.get(SOURCE), reading.resolved
     known = [each for each in (has.get(SOURCE), has.get("volatile.initial_source")) if each]
     if said and any(real.get(each, each) == real.get(said, said) for each in known):
         return {**wanted, SOURCE: has.get(SOURCE)}
     return dict(wanted)
 
 
-def _settings(wanted: ServerSpec, found: ServerReading, host: str) -> Change | None:
+def _settings(spec: ServerSpec, reading: ServerReading, host: str) -> Change | None:
     """A PATCH: LXD answers secrets with no more than that they are there, and a PUT would have to send them all."""
-    keys = server_settings.changes(wanted.config, found.server.config)
+    keys = server_settings.changes(spec.config, reading.server.config)
     if not keys:
         return None
     body = {"config": {key: value or "" for key, value in keys.items()}}
-    step = Request("PATCH", (), body=body, etag=found.etag)
+    step = Request("PATCH", (), body=body, etag=reading.etag)
     names = sorted(keys)
-    before, after = mask_secrets(found.server.config, names), mask_secrets(keys, names)
+    before, after = mask_secrets(reading.server.config, names), mask_secrets(keys, names)
     return Change("change", "server", host, (step,), before, after, detail=", ".join(names), host=host)
 
 
-def _wipes(part: Part, pool: PoolSpec, found: ServerReading) -> Iterator[Change]:
+def _wipes(part: Part, pool: PoolSpec, reading: ServerReading) -> Iterator[Change]:
     """Of the device of this machine; never where the pool is there already, which the others may still lack."""
-    device = found.devices.get(pool.device(found.here))
-    if part.made_on(found.here):
+    device = reading.devices.get(pool.device(reading.here))
+    if part.made_on(reading.here):
         return
     if pool.wipe and device is not None and device.holds:
         step = WipeDevice(device.path)
@@ -82,12 +82,12 @@ def _wipes(part: Part, pool: PoolSpec, found: ServerReading) -> Iterator[Change]
         yield Change("wipe", "device", device.path, (step,), before, {"holds": []}, detail=", ".join(device.holds))
 
 
-def predicted(wanted: ServerSpec, found: ServerReading) -> dict[str, Any]:
+def predicted(spec: ServerSpec, reading: ServerReading) -> dict[str, Any]:
     """The server as it will be: see `view`."""
-    config = {**found.server.config, **wanted.config}
-    view_of = view(found)
+    config = {**reading.server.config, **spec.config}
+    view_of = view(reading)
     view_of["config"] = mask_secrets({key: value for key, value in config.items() if value is not None})
-    for part in _parts(wanted, found):
+    for part in _parts(spec, reading):
         rows = view_of[_ROWS[part.kind.path]]
         has = part.found.config if part.found else {}
         description = part.wanted.description
@@ -104,17 +104,17 @@ def predicted(wanted: ServerSpec, found: ServerReading) -> dict[str, Any]:
 _ROWS = {POOL.path: "storage_pools", NETWORK.path: "networks"}
 
 
-def view(found: ServerReading) -> dict[str, Any]:
+def view(reading: ServerReading) -> dict[str, Any]:
     """The server for people: its settings without secrets, all its storage pools and managed networks."""
-    server = found.server
+    server = reading.server
     return {
         "version": server.version,
         "flavour": server.flavour,
         "clustered": server.clustered,
-        "members": list(found.members),
+        "members": list(reading.members),
         "config": mask_secrets(server.config),
-        "storage_pools": _rows("driver", found.pools),
-        "networks": _rows("type", found.networks),
+        "storage_pools": _rows("driver", reading.pools),
+        "networks": _rows("type", reading.networks),
     }
 
 

@@ -52,10 +52,10 @@ def text(params: Mapping[str, Any]) -> str:
     return json.dumps(preseed(params), indent=2, sort_keys=True) + "\n"
 
 
-def _nulls(wanted: server.ServerSpec) -> list[str]:
-    named: list[tuple[str, Mapping[str, Optional[str]]]] = [("config", wanted.config)]
-    named += [(f"storage pool {pool.name}: config", pool.config) for pool in wanted.pools]
-    named += [(f"network {network.name}: config", network.config) for network in wanted.networks]
+def _nulls(spec: server.ServerSpec) -> list[str]:
+    named: list[tuple[str, Mapping[str, Optional[str]]]] = [("config", spec.config)]
+    named += [(f"storage pool {pool.name}: config", pool.config) for pool in spec.pools]
+    named += [(f"network {network.name}: config", network.config) for network in spec.networks]
     return [f"{what}.{key}" for what, config in named for key, value in config.items() if value is None]
 
 

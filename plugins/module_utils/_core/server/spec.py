@@ -37,18 +37,18 @@ def parse_server_spec(params: Mapping[str, Any]) -> ServerSpec:
     return wanted
 
 
-def seen_by(wanted: ServerSpec, member: str, members: Collection[str]) -> ServerSpec:
+def seen_by(spec: ServerSpec, member: str, members: Collection[str]) -> ServerSpec:
     """What it means for a server that is that member of a cluster, or will be, as long as its members are these."""
     if members:
         return dataclasses.replace(
-            wanted,
-            pools=tuple(pool.among(members) for pool in wanted.pools),
-            networks=tuple(network.among(members) for network in wanted.networks),
+            spec,
+            pools=tuple(pool.among(members) for pool in spec.pools),
+            networks=tuple(network.among(members) for network in spec.networks),
         )
     return dataclasses.replace(
-        wanted,
-        pools=tuple(pool.alone(member) for pool in wanted.pools),
-        networks=tuple(network.alone(member) for network in wanted.networks),
+        spec,
+        pools=tuple(pool.alone(member) for pool in spec.pools),
+        networks=tuple(network.alone(member) for network in spec.networks),
     )
 
 

@@ -31,29 +31,29 @@ NOWHERE = (
 )
 
 
-def kept(wanted: TenantCertSpec, found: TrustReading) -> tuple[CertificatePair, list[Change]]:
+def kept(spec: TenantCertSpec, reading: TrustReading) -> tuple[CertificatePair, list[Change]]:
     """The pair that is in force when the folder is in order, and what brings it there; no rotation."""
-    if found.brought is not None:
-        return _brought(wanted, found, found.brought)
-    if found.pair is not None:
-        return found.pair, []
-    if found.coming is not None and found.folder is not None:
-        return found.coming, [placed(wanted, found.folder, found.coming)]
-    folder = find_lasting_folder(found)
+    if reading.brought is not None:
+        return _brought(spec, reading, reading.brought)
+    if reading.pair is not None:
+        return reading.pair, []
+    if reading.coming is not None and reading.folder is not None:
+        return reading.coming, [placed(spec, reading.folder, reading.coming)]
+    folder = find_lasting_folder(reading)
     if KEY in folder.files:
         raise errors.Conflict(
             f"{folder.file(KEY)}: there is no {CERTIFICATE} beside it",
             "put its certificate back, or take the key away to have a new pair made",
         )
-    new = CertificatePair.to_be_made(wanted.key_type)
-    steps = (*_made(wanted, folder), *_renamed(folder, (NEXT_KEY, NEXT_CERTIFICATE)))
-    return new, [Change("generate", "key pair", wanted.name, steps, None, _view(folder, new))]
+    new = CertificatePair.to_be_made(spec.key_type)
+    steps = (*_made(spec, folder), *_renamed(folder, (NEXT_KEY, NEXT_CERTIFICATE)))
+    return new, [Change("generate", "key pair", spec.name, steps, None, _view(folder, new))]
 
 
 def _brought(
-    wanted: TenantCertSpec, found: TrustReading, brought: CertificatePair
+    spec: TenantCertSpec, reading: TrustReading, brought: CertificatePair
 ) -> tuple[CertificatePair, list[Change]]:
-    folder, pair = found.folder, found.pair
+    folder, pair = reading.folder, reading.pair
     if folder is None or not brought.private_key:
         return brought, []
     if pair is not None and pair.fingerprint != brought.fingerprint:
@@ -63,30 +63,30 @@ def _brought(
         )
     if pair is not None and pair.private_key:
         return pair, []
-    if found.coming is not None and found.coming.fingerprint == brought.fingerprint:
-        return brought, [placed(wanted, folder, brought)]
-    steps = (*_written(wanted, folder, brought), *_renamed(folder, (NEXT_KEY, NEXT_CERTIFICATE)))
-    return brought, [Change("write", "key pair", wanted.name, steps, None, _view(folder, brought))]
+    if reading.coming is not None and reading.coming.fingerprint == brought.fingerprint:
+        return brought, [placed(spec, folder, brought)]
+    steps = (*_written(spec, folder, brought), *_renamed(folder, (NEXT_KEY, NEXT_CERTIFICATE)))
+    return brought, [Change("write", "key pair", spec.name, steps, None, _view(folder, brought))]
 
 
-def find_lasting_folder(found: TrustReading) -> Folder:
+def find_lasting_folder(reading: TrustReading) -> Folder:
     """The folder for a new key, or Invalid: a key that dies with the job leaves a trust entry that nobody can use."""
-    if found.folder is None:
+    if reading.folder is None:
         raise errors.Invalid("directory: there is none to keep the key pair in", NOWHERE)
-    if found.folder.ephemeral and not found.folder.said:
+    if reading.folder.ephemeral and not reading.folder.said:
         raise errors.Invalid("directory: this job's keys come from outside, and a new one would end with it", NOWHERE)
-    return found.folder
+    return reading.folder
 
 
-def put_down(wanted: TenantCertSpec, folder: Folder, new: CertificatePair) -> Change:
+def put_down(spec: TenantCertSpec, folder: Folder, new: CertificatePair) -> Change:
     """The next pair on durable storage, before any server hears of it."""
     if isinstance(new.pem, Later):
-        return Change("generate", "next key pair", wanted.name, _made(wanted, folder), None, _view(folder, new))
-    return Change("write", "next key pair", wanted.name, _written(wanted, folder, new), None, _view(folder, new))
+        return Change("generate", "next key pair", spec.name, _made(spec, folder), None, _view(folder, new))
+    return Change("write", "next key pair", spec.name, _written(spec, folder, new), None, _view(folder, new))
 
 
 def placed(
-    wanted: TenantCertSpec,
+    spec: TenantCertSpec,
     folder: Folder,
     new: CertificatePair,
     former: CertificatePair | None = None,
@@ -102,16 +102,16 @@ def placed(
     if former is not None:
         keep = (WriteFile(folder.file(OLD_CERTIFICATE), str(former.pem)),)
     before = {"fingerprint": former.fingerprint} if former else None
-    return Change("place", "key pair", wanted.name, (*keep, *_renamed(folder, there)), before, _view(folder, new))
+    return Change("place", "key pair", spec.name, (*keep, *_renamed(folder, there)), before, _view(folder, new))
 
 
-def secured(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> list[Change]:
+def secured(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> list[Change]:
     """A plain key that is meant to be vaulted, or that others may read: git and copies don't keep modes."""
-    folder = found.folder
+    folder = reading.folder
     if folder is None or folder.vaulted or KEY not in folder.files or pair.key_source != "file":
         return []
     path = folder.file(KEY)
-    if wanted.vault_key:
+    if spec.vault_key:
         step = WriteFile(path, pair.private_key, 0o600, vaulted=True)
         return [Change("encrypt", "private key", path, (step,), {"vaulted": False}, {"vaulted": True})]
     if folder.wide:
@@ -120,16 +120,16 @@ def secured(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) 
     return []
 
 
-def _made(wanted: TenantCertSpec, folder: Folder) -> tuple[Step, ...]:
-    if not wanted.common_name:
+def _made(spec: TenantCertSpec, folder: Folder) -> tuple[Step, ...]:
+    if not spec.common_name:
         raise errors.Invalid("owner: it isn't said, and the certificate's subject names it", "say owner or common_name")
-    make = GenerateKeyPair("pair", wanted.common_name, wanted.key_type, wanted.valid_for)
-    return (make, *_written(wanted, folder, CertificatePair.to_be_made(wanted.key_type)))
+    make = GenerateKeyPair("pair", spec.common_name, spec.key_type, spec.valid_for)
+    return (make, *_written(spec, folder, CertificatePair.to_be_made(spec.key_type)))
 
 
-def _written(wanted: TenantCertSpec, folder: Folder, new: CertificatePair) -> tuple[Step, ...]:
+def _written(spec: TenantCertSpec, folder: Folder, new: CertificatePair) -> tuple[Step, ...]:
     return (
-        WriteFile(folder.file(NEXT_KEY), new.private_key, 0o600, vaulted=wanted.vault_key),
+        WriteFile(folder.file(NEXT_KEY), new.private_key, 0o600, vaulted=spec.vault_key),
         WriteFile(folder.file(NEXT_CERTIFICATE), new.pem),
     )
 

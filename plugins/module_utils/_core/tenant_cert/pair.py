@@ -194,27 +194,27 @@ def _check_numbers(params: Mapping[str, Any]) -> None:
         raise errors.Invalid("renew_within: a new certificate would be due at once", "say less than valid_for")
 
 
-def find_trust_differences(wanted: TenantCertSpec, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:
+def find_trust_differences(spec: TenantCertSpec, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:
     """What the server's entry says otherwise than the task: found and wanted, by field; unsaid is not compared."""
     found: dict[str, tuple[Any, Any]] = {}
-    if entry.name != wanted.name:
-        found["name"] = (entry.name, wanted.name)
-    if entry.restricted != wanted.restricted:
-        found["restricted"] = (entry.restricted, wanted.restricted)
-    if wanted.projects is not None and entry.projects != wanted.projects:
-        found["projects"] = (sorted(entry.projects), sorted(wanted.projects))
+    if entry.name != spec.name:
+        found["name"] = (entry.name, spec.name)
+    if entry.restricted != spec.restricted:
+        found["restricted"] = (entry.restricted, spec.restricted)
+    if spec.projects is not None and entry.projects != spec.projects:
+        found["projects"] = (sorted(entry.projects), sorted(spec.projects))
     return found
 
 
 def build_certificate_view(
-    wanted: TenantCertSpec, pair: CertificatePair, entry: Optional[Mapping[str, Any]], found: TrustReading, proved: bool
+    spec: TenantCertSpec, pair: CertificatePair, entry: Optional[Mapping[str, Any]], reading: TrustReading, proved: bool
 ) -> dict[str, Any]:
     """The result `certificate`; `entry` is what the server says or will say of it."""
-    folder = found.folder
+    folder = reading.folder
     on_disk = bool(pair.private_key) and pair.key_source != "environment"
     return {
-        "name": wanted.name if entry is None else entry["name"],
-        **build_certificate_facts(pair, found.now),
+        "name": spec.name if entry is None else entry["name"],
+        **build_certificate_facts(pair, reading.now),
         "path": folder.file(CERTIFICATE) if folder else None,
         "private_key_path": folder.file(KEY) if folder and on_disk else None,
         "trusted": entry is not None,

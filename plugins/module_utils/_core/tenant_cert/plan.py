@@ -36,138 +36,138 @@ class Decision:
     coming: Optional[CertificatePair] = None
 
 
-def plan(wanted: TenantCertSpec, found: TrustReading) -> Decision:
+def plan(spec: TenantCertSpec, reading: TrustReading) -> Decision:
     """What to do for the state that is wanted."""
-    decide = {"generated": _generated, "trusted": _trusted, "absent": _absent}[wanted.state]
-    return decide(wanted, found)
+    decide = {"generated": _generated, "trusted": _trusted, "absent": _absent}[spec.state]
+    return decide(spec, reading)
 
 
-def _generated(wanted: TenantCertSpec, found: TrustReading) -> Decision:
-    if found.folder is None:
+def _generated(spec: TenantCertSpec, reading: TrustReading) -> Decision:
+    if reading.folder is None:
         raise errors.Invalid("directory: there is none to keep the key pair in", pair_files.NOWHERE)
-    pair, changes = pair_files.kept(wanted, found)
-    if not pair.private_key and found.coming is not None:
+    pair, changes = pair_files.kept(spec, reading)
+    if not pair.private_key and reading.coming is not None:
         # A rotation was cut short between its two renames: the next key is in place, its certificate follows.
-        pair, changes = found.coming, [pair_files.placed(wanted, found.folder, found.coming)]
+        pair, changes = reading.coming, [pair_files.placed(spec, reading.folder, reading.coming)]
     if not pair.private_key:
         raise errors.Conflict(
-            f"{found.folder.path}: its certificate has no private key beside it",
+            f"{reading.folder.path}: its certificate has no private key beside it",
             f"put {KEY} back, give it by LXD_CLIENT_KEY_DIR, or take the certificate away",
         )
-    coming, down = (None, ()) if changes else rotation.put_down(wanted, found, pair)
+    coming, down = (None, ()) if changes else rotation.put_down(spec, reading, pair)
     if coming is None:
-        _refuse_bad_times(found, pair)
-    changes += [*down, *pair_files.secured(wanted, found, pair)]
-    if wanted.retire and found.former is not None:
-        changes.append(rotation.forgotten(found.folder))
-    return Decision(Plan(tuple(changes), warnings=_warnings(wanted, found, pair)), pair, coming=coming)
+        _refuse_bad_times(reading, pair)
+    changes += [*down, *pair_files.secured(spec, reading, pair)]
+    if spec.retire and reading.former is not None:
+        changes.append(rotation.forgotten(reading.folder))
+    return Decision(Plan(tuple(changes), warnings=_warnings(spec, reading, pair)), pair, coming=coming)
 
 
-def _trusted(wanted: TenantCertSpec, found: TrustReading) -> Decision:
-    turn = rotation.resume_rotation(wanted, found)
-    if turn is None and found.pair is not None and found.unverified == ():
-        turn = rotation.begun(wanted, found)
+def _trusted(spec: TenantCertSpec, reading: TrustReading) -> Decision:
+    turn = rotation.resume_rotation(spec, reading)
+    if turn is None and reading.pair is not None and reading.unverified == ():
+        turn = rotation.begun(spec, reading)
     if turn is not None:
         pair, changes, entry = turn.new, list(turn.changes), turn.entry
     else:
-        pair, changes = pair_files.kept(wanted, found)
-        _refuse_bad_times(found, pair)
-        changes += pair_files.secured(wanted, found, pair)
-        added, entry = trust.given(wanted, found, pair)
+        pair, changes = pair_files.kept(spec, reading)
+        _refuse_bad_times(reading, pair)
+        changes += pair_files.secured(spec, reading, pair)
+        added, entry = trust.given(spec, reading, pair)
         changes += added
-    changes += _retired(found, pair, turn)
-    strangers = trust.strangers(wanted, found, pair)
-    warnings = (*_warnings(wanted, found, pair), *(trust.stranger_warning(found, entry) for entry in strangers))
+    changes += _retired(reading, pair, turn)
+    strangers = trust.strangers(spec, reading, pair)
+    warnings = (*_warnings(spec, reading, pair), *(trust.stranger_warning(reading, entry) for entry in strangers))
     if turn is None:
-        warnings += rotation.find_unfinished_rotation(wanted, found)
-    unverified = (*found.unverified, *trust.missing_projects(wanted, found), *(turn.missing if turn else ()))
+        warnings += rotation.find_unfinished_rotation(spec, reading)
+    unverified = (*reading.unverified, *trust.missing_projects(spec, reading), *(turn.missing if turn else ()))
     if entry is None and not unverified:
         if changes:
-            changes.append(trust.plan_trust_check(wanted, pair))
+            changes.append(trust.plan_trust_check(spec, pair))
         else:
-            unverified = (_not_trusted(wanted, found, pair),)
+            unverified = (_not_trusted(spec, reading, pair),)
     return Decision(Plan(tuple(changes), warnings=warnings, unverified=unverified), pair, entry, turn, strangers)
 
 
-def _not_trusted(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> errors.TenantryError:
-    view = build_certificate_view(wanted, pair, None, found, proved=False)
-    return trust.refusal(wanted, found, str(pair.pem), certificate=view)
+def _not_trusted(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> errors.TenantryError:
+    view = build_certificate_view(spec, pair, None, reading, proved=False)
+    return trust.refusal(spec, reading, str(pair.pem), certificate=view)
 
 
-def _retired(found: TrustReading, pair: CertificatePair, turn: Optional[rotation.RotationPlan]) -> list[Change]:
+def _retired(reading: TrustReading, pair: CertificatePair, turn: Optional[rotation.RotationPlan]) -> list[Change]:
     """The entry that an earlier overlapping rotation left; every controller has had a run to change over."""
-    former = found.former
-    if turn is not None or former is None or found.folder is None or former.fingerprint == pair.fingerprint:
+    former = reading.former
+    if turn is not None or former is None or reading.folder is None or former.fingerprint == pair.fingerprint:
         return []
-    return rotation.plan_retirement(found, former, found.folder)
+    return rotation.plan_retirement(reading, former, reading.folder)
 
 
-def _refuse_bad_times(found: TrustReading, pair: CertificatePair) -> None:
+def _refuse_bad_times(reading: TrustReading, pair: CertificatePair) -> None:
     """An expired pair is of no use to anybody but a rotation, which was planned before."""
-    days = pair.days_left(found.now)
+    days = pair.days_left(reading.now)
     what = f"certificate {shorten_fingerprint(pair.fingerprint)}"
     if days is not None and days < 0:
         raise errors.Invalid(
             f"{what}: it expired on {pair.not_after:%Y-%m-%d}",
             "make another: rotate: now with an admin's connection or a trust token; or take its files away first",
         )
-    if days is not None and pair.not_before is not None and pair.not_before > found.now:  # type: ignore[operator]
+    if days is not None and pair.not_before is not None and pair.not_before > reading.now:  # type: ignore[operator]
         raise errors.Invalid(
             f"{what}: it is not valid before {pair.not_before:%Y-%m-%d %H:%M} UTC",
             "wait until then, or set this machine's clock right",
         )
 
 
-def _warnings(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> tuple[str, ...]:
+def _warnings(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> tuple[str, ...]:
     wide: tuple[str, ...] = ()
-    if found.folder is not None and found.folder.wide:
-        wide = (f"{found.folder.file(KEY)}: others could read this private key; it has mode 0600 from now on",)
-    return (*wide, *_expiry(wanted, found, pair))
+    if reading.folder is not None and reading.folder.wide:
+        wide = (f"{reading.folder.file(KEY)}: others could read this private key; it has mode 0600 from now on",)
+    return (*wide, *_expiry(spec, reading, pair))
 
 
-def _expiry(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> tuple[str, ...]:
+def _expiry(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> tuple[str, ...]:
     if not isinstance(pair.not_after, datetime.datetime):
         return ()
-    said = expiry.warning(wanted.name, pair.not_after, found.now, wanted.warn_within)
+    said = expiry.warning(spec.name, pair.not_after, reading.now, spec.warn_within)
     return (said,) if said else ()
 
 
-def _absent(wanted: TenantCertSpec, found: TrustReading) -> Decision:
-    ours = [pair for pair in (found.coming, found.former, found.brought, found.pair) if pair is not None]
-    entries = {entry.fingerprint: entry for entry in map(found.entry, ours) if entry is not None}
+def _absent(spec: TenantCertSpec, reading: TrustReading) -> Decision:
+    ours = [pair for pair in (reading.coming, reading.former, reading.brought, reading.pair) if pair is not None]
+    entries = {entry.fingerprint: entry for entry in map(reading.entry, ours) if entry is not None}
     changes: list[Change] = []
     orphans: tuple[TrustEntry, ...] = ()
     warnings: tuple[str, ...] = ()
-    if found.may_change_trust:
+    if reading.may_change_trust:
         # The pair in force is the last: where it is its own admin, nothing can be done after it.
-        changes += [trust.plan_revoke(found, entry) for entry in entries.values()]
+        changes += [trust.plan_revoke(reading, entry) for entry in entries.values()]
     else:
         orphans = tuple(entries.values())
         warnings = tuple(
-            f"certificate {wanted.name}: the server still trusts {shorten_fingerprint(entry.fingerprint)}, which only "
+            f"certificate {spec.name}: the server still trusts {shorten_fingerprint(entry.fingerprint)}, which only "
             f"an administrator can revoke: {revoke_command(entry.fingerprint)}"
             for entry in orphans
         )
     # Where the files are gone, our own entry can't be told from anybody else's of that name.
-    others = trust.strangers(wanted, found, None)
+    others = trust.strangers(spec, reading, None)
     orphans += others
-    warnings += tuple(trust.stranger_warning(found, entry) for entry in others)
-    if wanted.remove_files:
-        changes += _files_gone(wanted, found)
-    unasked = () if found.server or not ours else (_UNASKED.format(name=wanted.name),)
-    pair = found.pair or found.brought
+    warnings += tuple(trust.stranger_warning(reading, entry) for entry in others)
+    if spec.remove_files:
+        changes += _files_gone(spec, reading)
+    unasked = () if reading.server or not ours else (_UNASKED.format(name=spec.name),)
+    pair = reading.pair or reading.brought
     return Decision(Plan(tuple(changes), warnings=warnings + unasked), pair, None, None, orphans)
 
 
 _UNASKED = "certificate {name}: the server could not be asked whether it still trusts it: say url and a key"
 
 
-def _files_gone(wanted: TenantCertSpec, found: TrustReading) -> list[Change]:
-    folder = found.folder
+def _files_gone(spec: TenantCertSpec, reading: TrustReading) -> list[Change]:
+    folder = reading.folder
     if folder is None:
         return []
     there = [name for name in FILES if name in folder.files]
     if not there:
         return []
     steps = tuple(RemoveFile(folder.file(name)) for name in there)
-    return [Change("remove", "key pair", wanted.name, steps, {"files": sorted(there)}, None, ", ".join(sorted(there)))]
+    return [Change("remove", "key pair", spec.name, steps, {"files": sorted(there)}, None, ", ".join(sorted(there)))]

@@ -21,23 +21,23 @@ OWN = "own"
 View = Optional[Mapping[str, Any]]
 
 
-def given(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> tuple[list[Change], View]:
+def given(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> tuple[list[Change], View]:
     """What makes the server trust this pair as wanted, and its entry then; nothing and None where nobody here may."""
-    _check(wanted, found)
-    entry = found.entry(pair)
+    _check(spec, reading)
+    entry = reading.entry(pair)
     if entry is None:
-        if pair.fingerprint in found.trusted:
+        if pair.fingerprint in reading.trusted:
             raise errors.Conflict(
-                f"certificate {wanted.name}: the server trusts it without an entry in its trust store",
+                f"certificate {spec.name}: the server trusts it without an entry in its trust store",
                 "an authority of its own (core.trust_ca_certificates) can't be told apart from an admin's: turn it off",
             )
-        return _plan_add(wanted, found, pair)
-    wrong = differs(wanted, found, entry)
+        return _plan_add(spec, reading, pair)
+    wrong = differs(spec, reading, entry)
     if not wrong:
         return [], as_is(entry)
-    if not found.may_change_trust:
-        raise errors.Conflict(f"certificate {wanted.name}: {_otherwise(wrong)}", _ADMIN)
-    return [_plan_update(wanted, found, entry, wrong), plan_proof(wanted, pair)], _as_wanted(wanted, entry)
+    if not reading.may_change_trust:
+        raise errors.Conflict(f"certificate {spec.name}: {_otherwise(wrong)}", _ADMIN)
+    return [_plan_update(spec, reading, entry, wrong), plan_proof(spec, pair)], _as_wanted(spec, entry)
 
 
 _ADMIN = (
@@ -46,10 +46,10 @@ _ADMIN = (
 )
 
 
-def differs(wanted: TenantCertSpec, found: TrustReading, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:
+def differs(spec: TenantCertSpec, reading: TrustReading, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:
     """Where the entry is not as wanted; a name that nobody said is nobody's concern but the admin's."""
-    wrong = find_trust_differences(wanted, entry)
-    if not found.admin and not wanted.name_said:
+    wrong = find_trust_differences(spec, entry)
+    if not reading.admin and not spec.name_said:
         wrong.pop("name", None)
     return wrong
 
@@ -65,40 +65,40 @@ def _word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _check(wanted: TenantCertSpec, found: TrustReading) -> None:
-    server = found.server
-    if wanted.restricted and server is not None and not server.has("certificate_project"):
+def _check(spec: TenantCertSpec, reading: TrustReading) -> None:
+    server = reading.server
+    if spec.restricted and server is not None and not server.has("certificate_project"):
         raise errors.Unsupported(
             "certificate: this server doesn't know restricted certificates (certificate_project), and would make its "
             "holder an administrator",
             "LXD 5.0 or newer, or Incus, is needed",
         )
-    choosing = found.may_change_trust or found.joins_by == "password"
-    if choosing and wanted.restricted and wanted.projects is None:
+    choosing = reading.may_change_trust or reading.joins_by == "password"
+    if choosing and spec.restricted and spec.projects is None:
         raise errors.Invalid(
             "projects: not said, and restricted is true",
             "name the projects that the certificate is for; there is no default",
         )
 
 
-def _plan_add(wanted: TenantCertSpec, found: TrustReading, pair: CertificatePair) -> tuple[list[Change], View]:
-    projects: Any = Later("projects") if wanted.projects is None else sorted(wanted.projects)
-    view = {"name": wanted.name, "restricted": wanted.restricted, "projects": projects}
+def _plan_add(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> tuple[list[Change], View]:
+    projects: Any = Later("projects") if spec.projects is None else sorted(spec.projects)
+    view = {"name": spec.name, "restricted": spec.restricted, "projects": projects}
     steps: tuple[Step, ...]
-    body = {"type": "client", "name": wanted.name}
-    asked = {"restricted": wanted.restricted, "projects": sorted(wanted.projects or ()), "certificate": pair.der}
-    if found.may_change_trust:
-        steps, host = (_post({**body, **asked}, _NO_PROJECT),), AUTHORITY if found.admin else OWN
-    elif found.joins_by == "password":
-        steps, host = (_connect(pair), _post({**body, **asked, "password": found.secret}, _WRONG_WORD)), OWN
-    elif found.joins_by == "token":
+    body = {"type": "client", "name": spec.name}
+    asked = {"restricted": spec.restricted, "projects": sorted(spec.projects or ()), "certificate": pair.der}
+    if reading.may_change_trust:
+        steps, host = (_post({**body, **asked}, _NO_PROJECT),), AUTHORITY if reading.admin else OWN
+    elif reading.joins_by == "password":
+        steps, host = (_connect(pair), _post({**body, **asked, "password": reading.secret}, _WRONG_WORD)), OWN
+    elif reading.joins_by == "token":
         # Name, projects and restriction are the token's own: LXD takes none of ours beside it.
-        steps, host = (_connect(pair), _post({**body, **_token(found)}, _USED_UP)), OWN
+        steps, host = (_connect(pair), _post({**body, **_token(reading)}, _USED_UP)), OWN
     else:
         return [], None
     after = {"fingerprint": pair.fingerprint, **view}
-    add = Change("add", "trust entry", wanted.name, steps, None, after, _where(wanted), host=host)
-    return [add, plan_proof(wanted, pair)], view
+    add = Change("add", "trust entry", spec.name, steps, None, after, _where(spec), host=host)
+    return [add, plan_proof(spec, pair)], view
 
 
 _NO_PROJECT = "the projects have to be there: make them with tenantry.lxd.lxd_project"
@@ -117,33 +117,33 @@ def _connect(pair: CertificatePair) -> Prove:
     return Prove("connect", {"certificate": pair.pem, "private_key": pair.private_key})
 
 
-def _token(found: TrustReading) -> dict[str, str]:
-    if found.server is not None and found.server.has("explicit_trust_token"):
-        return {"trust_token": found.secret}
+def _token(reading: TrustReading) -> dict[str, str]:
+    if reading.server is not None and reading.server.has("explicit_trust_token"):
+        return {"trust_token": reading.secret}
     # Older LXD reads it as a password and ignores what it doesn't know; Incus knows the token's field only.
-    return {"password": found.secret, "trust_token": found.secret}
+    return {"password": reading.secret, "trust_token": reading.secret}
 
 
-def _where(wanted: TenantCertSpec) -> str:
-    if not wanted.restricted:
+def _where(spec: TenantCertSpec) -> str:
+    if not spec.restricted:
         return "not restricted: an administrator of the whole server"
-    return f"restricted to {', '.join(sorted(wanted.projects))}" if wanted.projects is not None else "restricted"
+    return f"restricted to {', '.join(sorted(spec.projects))}" if spec.projects is not None else "restricted"
 
 
 def _plan_update(
-    wanted: TenantCertSpec, found: TrustReading, entry: TrustEntry, wrong: Mapping[str, tuple[Any, Any]]
+    spec: TenantCertSpec, reading: TrustReading, entry: TrustEntry, wrong: Mapping[str, tuple[Any, Any]]
 ) -> Change:
-    after = _as_wanted(wanted, entry)
+    after = _as_wanted(spec, entry)
     body = {"type": entry.type, "certificate": entry.pem, **after}
     step = Request("PUT", ("certificates", entry.fingerprint), body=body, etag=entry.etag, hint=_NO_PROJECT)
-    host = AUTHORITY if found.admin else OWN
+    host = AUTHORITY if reading.admin else OWN
     detail = ", ".join(sorted(wrong))
-    return Change("change", "trust entry", wanted.name, (step,), as_is(entry), after, detail, host=host)
+    return Change("change", "trust entry", spec.name, (step,), as_is(entry), after, detail, host=host)
 
 
-def _as_wanted(wanted: TenantCertSpec, entry: TrustEntry) -> dict[str, Any]:
-    projects = entry.projects if wanted.projects is None else wanted.projects
-    return {"name": wanted.name, "restricted": wanted.restricted, "projects": sorted(projects)}
+def _as_wanted(spec: TenantCertSpec, entry: TrustEntry) -> dict[str, Any]:
+    projects = entry.projects if spec.projects is None else spec.projects
+    return {"name": spec.name, "restricted": spec.restricted, "projects": sorted(projects)}
 
 
 def as_is(entry: TrustEntry) -> dict[str, Any]:
@@ -151,64 +151,64 @@ def as_is(entry: TrustEntry) -> dict[str, Any]:
     return {"name": entry.name, "restricted": entry.restricted, "projects": sorted(entry.projects)}
 
 
-def plan_revoke(found: TrustReading, entry: TrustEntry) -> Change:
+def plan_revoke(reading: TrustReading, entry: TrustEntry) -> Change:
     """The server trusts it no longer."""
     step = Request("DELETE", ("certificates", entry.fingerprint), etag=entry.etag)
-    name, host = f"{entry.name} {shorten_fingerprint(entry.fingerprint)}", AUTHORITY if found.admin else OWN
+    name, host = f"{entry.name} {shorten_fingerprint(entry.fingerprint)}", AUTHORITY if reading.admin else OWN
     return Change("remove", "trust entry", name, (step,), as_is(entry), None, host=host)
 
 
-def plan_proof(wanted: TenantCertSpec, pair: CertificatePair) -> Change:
+def plan_proof(spec: TenantCertSpec, pair: CertificatePair) -> Change:
     """What the server now says is read again; with the private key, what it refuses is shown too."""
     about = {"certificate": pair.pem, "private_key": pair.private_key}
-    if not wanted.prove or not pair.private_key:
-        return Change("verify", "trust entry", wanted.name, (Prove("entry", about),))
+    if not spec.prove or not pair.private_key:
+        return Change("verify", "trust entry", spec.name, (Prove("entry", about),))
     steps = (Prove("entry", about), Prove("closed", about))
-    return Change("prove", "tenant certificate", wanted.name, steps)
+    return Change("prove", "tenant certificate", spec.name, steps)
 
 
-def plan_trust_check(wanted: TenantCertSpec, pair: CertificatePair) -> Change:
+def plan_trust_check(spec: TenantCertSpec, pair: CertificatePair) -> Change:
     """Nobody here can have it trusted: once the pair is on disk, the run ends with what a person has to do."""
     about = {"certificate": pair.pem, "private_key": pair.private_key}
-    return Change("await trust in", "tenant certificate", wanted.name, (Prove("trusted", about),))
+    return Change("await trust in", "tenant certificate", spec.name, (Prove("trusted", about),))
 
 
-def refusal(wanted: TenantCertSpec, found: TrustReading, pem: str, **details: Any) -> errors.NotTrusted:
+def refusal(spec: TenantCertSpec, reading: TrustReading, pem: str, **details: Any) -> errors.NotTrusted:
     """Not trusted, and what a person may paste to change that."""
     return errors.NotTrusted(
-        f"certificate {wanted.name}: the server doesn't trust it yet",
+        f"certificate {spec.name}: the server doesn't trust it yet",
         "run the line in trust_command on the server and this task again; or give it trust_token, trust_password, or "
         "an admin's client_cert and client_key; or run it on the host with url: unix: and the public half",
-        trust_command=command(wanted, found, pem),
+        trust_command=command(spec, reading, pem),
         **details,
     )
 
 
-def command(wanted: TenantCertSpec, found: TrustReading, pem: str) -> str:
+def command(spec: TenantCertSpec, reading: TrustReading, pem: str) -> str:
     """What has the certificate trusted by a person's hand."""
-    flavour = found.server.flavour if found.server else "lxd"
-    return trust_command(pem, wanted.name, wanted.restricted, wanted.projects or (), flavour)
+    flavour = reading.server.flavour if reading.server else "lxd"
+    return trust_command(pem, spec.name, spec.restricted, spec.projects or (), flavour)
 
 
-def missing_projects(wanted: TenantCertSpec, found: TrustReading) -> Sequence[errors.TenantryError]:
+def missing_projects(spec: TenantCertSpec, reading: TrustReading) -> Sequence[errors.TenantryError]:
     """Projects that aren't there: LXD would refuse them, and an earlier task of the play may make them."""
-    if found.projects is None or wanted.state != "trusted":
+    if reading.projects is None or spec.state != "trusted":
         return ()
-    lacking = sorted((wanted.projects or frozenset()) - found.projects)
+    lacking = sorted((spec.projects or frozenset()) - reading.projects)
     return tuple(errors.NotFound(f"project {name}: it is not on the server", _NO_PROJECT) for name in lacking)
 
 
-def strangers(wanted: TenantCertSpec, found: TrustReading, pair: Optional[CertificatePair]) -> tuple[TrustEntry, ...]:
+def strangers(spec: TenantCertSpec, reading: TrustReading, pair: Optional[CertificatePair]) -> tuple[TrustEntry, ...]:
     """Entries of our name with another certificate: not ours to touch."""
-    known = (pair, found.pair, found.coming, found.former, found.brought)
-    ours = {each.fingerprint for each in known if each is not None} | found.used
-    entries = [entry for entry in found.trust.values() if entry.name == wanted.name and entry.type == "client"]
+    known = (pair, reading.pair, reading.coming, reading.former, reading.brought)
+    ours = {each.fingerprint for each in known if each is not None} | reading.used
+    entries = [entry for entry in reading.trust.values() if entry.name == spec.name and entry.type == "client"]
     return tuple(sorted((e for e in entries if e.fingerprint not in ours), key=lambda entry: entry.fingerprint))
 
 
-def stranger_warning(found: TrustReading, entry: TrustEntry) -> str:
+def stranger_warning(reading: TrustReading, entry: TrustEntry) -> str:
     """How to end the trust in a certificate whose key nobody has any more."""
-    flavour = found.server.flavour if found.server else "lxd"
+    flavour = reading.server.flavour if reading.server else "lxd"
     return (
         f"the trust store has another certificate named {entry.name}, {shorten_fingerprint(entry.fingerprint)}, which "
         f"is kept; if its key is lost: {revoke_command(entry.fingerprint, flavour)}"

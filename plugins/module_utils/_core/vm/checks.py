@@ -21,24 +21,24 @@ Devices = Mapping[str, Mapping[str, str]]
 
 
 def check_references(
-    wanted: VmSpec, config: Mapping[str, str], devices: Devices, host: VmHostReading, planned: Devices
+    spec: VmSpec, config: Mapping[str, str], devices: Devices, host: VmHostReading, planned: Devices
 ) -> None:
     """Raise NotFound, Invalid, Conflict or Unsupported for the first thing that LXD hasn't, or the project forbids.
 
     `config` and `devices`: what is new or changed; `planned`: all devices of the VM as it will be.
     """
-    _check_extensions(wanted, host)
+    _check_extensions(spec, host)
     restrictions.check_vm(config, devices, host.project.config)
     listings = host.listings
     networks = {network.name: network for network in listings.networks} if listings else {}
-    _check_interfaces(wanted.name, devices, host, networks, planned)
+    _check_interfaces(spec.name, devices, host, networks, planned)
     if listings is None:
         return
     pools = {pool.name for pool in listings.pools}
     for name, device in devices.items():
         if device.get("type") == "disk" and device.get("pool"):
             _check_exists(device["pool"], pools, f"disk {name}: storage pool", "")
-    for profile in wanted.profiles or ():
+    for profile in spec.profiles or ():
         _check_exists(profile, listings.profiles, "profiles:", "")
 
 
@@ -65,25 +65,25 @@ def _check_interfaces(
         vm_nics.check_in_use(name, device, others)
 
 
-def find_forbidding_hosts(wanted: VmSpec, hosts: Mapping[str, VmHostReading]) -> dict[str, TenantryError]:
+def find_forbidding_hosts(spec: VmSpec, hosts: Mapping[str, VmHostReading]) -> dict[str, TenantryError]:
     """The hosts whose project forbids what is said of a VM that isn't there yet: more room wouldn't help it."""
     found: dict[str, TenantryError] = {}
-    config = vm_nics.drop_unset_keys(wanted.config)
+    config = vm_nics.drop_unset_keys(spec.config)
     said = {
-        **{disk.name: disk.device(disk.pool or "any") for disk in wanted.disks or () if not disk.absent},
-        **{nic.name: nic.device() for nic in wanted.interfaces or () if not nic.absent},
-        **{name: device for name, device in wanted.devices.items() if device is not None},
+        **{disk.name: disk.device(disk.pool or "any") for disk in spec.disks or () if not disk.absent},
+        **{nic.name: nic.device() for nic in spec.interfaces or () if not nic.absent},
+        **{name: device for name, device in spec.devices.items() if device is not None},
     }
     devices = {name: vm_nics.drop_unset_keys(device) for name, device in said.items()}
     for name, host in hosts.items():
-        if wanted.state == "absent" or wanted.name in host.instances:
+        if spec.state == "absent" or spec.name in host.instances:
             continue
         try:
             restrictions.check_vm(config, devices, host.project.config)
-            if wanted.target and host.server.clustered:
-                restrictions.check_target(wanted.target, host.project.config)
+            if spec.target and host.server.clustered:
+                restrictions.check_target(spec.target, host.project.config)
         except TenantryError as error:
-            found[name] = type(error)(f"VM {wanted.name} on {name}: {error.message}", error.hint)
+            found[name] = type(error)(f"VM {spec.name} on {name}: {error.message}", error.hint)
     return found
 
 
@@ -170,16 +170,16 @@ def _check_exists(name: str, known: Iterable[str], what: str, else_: str) -> Non
         raise NotFound(f"{what} {name!r} is not there{' ' + else_ if else_ else ''}", f"there: {there}")
 
 
-def _check_extensions(wanted: VmSpec, host: VmHostReading) -> None:
-    if "limits.cpu.nodes" in wanted.config and not host.unread and not host.server.has("numa_cpu_placement"):
+def _check_extensions(spec: VmSpec, host: VmHostReading) -> None:
+    if "limits.cpu.nodes" in spec.config and not host.unread and not host.server.has("numa_cpu_placement"):
         raise Unsupported(
             f"numa_nodes: LXD {host.server.version} can't place a VM on NUMA nodes",
             "it needs the API extension numa_cpu_placement (LXD 5.0.3); pinned_cores works on this one",
         )
-    if wanted.target and not host.server.clustered and not host.unread:
+    if spec.target and not host.server.clustered and not host.unread:
         raise Invalid(f"target: {host.name} is not a cluster", "leave target out")
-    if wanted.target and wanted.name not in host.instances:
-        restrictions.check_target(wanted.target, host.project.config)
+    if spec.target and spec.name not in host.instances:
+        restrictions.check_target(spec.target, host.project.config)
 
 
 def image_source(image: ImageSource | None, host: VmHostReading) -> dict[str, str]:

@@ -48,21 +48,21 @@ def parse_commission_spec(params: Mapping[str, Any], owner: Optional[str]) -> Co
     return CommissionSpec(name, owner, params["state"], bool(params["again"]), bool(params["erase"]))
 
 
-def plan_commission(wanted: CommissionSpec, found: Optional[Instance], place: ProjectPlace, now: str) -> Plan:
+def plan_commission(spec: CommissionSpec, found: Optional[Instance], place: ProjectPlace, now: str) -> Plan:
     """The one write, or none; `now` is what the mark says."""
-    found = check_enlisted(wanted, found, place)
+    found = check_enlisted(spec, found, place)
     mark = found.config.get(COMMISSIONED)
-    after = None if wanted.state == "absent" else (now if wanted.again or not mark else mark)
+    after = None if spec.state == "absent" else (now if spec.again or not mark else mark)
     if after == mark:
         return Plan()
     body = InstanceBody(found, (InstanceEdit("config", COMMISSIONED, after, live=True),))
     request = Request(
-        "PUT", ("instances", wanted.name), place.project, body=body.put_body(), expect=select_put_fields(found)
+        "PUT", ("instances", spec.name), place.project, body=body.put_body(), expect=select_put_fields(found)
     )
     change = Change(
         "unmark" if after is None else "commission",
         "VM",
-        wanted.name,
+        spec.name,
         (request,),
         before=shown_vm(found, place.host, place.project),
         after=shown_vm(body.instance, place.host, place.project),
@@ -78,9 +78,9 @@ def after(planned: Plan, found: Instance, place: ProjectPlace) -> Mapping[str, A
     )
 
 
-def check_enlisted(wanted: CommissionSpec, found: Optional[Instance], place: ProjectPlace) -> Instance:
+def check_enlisted(spec: CommissionSpec, found: Optional[Instance], place: ProjectPlace) -> Instance:
     """The VM; refused are what isn't there, what is no enlisted VM, and one that nobody can tell of."""
-    what = f"{place.host}: VM {wanted.name}"
+    what = f"{place.host}: VM {spec.name}"
     if found is None:
         raise NotFound(f"{what} is not in project {place.project}", "tenantry.lxd.lxd_vm_info lists all")
     if found.is_unreachable:
@@ -89,8 +89,8 @@ def check_enlisted(wanted: CommissionSpec, found: Optional[Instance], place: Pro
         raise Conflict(f"{what}: LXD moves it to another member", "run again when it is there")
     if not found.is_vm:
         raise Invalid(f"{what}: it is a {found.type}", "only virtual machines are commissioned")
-    if found.owner == wanted.owner:
+    if found.owner == spec.owner:
         raise Invalid(f"{what}: we composed it: it is not an enlisted one", "what we compose needs no commissioning")
     if found.owner:
-        raise NotOwned(f"{what}: it carries the mark of {found.owner}, and we are {wanted.owner}", "leave it to them")
+        raise NotOwned(f"{what}: it carries the mark of {found.owner}, and we are {spec.owner}", "leave it to them")
     return found

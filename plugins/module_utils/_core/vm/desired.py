@@ -30,26 +30,26 @@ _LIVE_CONFIG = re.compile(r"(user|cloud-init|snapshots)\..*|boot\.(?!mode$).*|cl
 _DEFAULTS = {"limits.cpu": "1", "limits.memory": "1GiB"}
 
 
-def new(wanted: VmSpec, host: VmHostReading) -> InstanceBody:
+def new(spec: VmSpec, host: VmHostReading) -> InstanceBody:
     """A VM that isn't there yet; everything it refers to is looked up here."""
-    profiles = wanted.profiles or ()
+    profiles = spec.profiles or ()
     inherited = InheritedKeys.of(profiles, host)
-    config = {key: value for key, value in _said_config(wanted, host.server).items() if value}
+    config = {key: value for key, value in _said_config(spec, host.server).items() if value}
     for key, value in _DEFAULTS.items():
         if key not in inherited.config:
             config.setdefault(key, value)
     config[OWNER] = host.owner
-    devices = _new_devices(wanted, host, inherited.devices)
+    devices = _new_devices(spec, host, inherited.devices)
     _check_root({**inherited.devices, **devices}, "devices")
-    vm_checks.check_references(wanted, {**inherited.config, **config}, devices, host, {**inherited.devices, **devices})
-    source = vm_checks.image_source(wanted.image, host)
+    vm_checks.check_references(spec, {**inherited.config, **config}, devices, host, {**inherited.devices, **devices})
+    source = vm_checks.image_source(spec.image, host)
     instance = Instance(
-        name=wanted.name,
+        name=spec.name,
         type="virtual-machine",
         status="Stopped",
-        location=wanted.target or "none",
-        description=wanted.description or "",
-        architecture=wanted.architecture or "",
+        location=spec.target or "none",
+        description=spec.description or "",
+        architecture=spec.architecture or "",
         config=config,
         devices=devices,
         expanded_config={**inherited.config, **config},
@@ -60,22 +60,22 @@ def new(wanted: VmSpec, host: VmHostReading) -> InstanceBody:
     return InstanceBody(instance, (), source)
 
 
-def _said_config(wanted: VmSpec, server: Server) -> dict[str, str | None]:
-    config = {**wanted.config, **wanted.annotations}
-    if wanted.secure_boot is not None:
+def _said_config(spec: VmSpec, server: Server) -> dict[str, str | None]:
+    config = {**spec.config, **spec.annotations}
+    if spec.secure_boot is not None:
         if server.has("instance_boot_mode"):
-            config["boot.mode"] = "uefi-secureboot" if wanted.secure_boot else "uefi-nosecureboot"
+            config["boot.mode"] = "uefi-secureboot" if spec.secure_boot else "uefi-nosecureboot"
         else:
-            config["security.secureboot"] = "true" if wanted.secure_boot else "false"
+            config["security.secureboot"] = "true" if spec.secure_boot else "false"
     return config
 
 
 def _new_devices(
-    wanted: VmSpec, host: VmHostReading, inherited: Mapping[str, Mapping[str, str]]
+    spec: VmSpec, host: VmHostReading, inherited: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, str]]:
-    disks, interfaces = wanted.disks, wanted.interfaces
+    disks, interfaces = spec.disks, spec.interfaces
     if not disks and not any(device.get("path") == "/" for device in inherited.values()):
-        disks = vm_devices.parse_disks(wanted.name, [{}])
+        disks = vm_devices.parse_disks(spec.name, [{}])
     if interfaces is None and not any(device.get("type") == "nic" for device in inherited.values()):
         interfaces = vm_devices.parse_interfaces([_default_interface(host)])
     roots = [name for name, device in inherited.items() if device.get("path") == "/"]
@@ -87,10 +87,10 @@ def _new_devices(
             if not disk.absent
         },
         **{nic.name: nic.device() for nic in interfaces or () if not nic.absent},
-        **{name: device for name, device in wanted.devices.items() if device is not None},
+        **{name: device for name, device in spec.devices.items() if device is not None},
     }
     devices = {name: vm_devices.changed_device(None, device) for name, device in said.items()}
-    boot = wanted.boot or (None if wanted.image else "network")
+    boot = spec.boot or (None if spec.image else "network")
     for name, device in _boot_order(boot, {**inherited, **devices}).items():
         devices[name] = vm_devices.changed_device(device, {})
     return devices
@@ -143,24 +143,24 @@ def _boot_order(boot: str | None, devices: Mapping[str, Mapping[str, str]]) -> d
     return {name: {**first, "boot.priority": str(highest + 9)}}
 
 
-def build_update(wanted: VmSpec, instance: Instance, host: VmHostReading) -> InstanceBody:
+def build_update(spec: VmSpec, instance: Instance, host: VmHostReading) -> InstanceBody:
     """What differs between a VM and what was said of it."""
     inherited, then = None, instance
-    if wanted.profiles not in (None, instance.profiles) and host.listings is not None:
-        inherited = InheritedKeys.of(wanted.profiles or (), host)
+    if spec.profiles not in (None, instance.profiles) and host.listings is not None:
+        inherited = InheritedKeys.of(spec.profiles or (), host)
         then = inherited.under(instance)
-    edits = [*_config_edits(wanted, instance, then, host.server), *_device_edits(wanted, instance, then, host)]
-    if wanted.description is not None and wanted.description != instance.description:
-        edits.append(InstanceEdit("description", "description", wanted.description, True))
-    if wanted.profiles is not None and wanted.profiles != instance.profiles:
-        edits.append(InstanceEdit("profiles", "profiles", wanted.profiles, False))
+    edits = [*_config_edits(spec, instance, then, host.server), *_device_edits(spec, instance, then, host)]
+    if spec.description is not None and spec.description != instance.description:
+        edits.append(InstanceEdit("description", "description", spec.description, True))
+    if spec.profiles is not None and spec.profiles != instance.profiles:
+        edits.append(InstanceEdit("profiles", "profiles", spec.profiles, False))
     body = InstanceBody(instance, tuple(edits), inherited=inherited)
     if edits:
         _check_root(body.instance.expanded_devices, "profiles" if inherited else "devices")
         # Only what changes is looked up: what a VM has had all along may have been allowed by somebody else.
         brought = {edit.key: edit.value for edit in edits if edit.where == "devices" and edit.value}
         keys = {edit.key: edit.value for edit in edits if edit.where == "config" and edit.value}
-        vm_checks.check_references(wanted, keys, brought, host, body.instance.expanded_devices)
+        vm_checks.check_references(spec, keys, brought, host, body.instance.expanded_devices)
     return body
 
 
@@ -172,10 +172,10 @@ def _check_root(devices: Mapping[str, Mapping[str, str]], option: str) -> None:
         raise Invalid(f"{option}: the VM would have {number}", "say the root disk in disks, as the first")
 
 
-def _config_edits(wanted: VmSpec, instance: Instance, then: Instance, server: Server) -> list[InstanceEdit]:
+def _config_edits(spec: VmSpec, instance: Instance, then: Instance, server: Server) -> list[InstanceEdit]:
     """Edits of `then`, which has the said profiles; whether they are live is for the instance as it runs to say."""
     edits = []
-    for key, value in sorted(_said_config(wanted, server).items()):
+    for key, value in sorted(_said_config(spec, server).items()):
         if value is None:
             if key in instance.config:
                 edits.append(InstanceEdit("config", key, None, _is_live(key, instance, None)))
@@ -192,22 +192,22 @@ def _is_live(key: str, instance: Instance, value: str | None) -> bool:
     return _LIVE_CONFIG.fullmatch(key) is not None
 
 
-def _device_edits(wanted: VmSpec, instance: Instance, then: Instance, host: VmHostReading) -> list[InstanceEdit]:
+def _device_edits(spec: VmSpec, instance: Instance, then: Instance, host: VmHostReading) -> list[InstanceEdit]:
     found, runs_with = then.expanded_devices, instance.expanded_devices
     after: dict[str, Optional[Mapping[str, str]]] = {}
-    for disk in wanted.disks or ():
+    for disk in spec.disks or ():
         name, device = _disk(disk, found, runs_with, host)
         after[name] = device
-    for nic in wanted.interfaces or ():
+    for nic in spec.interfaces or ():
         vm_devices.check_kind(nic.name, found.get(nic.name), "interface")
         after[nic.name] = None if nic.absent else _merge_devices(found.get(nic.name), nic.said, nic.device())
-    for name, said in wanted.devices.items():
+    for name, said in spec.devices.items():
         after[name] = None if said is None else _merge_devices(found.get(name), said, said)
     for name, device in after.items():
         if device is None and name in found and name not in instance.devices:
             raise Invalid(f"device {name} comes with a profile", "it can't be taken from the VM alone; change profiles")
     planned = {name: device for name, device in {**found, **after}.items() if device is not None}
-    after.update(_boot_order(wanted.boot, planned))
+    after.update(_boot_order(spec.boot, planned))
     changes = {
         name: device
         for name, device in sorted(after.items())

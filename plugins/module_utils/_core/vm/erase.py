@@ -47,38 +47,38 @@ def stand_in(name: str) -> str:
     return name[: _LONGEST - len(_SUFFIX)].rstrip("-") + _SUFFIX
 
 
-def due(wanted: CommissionSpec, found: Optional[Instance], now: str) -> bool:
+def due(spec: CommissionSpec, found: Optional[Instance], now: str) -> bool:
     """Whether the VM is to be erased: once, with its commissioning, or `again`; and in one run never twice."""
-    if not wanted.erase:
+    if not spec.erase:
         return False
     if found is None or not found.config.get(COMMISSIONED):
         return True
-    return wanted.again and found.config.get(ERASED) != _mark(wanted.name, now)
+    return spec.again and found.config.get(ERASED) != _mark(spec.name, now)
 
 
-def plan_erase(wanted: CommissionSpec, seen: EraseReading, place: ProjectPlace, now: str) -> Plan:
+def plan_erase(spec: CommissionSpec, reading: EraseReading, place: ProjectPlace, now: str) -> Plan:
     """Make the new one, delete the old one, rename the new one; or what is left of that."""
-    found, new = seen.found, seen.stand_in
+    found, new = reading.found, reading.stand_in
     if new is not None:
-        _check_stand_in(wanted, new, place)
+        _check_stand_in(spec, new, place)
         if found is None:
-            return _build_plan(wanted, None, new, (_rename(wanted, place),), place)
-    found = check_enlisted(wanted, found, place)
-    _check_free(wanted, found, seen.copies, place)
+            return _build_plan(spec, None, new, (_rename(spec, place),), place)
+    found = check_enlisted(spec, found, place)
+    _check_free(spec, found, reading.copies, place)
     left = (Request("DELETE", ("instances", new.name), place.project, expect=select_put_fields(new)),) if new else ()
     made = predict_erased(found, now)
-    named = {"name": stand_in(wanted.name), "ephemeral": made.ephemeral}
+    named = {"name": stand_in(spec.name), "ephemeral": made.ephemeral}
     create = Request(
         "POST",
         ("instances",),
         place.project,
-        params={"target": seen.member} if seen.member else {},
+        params={"target": reading.member} if reading.member else {},
         body={**InstanceBody(made, (), {"type": "none"}).create_body(), **named},
-        creates=("instances", stand_in(wanted.name)),
+        creates=("instances", stand_in(spec.name)),
         hint="nothing was deleted: for a moment the project needs room for both",
     )
-    delete = Request("DELETE", ("instances", wanted.name), place.project, expect=select_put_fields(found))
-    return _build_plan(wanted, found, made, (*left, create, delete, _rename(wanted, place)), place)
+    delete = Request("DELETE", ("instances", spec.name), place.project, expect=select_put_fields(found))
+    return _build_plan(spec, found, made, (*left, create, delete, _rename(spec, place)), place)
 
 
 def predict_erased(found: Instance, now: str) -> Instance:
@@ -103,33 +103,33 @@ def predict_erased(found: Instance, now: str) -> Instance:
 
 
 def _build_plan(
-    wanted: CommissionSpec, found: Optional[Instance], made: Instance, steps: tuple[Request, ...], place: ProjectPlace
+    spec: CommissionSpec, found: Optional[Instance], made: Instance, steps: tuple[Request, ...], place: ProjectPlace
 ) -> Plan:
     change = Change(
         "erase",
         "VM",
-        wanted.name,
+        spec.name,
         steps,
         before=shown_vm(found, place.host, place.project) if found else None,
-        after={**shown_vm(made, place.host, place.project), "name": wanted.name},
+        after={**shown_vm(made, place.host, place.project), "name": spec.name},
         detail="" if found else "taken up where it was cut short",
         host=place.host,
     )
     return Plan((change,))
 
 
-def _rename(wanted: CommissionSpec, place: ProjectPlace) -> Request:
-    path = ("instances", stand_in(wanted.name))
-    return Request("POST", path, place.project, body={"name": wanted.name}, creates=("instances", wanted.name))
+def _rename(spec: CommissionSpec, place: ProjectPlace) -> Request:
+    path = ("instances", stand_in(spec.name))
+    return Request("POST", path, place.project, body={"name": spec.name}, creates=("instances", spec.name))
 
 
 def _mark(name: str, now: str) -> str:
     return f"{now} {name}"
 
 
-def _check_stand_in(wanted: CommissionSpec, new: Instance, place: ProjectPlace) -> None:
+def _check_stand_in(spec: CommissionSpec, new: Instance, place: ProjectPlace) -> None:
     """Refuse what may be somebody's VM of that name, erased or not: a stand-in says for whom, and never ran."""
-    for_it = new.config.get(ERASED, "").rpartition(" ")[2] == wanted.name
+    for_it = new.config.get(ERASED, "").rpartition(" ")[2] == spec.name
     if new.owner or not for_it or new.was_started or new.status != "Stopped":
         raise Conflict(
             f"{place.host}: VM {new.name}: it is not what an erasure left, and has the name that one needs",
@@ -137,7 +137,7 @@ def _check_stand_in(wanted: CommissionSpec, new: Instance, place: ProjectPlace) 
         )
 
 
-def _check_free(wanted: CommissionSpec, found: Instance, copies: tuple[str, ...], place: ProjectPlace) -> None:
+def _check_free(spec: CommissionSpec, found: Instance, copies: tuple[str, ...], place: ProjectPlace) -> None:
     """Refuse what would be lost without having been meant, or would stay; all that speaks against it at once."""
     disks = [name for name, device in sorted(found.expanded_devices.items()) if _somebody_elses(device)]
     refused: dict[str, str] = {}
@@ -151,7 +151,7 @@ def _check_free(wanted: CommissionSpec, found: Instance, copies: tuple[str, ...]
         refused[f"it has disks that are not its own ({', '.join(disks)})"] = "detach them"
     if refused:
         kind = Protected if found.is_protected else Conflict
-        told = f"{place.host}: VM {wanted.name}: it is not erased: {'; '.join(refused)}"
+        told = f"{place.host}: VM {spec.name}: it is not erased: {'; '.join(refused)}"
         raise kind(told, f"if that is meant: {', '.join(refused.values())}, and run again")
 
 

@@ -41,27 +41,27 @@ class VmPlan:
     waiting: tuple[str, ...] = ()
 
 
-def plan_vm(wanted: VmSpec, host: VmHostReading, policy: RestartPolicy) -> VmPlan:
+def plan_vm(spec: VmSpec, host: VmHostReading, policy: RestartPolicy) -> VmPlan:
     """The plan of one VM on one host; raises an error that names the VM, before anything is written."""
     try:
-        instance = host.instances.get(wanted.name)
+        instance = host.instances.get(spec.name)
         if instance is not None:
             _check_owner(instance, host)
-        if wanted.state == "absent":
-            return VmPlan(_plan_delete(wanted.name, instance, host))
+        if spec.state == "absent":
+            return VmPlan(_plan_delete(spec.name, instance, host))
         if instance is None:
-            return VmPlan(_plan_create(wanted, host, policy))
+            return VmPlan(_plan_create(spec, host, policy))
         if not instance.is_complete:
             # A create that was cut short: never started, and nothing in it that anybody could miss.
             return VmPlan(
                 (
                     *_plan_remove_instance(instance, host, "half made by an interrupted run"),
-                    *_plan_create(wanted, host, policy),
+                    *_plan_create(spec, host, policy),
                 )
             )
-        return _plan_update(wanted, instance, host, policy)
+        return _plan_update(spec, instance, host, policy)
     except TenantryError as error:
-        raise type(error)(f"VM {wanted.name} on {host.name}: {error.message}", error.hint) from None
+        raise type(error)(f"VM {spec.name} on {host.name}: {error.message}", error.hint) from None
 
 
 def _check_owner(instance: Instance, host: VmHostReading) -> None:
@@ -132,28 +132,28 @@ def _start_hint(name: str, host: VmHostReading) -> str:
     )
 
 
-def _plan_create(wanted: VmSpec, host: VmHostReading, policy: RestartPolicy) -> tuple[Change, ...]:
-    wanted = _with_annotations_removed(wanted, {})
-    new = vm_bodies.new(wanted, host)
-    volumes = vm_volumes.plan_creates(wanted, host, attached=frozenset())
+def _plan_create(spec: VmSpec, host: VmHostReading, policy: RestartPolicy) -> tuple[Change, ...]:
+    spec = _with_annotations_removed(spec, {})
+    new = vm_bodies.new(spec, host)
+    volumes = vm_volumes.plan_creates(spec, host, attached=frozenset())
     create = Request(
         "POST",
         ("instances",),
         host.project.name,
-        params={"target": wanted.target} if wanted.target else {},
+        params={"target": spec.target} if spec.target else {},
         body=_remove_lock(new.create_body()),
-        creates=_path(wanted.name),
+        creates=_path(spec.name),
         deadline=900,
-        tries=3 if wanted.image else 1,
+        tries=3 if spec.image else 1,
         consumes=_takes(host, new.instance),
         rollback=vm_volumes.undoing(volumes),
     )
     steps = (create, *_build_lock_requests(new.instance, host))
-    as_made = shown_vm(new.instance, host.name, host.project.name, vm_volumes.predict_volumes(wanted, host))
-    changes = [*volumes, _build_change("create", host, wanted.name, steps=steps, after=as_made)]
-    changes += vm_volumes.plan_deletes(wanted, {}, host)
-    if wanted.state in ("started", "restarted"):
-        changes.append(_build_power_change("start", wanted.name, host, policy, as_made))
+    as_made = shown_vm(new.instance, host.name, host.project.name, vm_volumes.predict_volumes(spec, host))
+    changes = [*volumes, _build_change("create", host, spec.name, steps=steps, after=as_made)]
+    changes += vm_volumes.plan_deletes(spec, {}, host)
+    if spec.state in ("started", "restarted"):
+        changes.append(_build_power_change("start", spec.name, host, policy, as_made))
     return tuple(changes)
 
 
@@ -189,11 +189,11 @@ def _build_power_change(
 _ACTIONS = {"start": ("start",), "stop": ("stop",), "restart": ("stop", "start"), "resume": ("unfreeze",)}
 
 
-def _plan_update(wanted: VmSpec, instance: Instance, host: VmHostReading, policy: RestartPolicy) -> VmPlan:
-    full = vm_bodies.build_update(_with_annotations_removed(wanted, instance.config), instance, host)
+def _plan_update(spec: VmSpec, instance: Instance, host: VmHostReading, policy: RestartPolicy) -> VmPlan:
+    full = vm_bodies.build_update(_with_annotations_removed(spec, instance.config), instance, host)
     up = instance.status != "Stopped"
-    volumes = vm_volumes.plan_updates(wanted, instance, host)
-    stops = wanted.state in ("stopped", "released") or (wanted.state == "restarted" and up)
+    volumes = vm_volumes.plan_updates(spec, instance, host)
+    stops = spec.state in ("stopped", "released") or (spec.state == "restarted" and up)
     waits = full.offline_keys + tuple(key for volume in volumes for key in volume.offline_keys) if up else ()
     restart = up and bool(waits) and (policy.allow_restart or stops)
     now = full if not waits or restart else full.live_part()
@@ -202,15 +202,15 @@ def _plan_update(wanted: VmSpec, instance: Instance, host: VmHostReading, policy
     if up and (restart or stops):
         changes.append(
             _build_power_change(
-                "stop", wanted.name, host, policy, shown_vm(instance, host.name, host.project.name, host.volumes)
+                "stop", spec.name, host, policy, shown_vm(instance, host.name, host.project.name, host.volumes)
             )
         )
         status = dataclasses.replace(instance, status="Stopped")
     changes += vm_volumes.changes_before(volumes, live_only=bool(waits) and not restart)
-    changes += _plan_config(now, status, wanted, host)
+    changes += _plan_config(now, status, spec, host)
     changes += vm_volumes.changes_after(volumes, live_only=bool(waits) and not restart)
     final = dataclasses.replace(now.instance, status=status.status)
-    changes += _plan_power(wanted, final, restart, host, policy)
+    changes += _plan_power(spec, final, restart, host, policy)
     return VmPlan(_join_restart(changes), waits if waits and not restart else ())
 
 
@@ -222,40 +222,40 @@ def _join_restart(changes: list[Change]) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def _with_annotations_removed(wanted: VmSpec, config: Mapping[str, str]) -> VmSpec:
+def _with_annotations_removed(spec: VmSpec, config: Mapping[str, str]) -> VmSpec:
     """Annotations go when a VM is released, those said in the same breath too."""
-    if wanted.state != "released":
-        return wanted
+    if spec.state != "released":
+        return spec
     gone: dict[str, str | None] = {key: None for key in config if key.startswith(ANNOTATION)}
-    return dataclasses.replace(wanted, annotations=gone)
+    return dataclasses.replace(spec, annotations=gone)
 
 
-def _plan_config(body: vm_edits.InstanceBody, now: Instance, wanted: VmSpec, host: VmHostReading) -> list[Change]:
+def _plan_config(body: vm_edits.InstanceBody, now: Instance, spec: VmSpec, host: VmHostReading) -> list[Change]:
     if not body.keys:
         return []
     request = Request(
         "PUT",
-        _path(wanted.name),
+        _path(spec.name),
         host.project.name,
         body=body.put_body(),
         expect=vm_edits.select_put_fields(now),
         consumes=_takes(host, body.instance, now),
     )
-    volumes = {**host.volumes, **vm_volumes.predict_volumes(wanted, host)}
+    volumes = {**host.volumes, **vm_volumes.predict_volumes(spec, host)}
     before = shown_vm(now, host.name, host.project.name, host.volumes)
     after = shown_vm(dataclasses.replace(body.instance, status=now.status), host.name, host.project.name, volumes)
     after = show_new_texts(after, body.keys)
     detail = ", ".join(body.keys)
-    return [_build_change("update", host, wanted.name, steps=(request,), before=before, after=after, detail=detail)]
+    return [_build_change("update", host, spec.name, steps=(request,), before=before, after=after, detail=detail)]
 
 
 def _plan_power(
-    wanted: VmSpec, instance: Instance, restart: bool, host: VmHostReading, policy: RestartPolicy
+    spec: VmSpec, instance: Instance, restart: bool, host: VmHostReading, policy: RestartPolicy
 ) -> list[Change]:
     view = shown_vm(instance, host.name, host.project.name, host.volumes)
     up = instance.status in _UP
-    if wanted.state in ("started", "restarted") or (restart and wanted.state == "present"):
+    if spec.state in ("started", "restarted") or (restart and spec.state == "present"):
         if instance.status == "Frozen":
-            return [_build_power_change("resume", wanted.name, host, policy, view)]
-        return [] if up else [_build_power_change("start", wanted.name, host, policy, view)]
+            return [_build_power_change("resume", spec.name, host, policy, view)]
+        return [] if up else [_build_power_change("start", spec.name, host, policy, view)]
     return []

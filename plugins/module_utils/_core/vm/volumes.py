@@ -78,12 +78,12 @@ def _build_change(
     )
 
 
-def plan_creates(wanted: VmSpec, host: VmHostReading, attached: frozenset[str]) -> tuple[Change, ...]:
+def plan_creates(spec: VmSpec, host: VmHostReading, attached: frozenset[str]) -> tuple[Change, ...]:
     """The volumes that must come to be for disks that aren't `attached` yet."""
     changes: list[Change] = []
-    for disk in wanted.disks or ():
+    for disk in spec.disks or ():
         if not disk.root and not disk.absent and disk.name not in attached:
-            changes += _one_made(wanted, disk, host)
+            changes += _one_made(spec, disk, host)
     return tuple(changes)
 
 
@@ -98,29 +98,29 @@ def undoing(changes: Sequence[Change]) -> dict[str, Request]:
     return {name: Request("DELETE", step.creates, step.project, params=step.params) for name, step in made.items()}
 
 
-def _predict_volume(wanted: VmSpec, disk: DiskSpec, host: VmHostReading) -> Volume:
-    config = {"size": format_size(disk.size) if disk.size else _DEFAULT_SIZE, OWNER: host.owner, VM: wanted.name}
+def _predict_volume(spec: VmSpec, disk: DiskSpec, host: VmHostReading) -> Volume:
+    config = {"size": format_size(disk.size) if disk.size else _DEFAULT_SIZE, OWNER: host.owner, VM: spec.name}
     return Volume(pool_of(disk, host), disk.volume, "block", "", config, (), "")
 
 
-def predict_volumes(wanted: VmSpec, host: VmHostReading) -> dict[tuple[str, str], Volume]:
+def predict_volumes(spec: VmSpec, host: VmHostReading) -> dict[tuple[str, str], Volume]:
     """The volumes of the said disks as they will be: for a view of the VM before it is made."""
     found = {}
-    for disk in wanted.disks or ():
+    for disk in spec.disks or ():
         pool = disk.pool or host.default_storage_pool
         if not disk.root and not disk.absent and disk.size and (pool or host.listings or host.unread):
-            volume = _predict_volume(wanted, disk, host)
+            volume = _predict_volume(spec, disk, host)
             found[(volume.pool, volume.name)] = volume
     return found
 
 
-def _one_made(wanted: VmSpec, disk: DiskSpec, host: VmHostReading) -> list[Change]:
-    volume = _predict_volume(wanted, disk, host)
+def _one_made(spec: VmSpec, disk: DiskSpec, host: VmHostReading) -> list[Change]:
+    volume = _predict_volume(spec, disk, host)
     there = host.volumes.get((volume.pool, volume.name))
     if there is not None and not there.config.get(COMPOSING):
-        return _taken_up(wanted, disk, there, host)
+        return _taken_up(spec, disk, there, host)
     project = host.project.name
-    where = {"target": wanted.target} if wanted.target and not wanted.target.startswith("@") else {}
+    where = {"target": spec.target} if spec.target and not spec.target.startswith("@") else {}
     marked = {**volume.config, COMPOSING: "true"}
     body = {"name": volume.name, "type": "custom", "content_type": "block", "config": marked}
     path = _path(volume.pool, volume.name)
@@ -137,28 +137,28 @@ def _one_made(wanted: VmSpec, disk: DiskSpec, host: VmHostReading) -> list[Chang
     ]
     if there is not None:
         steps.insert(0, Request("DELETE", path, project, params=where))
-    return [_build_change("create", wanted.name, host, volume, tuple(steps), True, there)]
+    return [_build_change("create", spec.name, host, volume, tuple(steps), True, there)]
 
 
-def _taken_up(wanted: VmSpec, disk: DiskSpec, there: Volume, host: VmHostReading) -> list[Change]:
+def _taken_up(spec: VmSpec, disk: DiskSpec, there: Volume, host: VmHostReading) -> list[Change]:
     """A volume of that name that isn't attached: ours from before is used again as it is, nobody else's is."""
-    if not _is_of(there, wanted.name, host):
+    if not _is_of(there, spec.name, host):
         whose = f"belongs to {there.owner}" if there.owner else "was not made by us"
         raise NotOwned(f"disk {disk.name}: volume {there.name} in {there.pool} {whose}", "give the disk another name")
-    if _used_by_others(there, wanted.name):
+    if _used_by_others(there, spec.name):
         raise Conflict(f"disk {disk.name}: volume {there.name} is attached elsewhere: {', '.join(there.used_by)}")
-    grown = _grown(wanted, disk, there, host)
+    grown = _grown(spec, disk, there, host)
     return [grown] if grown else []
 
 
-def _grown(wanted: VmSpec, disk: DiskSpec, there: Volume, host: VmHostReading) -> Change | None:
+def _grown(spec: VmSpec, disk: DiskSpec, there: Volume, host: VmHostReading) -> Change | None:
     if disk.size is None:
         return None
     found = there.config.get("size") or _DEFAULT_SIZE
     check_growth(disk.name, found, disk.size)
     if parse_size(found, "size") == disk.size:
         return None
-    if not _is_of(there, wanted.name, host):
+    if not _is_of(there, spec.name, host):
         raise NotOwned(
             f"disk {disk.name}: volume {there.name} in {there.pool} was not made by us", "leave its size out"
         )
@@ -167,32 +167,32 @@ def _grown(wanted: VmSpec, disk: DiskSpec, there: Volume, host: VmHostReading) -
     request = Request(
         "PUT", _path(there.pool, there.name), host.project.name, body=fields, expect={"config": dict(there.config)}
     )
-    return _build_change("grow", wanted.name, host, dataclasses.replace(there, config=config), (request,), True, there)
+    return _build_change("grow", spec.name, host, dataclasses.replace(there, config=config), (request,), True, there)
 
 
-def plan_updates(wanted: VmSpec, instance: Instance, host: VmHostReading) -> tuple[VolumeChange, ...]:
+def plan_updates(spec: VmSpec, instance: Instance, host: VmHostReading) -> tuple[VolumeChange, ...]:
     """What the volumes of an existing VM need: made for new disks, grown, or deleted with a disk that goes."""
     devices = instance.expanded_devices
     sources = {name: device.get("source") for name, device in devices.items()}
-    attached = frozenset(disk.name for disk in wanted.disks or () if sources.get(disk.name) == disk.volume)
-    changes = [VolumeChange(change, True, True, change.name) for change in plan_creates(wanted, host, attached)]
-    for disk in wanted.disks or ():
+    attached = frozenset(disk.name for disk in spec.disks or () if sources.get(disk.name) == disk.volume)
+    changes = [VolumeChange(change, True, True, change.name) for change in plan_creates(spec, host, attached)]
+    for disk in spec.disks or ():
         there = host.volumes.get((devices[disk.name].get("pool", ""), disk.volume)) if disk.name in attached else None
-        grown = None if there is None or disk.root or disk.absent else _grown(wanted, disk, there, host)
+        grown = None if there is None or disk.root or disk.absent else _grown(spec, disk, there, host)
         if grown:
             # LXD resizes no block volume that a running VM uses.
             changes.append(VolumeChange(grown, True, False, f"size of disk {disk.name}"))
-    gone = plan_deletes(wanted, devices, host)
+    gone = plan_deletes(spec, devices, host)
     return (*changes, *(VolumeChange(change, False, True, change.name) for change in gone))
 
 
-def plan_deletes(wanted: VmSpec, devices: Mapping[str, Mapping[str, str]], host: VmHostReading) -> tuple[Change, ...]:
+def plan_deletes(spec: VmSpec, devices: Mapping[str, Mapping[str, str]], host: VmHostReading) -> tuple[Change, ...]:
     """The volumes of absent disks that were said to go with them."""
-    gone = [disk for disk in wanted.disks or () if disk.absent and disk.delete_volume]
+    gone = [disk for disk in spec.disks or () if disk.absent and disk.delete_volume]
     found = [
-        volume for disk in gone for volume in _find_disk_volumes(disk, devices.get(disk.name, {}), wanted.name, host)
+        volume for disk in gone for volume in _find_disk_volumes(disk, devices.get(disk.name, {}), spec.name, host)
     ]
-    return tuple(_plan_delete(wanted.name, volume, host) for volume in found)
+    return tuple(_plan_delete(spec.name, volume, host) for volume in found)
 
 
 def _find_disk_volumes(disk: DiskSpec, device: Mapping[str, str], vm: str, host: VmHostReading) -> list[Volume]:

@@ -49,14 +49,14 @@ def find_ratios_in_force(config: Mapping[str, str], said: Mapping[str, Optional[
     }
 
 
-def find_key_changes(host: str, ratios: RatioSpec, found: VmHostState) -> dict[str, tuple[Optional[str], str]]:
+def find_key_changes(host: str, ratios: RatioSpec, reading: VmHostState) -> dict[str, tuple[Optional[str], str]]:
     """The keys of the project that would be other than they are: in force and wanted, by key.
 
     A limit that the project has is held by LXD, whoever set it: the ratio decides how high it is.
     """
-    if found.project is None:
+    if reading.project is None:
         return {}
-    config = found.project.config
+    config = reading.project.config
     keys: dict[str, tuple[Optional[str], str]] = {}
     for kind in KINDS:
         limit = f"limits.{kind}"
@@ -71,7 +71,7 @@ def find_key_changes(host: str, ratios: RatioSpec, found: VmHostState) -> dict[s
         if config.get(get_ratio_key(kind)) != ratio:
             keys[get_ratio_key(kind)] = (config.get(get_ratio_key(kind)), ratio)
         if kind in HELD and (limit in config or kind in ratios.enforce):
-            text = _limit(host, kind, ratio, found)
+            text = _limit(host, kind, ratio, reading)
             if not units.is_same_value(limit, config.get(limit), text):
                 keys[limit] = (config.get(limit), text)
     return keys
@@ -86,25 +86,25 @@ def list_pending_limits(keys: Mapping[str, tuple[Optional[str], str]], ratios: R
     return [{"limit": key, "in_force": keys[key][0], "wanted": keys[key][1]} for key in sorted(keys)]
 
 
-def check_room(host: str, ratios: RatioSpec, found: VmHostState, keys: Mapping[str, Any]) -> None:
+def check_room(host: str, ratios: RatioSpec, reading: VmHostState, keys: Mapping[str, Any]) -> None:
     """Raise NoRoom for a ratio that would make less than is promised already; one that stays as it is is no news."""
-    if found.project is None:
+    if reading.project is None:
         return
     for kind in KINDS:
         ratio = ratios.said.get(kind)
         news = ratio is not None and ratios.before.get(kind) != ratio
         if news or f"limits.{kind}" in keys:
-            for what, figure in _figures(kind, found):
+            for what, figure in _figures(kind, reading):
                 _check_one(host, kind, ratio or ratios.before.get(kind) or capacity.DEFAULT_RATIO, what, figure)
 
 
-def plan_ratio_keys(found: VmHostState, keys: Mapping[str, tuple[Optional[str], str]], host: str) -> list[Change]:
+def plan_ratio_keys(reading: VmHostState, keys: Mapping[str, tuple[Optional[str], str]], host: str) -> list[Change]:
     """The project with these keys, by the admin; raises Conflict for instances that LXD could not count."""
-    project = found.project
+    project = reading.project
     if not keys or project is None:
         return []
     limits = {key: wanted for key, (_in_force, wanted) in keys.items() if key.startswith("limits.")}
-    check_limits(project.name, limits, ProjectReading(found.server, project, instances=found.instances))
+    check_limits(project.name, limits, ProjectReading(reading.server, project, instances=reading.instances))
     before = {"description": project.description, "config": dict(project.config)}
     after = {**before, "config": {**project.config, **{key: wanted for key, (_in_force, wanted) in keys.items()}}}
     step = Request("PUT", ("projects", project.name), body=after, etag=project.etag)
@@ -119,8 +119,8 @@ def predict_project(project: Project, keys: Mapping[str, tuple[Optional[str], st
     return dataclasses.replace(project, config=config)
 
 
-def _limit(host: str, kind: str, ratio: str, found: VmHostState) -> str:
-    ((_what, figure),) = _figures(kind, found)
+def _limit(host: str, kind: str, ratio: str, reading: VmHostState) -> str:
+    ((_what, figure),) = _figures(kind, reading)
     total = figure.total
     if total is None:
         raise Unreachable(
@@ -131,9 +131,9 @@ def _limit(host: str, kind: str, ratio: str, found: VmHostState) -> str:
     return str(most) if kind == "cpu" else units.format_size(most)
 
 
-def _figures(kind: str, found: VmHostState) -> list[tuple[str, ResourceFigure]]:
+def _figures(kind: str, reading: VmHostState) -> list[tuple[str, ResourceFigure]]:
     """What a ratio is about, with what it is called where there are several."""
-    figures = count_resources(found)
+    figures = count_resources(reading)
     if kind == "storage":
         return [
             (f" of pool {pool.name}", ResourceFigure(total=pool.total, ours=pool.ours))

@@ -33,38 +33,38 @@ class PinReading:
         return f"{self.folder}/{first_boot.FILE}"
 
 
-def plan_expectation(found: PinReading, fresh: str, vaulted: bool) -> Plan:
+def plan_expectation(reading: PinReading, fresh: str, vaulted: bool) -> Plan:
     """The host has a secret, unless it is pinned and needs none any more."""
-    if found.pinned or found.secret:
+    if reading.pinned or reading.secret:
         return Plan()
-    step = WriteFile(found.secret_path, f"{fresh}\n", 0o600, vaulted)
-    after = {"file": found.secret_path, "vaulted": vaulted}
-    return Plan((Change("write", "first-boot secret", found.host, (step,), None, after),))
+    step = WriteFile(reading.secret_path, f"{fresh}\n", 0o600, vaulted)
+    after = {"file": reading.secret_path, "vaulted": vaulted}
+    return Plan((Change("write", "first-boot secret", reading.host, (step,), None, after),))
 
 
-def plan_pin(found: PinReading, shown: Optional[tuple[str, str]]) -> Plan:
+def plan_pin(reading: PinReading, shown: Optional[tuple[str, str]]) -> Plan:
     """The host's certificate is pinned, and its secret gone.
 
     `shown`: PEM and fingerprint of what it showed already and was proven; None: it is waited for.
     """
-    gone = RemoveFile(found.secret_path)
-    before = {"file": found.secret_path}
-    if found.pinned:
-        if found.secret is None:
+    gone = RemoveFile(reading.secret_path)
+    before = {"file": reading.secret_path}
+    if reading.pinned:
+        if reading.secret is None:
             return Plan()
-        return Plan((Change("remove", "first-boot secret", found.host, (gone,), before),))
+        return Plan((Change("remove", "first-boot secret", reading.host, (gone,), before),))
     text, fingerprint = shown or LATER
-    write = WriteFile(f"{found.folder}/{SERVER_CERTIFICATE}", text)
+    write = WriteFile(f"{reading.folder}/{SERVER_CERTIFICATE}", text)
     # The pin first: a run that stops between the two still has what it is made from, or no longer needs it.
     steps = (write, gone) if shown else (Prove(SHOWN), write, gone)
-    change = Change("pin", "server certificate", found.host, steps, None, {"fingerprint": fingerprint})
-    return Plan((change,), unverified=() if found.secret else (no_secret(found),))
+    change = Change("pin", "server certificate", reading.host, steps, None, {"fingerprint": fingerprint})
+    return Plan((change,), unverified=() if reading.secret else (no_secret(reading),))
 
 
-def no_secret(found: PinReading) -> NotFound:
+def no_secret(reading: PinReading) -> NotFound:
     """Nothing tells this host from another."""
     return NotFound(
-        f"{found.host}: nothing is there to know it by: neither {SERVER_CERTIFICATE} nor {first_boot.FILE} is in "
-        f"{found.folder}",
+        f"{reading.host}: nothing is there to know it by: neither {SERVER_CERTIFICATE} nor {first_boot.FILE} is in "
+        f"{reading.folder}",
         "make the secret with state: expected, and boot the machine with user data that has it",
     )

@@ -125,24 +125,24 @@ def check_project(host: str, project: Project, owner: str) -> None:
     )
 
 
-def check_places(wanted: RegistrationSpec, found: VmHostState) -> None:
+def check_places(spec: RegistrationSpec, reading: VmHostState) -> None:
     """Raise NotFound for a default that is said and that VMs of the project could not use."""
-    if found.project is None:
+    if reading.project is None:
         return
-    pool, network = wanted.after.get("default_storage_pool"), wanted.after.get("default_network")
-    if "default_storage_pool" in wanted.said and pool:
-        allowed = _parse_list(found.project.config.get("restricted.storage-pools.access"))
-        pools = [each.name for each in found.pools if allowed is None or each.name in allowed]
+    pool, network = spec.after.get("default_storage_pool"), spec.after.get("default_network")
+    if "default_storage_pool" in spec.said and pool:
+        allowed = _parse_list(reading.project.config.get("restricted.storage-pools.access"))
+        pools = [each.name for each in reading.pools if allowed is None or each.name in allowed]
         _must_be(
-            f"{wanted.name}: default_storage_pool: project {found.project.name} has no storage pool {pool}", pool, pools
+            f"{spec.name}: default_storage_pool: project {reading.project.name} has no storage pool {pool}", pool, pools
         )
-    if "default_network" in wanted.said and network:
-        own = found.project.has_own("networks")
-        reach = None if own else usable_networks(found.project.config)
-        networks = [each.name for each in found.networks if each.managed and (reach is None or each.name in reach)]
-        networks += usable_bridges(found.project.config)
+    if "default_network" in spec.said and network:
+        own = reading.project.has_own("networks")
+        reach = None if own else usable_networks(reading.project.config)
+        networks = [each.name for each in reading.networks if each.managed and (reach is None or each.name in reach)]
+        networks += usable_bridges(reading.project.config)
         _must_be(
-            f"{wanted.name}: default_network: project {found.project.name} reaches no network {network}",
+            f"{spec.name}: default_network: project {reading.project.name} reaches no network {network}",
             network,
             networks,
         )
@@ -167,27 +167,27 @@ def not_there(host: str, name: str, refused: Optional[TenantryError] = None) -> 
     )
 
 
-def plan_registration(wanted: RegistrationSpec, found: VmHostState, files: Sequence[Change]) -> RegistrationPlan:
+def plan_registration(spec: RegistrationSpec, reading: VmHostState, files: Sequence[Change]) -> RegistrationPlan:
     """What should change, LXD first and the entry last; everything that can be refused is refused before.
 
     `files`: what the registry should have of it, in an order that is safe to stop anywhere.
     """
-    if found.project is not None:
-        check_project(wanted.name, found.project, wanted.after["owner"])
-        check_places(wanted, found)
-    keys = vmhost_limits.find_key_changes(wanted.name, wanted.ratios, found)
-    vmhost_limits.check_room(wanted.name, wanted.ratios, found, keys)
-    pending = () if found.admin else vmhost_limits.list_pending_limits(keys, wanted.ratios)
+    if reading.project is not None:
+        check_project(spec.name, reading.project, spec.after["owner"])
+        check_places(spec, reading)
+    keys = vmhost_limits.find_key_changes(spec.name, spec.ratios, reading)
+    vmhost_limits.check_room(spec.name, spec.ratios, reading, keys)
+    pending = () if reading.admin else vmhost_limits.list_pending_limits(keys, spec.ratios)
     if pending:
-        return RegistrationPlan(Plan(warnings=(_waits(wanted, pending),)), pending, found.project)
-    changes = vmhost_limits.plan_ratio_keys(found, keys, wanted.name) if found.admin else []
-    project = vmhost_limits.predict_project(found.project, keys) if found.project and changes else found.project
-    return RegistrationPlan(Plan((*changes, *(files if wanted.writes else ()))), (), project)
+        return RegistrationPlan(Plan(warnings=(_waits(spec, pending),)), pending, reading.project)
+    changes = vmhost_limits.plan_ratio_keys(reading, keys, spec.name) if reading.admin else []
+    project = vmhost_limits.predict_project(reading.project, keys) if reading.project and changes else reading.project
+    return RegistrationPlan(Plan((*changes, *(files if spec.writes else ()))), (), project)
 
 
-def _waits(wanted: RegistrationSpec, pending: Sequence[Mapping[str, Any]]) -> str:
+def _waits(spec: RegistrationSpec, pending: Sequence[Mapping[str, Any]]) -> str:
     what = ", ".join(f"{each['limit']} {each['in_force']} -> {each['wanted']}" for each in pending)
     return (
-        f"{wanted.name}: nothing is changed: LXD enforces this ratio in project {wanted.after['project']}, which only "
+        f"{spec.name}: nothing is changed: LXD enforces this ratio in project {spec.after['project']}, which only "
         f"its admin may change ({what}); run it with url: unix: on the host with become, or with an admin's certificate"
     )

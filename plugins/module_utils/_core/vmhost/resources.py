@@ -14,41 +14,43 @@ from ..capacity.storage import PoolSpace
 from .found import VmHostState
 
 
-def count_resources(found: VmHostState, ratios: Optional[Mapping[str, str]] = None) -> HostFigures:
+def count_resources(reading: VmHostState, ratios: Optional[Mapping[str, str]] = None) -> HostFigures:
     """The figures of a VM host as it was found; `ratios` by "cpu", "memory" and "storage", each 1 where unsaid."""
     return capacity.count_capacity(
         CapacityInput(
-            project=found.project,
-            instances=found.instances,
-            volumes=tuple(found.volumes.values()),
-            machines=found.machines,
-            pools=found.pools,
-            state=found.state,
+            project=reading.project,
+            instances=reading.instances,
+            volumes=tuple(reading.volumes.values()),
+            machines=reading.machines,
+            pools=reading.pools,
+            state=reading.state,
             ratios=ratios or {},
         )
     )
 
 
-def build_resources_view(found: VmHostState, ratios: Mapping[str, str]) -> dict[str, Any]:
+def build_resources_view(reading: VmHostState, ratios: Mapping[str, str]) -> dict[str, Any]:
     """Everything that the VM host has, by kind, for people and programs; without a project there is nothing of ours."""
-    seen = count_resources(found, ratios)
+    seen = count_resources(reading, ratios)
     return {
         "cores": _build_figure_view(seen.cores, ratios["cpu"]),
         "memory": {
             **_build_figure_view(seen.memory, ratios["memory"]),
-            "used": _over(found, lambda each: each.memory_used),
-            "hugepages": {**_pages(seen.hugepages), "size": _over(found, lambda each: each.hugepages_size, max)},
+            "used": _over(reading, lambda each: each.memory_used),
+            "hugepages": {**_pages(seen.hugepages), "size": _over(reading, lambda each: each.hugepages_size, max)},
         },
-        "uncounted": list(seen.uncounted) if found.project else [],
+        "uncounted": list(seen.uncounted) if reading.project else [],
         "storage_pools": [_pool(space, ratios["storage"]) for space in seen.pools.values()],
-        "networks": [_network(network.name, network.type, network.managed, found) for network in found.networks],
+        "networks": [_network(network.name, network.type, network.managed, reading) for network in reading.networks],
         "numa_nodes": [row for room in seen.rooms for row in _nodes(room)],
-        "members": [_member(room, ratios) for room in seen.rooms] if found.server.clustered else [],
+        "members": [_member(room, ratios) for room in seen.rooms] if reading.server.clustered else [],
     }
 
 
-def _over(found: VmHostState, of: Callable[[Any], int], combine: Callable[[Iterable[int]], int] = sum) -> Optional[int]:
-    known = [machine.resources for machine in found.machines]
+def _over(
+    reading: VmHostState, of: Callable[[Any], int], combine: Callable[[Iterable[int]], int] = sum
+) -> Optional[int]:
+    known = [machine.resources for machine in reading.machines]
     return None if not known or None in known else combine([of(each) for each in known])
 
 
@@ -85,8 +87,8 @@ def _pool(space: PoolSpace, ratio: str) -> dict[str, Any]:
     }
 
 
-def _network(name: str, kind: str, managed: bool, found: VmHostState) -> dict[str, Any]:
-    devices = [device for instance in found.instances for device in instance.expanded_devices.values()]
+def _network(name: str, kind: str, managed: bool, reading: VmHostState) -> dict[str, Any]:
+    devices = [device for instance in reading.instances for device in instance.expanded_devices.values()]
     ours = sum(
         device.get("type") == "nic" and name in (device.get("network"), device.get("parent")) for device in devices
     )
@@ -94,7 +96,7 @@ def _network(name: str, kind: str, managed: bool, found: VmHostState) -> dict[st
         "name": name,
         "type": kind,
         "managed": managed,
-        "ours": ours if found.project else None,
+        "ours": ours if reading.project else None,
         "others": None,
     }
 

@@ -38,31 +38,31 @@ def build_entry_view(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
 def build_vmhost_view(
     name: str,
     data: Mapping[str, Any],
-    found: VmHostState,
+    reading: VmHostState,
     certificate: Optional[Mapping[str, Any]],
     project: Optional[Project] = None,
 ) -> dict[str, Any]:
     """Everything of one VM host; `project` is the tracked one as it will be, where that differs."""
-    found = dataclasses.replace(found, project=project or found.project)
+    reading = dataclasses.replace(reading, project=project or reading.project)
     shown = build_entry_view(name, data)
-    read = bool(found.server.version)
+    read = bool(reading.server.version)
     return {
         **shown,
-        "server": build_server_view(found.server, found.members) if read else None,
-        "resources": build_resources_view(found, find_ratios_in_force(found.project.config, data))
-        if found.project
+        "server": build_server_view(reading.server, reading.members) if read else None,
+        "resources": build_resources_view(reading, find_ratios_in_force(reading.project.config, data))
+        if reading.project
         else None,
-        "vms": _vms(name, found, data.get("owner")),
+        "vms": _vms(name, reading, data.get("owner")),
         "certificate": certificate,
-        "exposure": list_exposure(found),
+        "exposure": list_exposure(reading),
     }
 
 
-def list_exposure(found: VmHostState) -> list[str]:
+def list_exposure(reading: VmHostState) -> list[str]:
     """What the holder of the host's certificate could do beyond the project; nothing where nobody could look."""
-    if found.project is None:
+    if reading.project is None:
         return []
-    return list(find_exposure(found.project, found.server, certificate_restricted=found.restricted is not False))
+    return list(find_exposure(reading.project, reading.server, certificate_restricted=reading.restricted is not False))
 
 
 def build_server_view(found: Server, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -84,15 +84,15 @@ def build_server_view(found: Server, members: Sequence[Mapping[str, Any]]) -> di
     }
 
 
-def _vms(name: str, found: VmHostState, owner: Optional[str]) -> Optional[list[dict[str, Any]]]:
-    project = found.project
+def _vms(name: str, reading: VmHostState, owner: Optional[str]) -> Optional[list[dict[str, Any]]]:
+    project = reading.project
     if project is None:
         return None
     # What is on a member that doesn't answer is listed without its type: better one container too many than a VM lost.
     vms = [
         instance
-        for instance in found.instances
+        for instance in reading.instances
         if (instance.is_vm or instance.is_unreachable) and not instance.is_move_copy
     ]
     ordered = sorted(vms, key=lambda each: each.name)
-    return [view.build_vm_row(each, name, project.name, owner, found.volumes) for each in ordered]
+    return [view.build_vm_row(each, name, project.name, owner, reading.volumes) for each in ordered]

@@ -64,12 +64,12 @@ class ClusterJob(OwnServer):
             self._missing.append(silent)
         return ClusterReading(UNREAD, unread=True)
 
-    def _beside(self, port: Port, found: ClusterReading) -> Mapping[str, Any]:
+    def _beside(self, port: Port, reading: ClusterReading) -> Mapping[str, Any]:
         wanted = self._wanted
-        member = found.member(wanted.name)
-        if wanted.state == "absent" and member is not None and member.name != found.here:
+        member = reading.member(wanted.name)
+        if wanted.state == "absent" and member is not None and member.name != reading.here:
             return {"left": cluster_reading.list_remaining(port, member)}
-        if wanted.state != "present" or found.here or wanted.bootstrap:
+        if wanted.state != "present" or reading.here or wanted.bootstrap:
             return {}
         devices = block.read_pool_devices(wanted.pools, wanted.name)
         doors = wanted.token.addresses if wanted.token else ()
@@ -101,10 +101,10 @@ class ClusterJob(OwnServer):
         return found, join_token.text_of(theirs[0]) if theirs else ""
 
 
-def _view(found: ClusterReading, members: tuple[ClusterMember, ...]) -> dict[str, Any]:
+def _view(reading: ClusterReading, members: tuple[ClusterMember, ...]) -> dict[str, Any]:
     return {
-        "member": found.here or None,
-        "certificate": found.server.certificate or None,
+        "member": reading.here or None,
+        "certificate": reading.server.certificate or None,
         "members": [
             {"name": each.name, "status": each.status, "url": each.url}
             for each in sorted(members, key=lambda each: each.name)

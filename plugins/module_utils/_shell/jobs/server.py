@@ -63,10 +63,10 @@ class ServerJob(OwnServer):
         pools = {pool.name for pool in self._wanted.pools}
         return server_reading.read(self._port, pools, {network.name for network in self._wanted.networks})
 
-    def _resolved(self, found: ServerReading) -> dict[str, str]:
+    def _resolved(self, reading: ServerReading) -> dict[str, str]:
         """Where the names of devices lead on this machine, such as /dev/disk/by-id/... to /dev/sdb."""
         named = {each for pool in self._wanted.pools for each in _sources(pool.config, *pool.members.values())}
-        for pool in found.pools.values():
+        for pool in reading.pools.values():
             named.update(_sources(pool.config, *(own.config for own in pool.on.values())))
         return {each: os.path.realpath(each) for each in sorted(named)}
 
@@ -93,9 +93,9 @@ class ServerJob(OwnServer):
         return {"server": server_plan.view(self._found)}
 
 
-def _is_new(found: ServerReading, pool: str) -> bool:
+def _is_new(reading: ServerReading, pool: str) -> bool:
     """Whether it has still to be made, here or on another member."""
-    return pool not in found.pools or found.pools[pool].status in BEGUN
+    return pool not in reading.pools or reading.pools[pool].status in BEGUN
 
 
 def _sources(*configs: Mapping[str, Optional[str]]) -> Iterator[str]:

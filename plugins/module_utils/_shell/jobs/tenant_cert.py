@@ -60,10 +60,10 @@ class TenantCertJob:
                 self._prove_closed({"certificate": decision.pair.pem, "private_key": decision.pair.private_key}, {})
         return decision.plan
 
-    def _demand_fresh_token(self, found: TrustReading, plan: Plan) -> None:
+    def _demand_fresh_token(self, reading: TrustReading, plan: Plan) -> None:
         """A token that isn't needed any more may well be old: a play that is run again still says it."""
         used = any(isinstance(step, Prove) and step.claim == "connect" for c in plan.changes for step in c.steps)
-        if self._token is not None and used and self._token.has_expired(found.now):
+        if self._token is not None and used and self._token.has_expired(reading.now):
             raise errors.Invalid(
                 "trust_token: it has expired", "have another made on the server: lxc config trust add --name <name>"
             )
@@ -146,17 +146,17 @@ class TenantCertJob:
             result["server_fingerprint"] = self._world.target.connection.pin
         return result
 
-    def _beside(self, found: TrustReading, done: bool) -> Mapping[str, Any]:
+    def _beside(self, reading: TrustReading, done: bool) -> Mapping[str, Any]:
         """The pairs on either side of the one in force, as far as a rotation has them on disk."""
         coming = self._decision.coming
         if done and coming is not None:
             coming = self._world.keys.read().coming
-        former = None if self._wanted.retire else found.former
+        former = None if self._wanted.retire else reading.former
         sides = {"next_certificate": coming, "old_certificate": former}
-        return {side: build_certificate_facts(pair, found.now) if pair else None for side, pair in sides.items()}
+        return {side: build_certificate_facts(pair, reading.now) if pair else None for side, pair in sides.items()}
 
     def _view(
-        self, plan: Plan, pair: Optional[CertificatePair], found: TrustReading, predicted: bool
+        self, plan: Plan, pair: Optional[CertificatePair], reading: TrustReading, predicted: bool
     ) -> Optional[Mapping[str, Any]]:
         if pair is None:
             return None
@@ -164,7 +164,7 @@ class TenantCertJob:
         if predicted:
             entry = self._decision.entry or entry
             proved = proved or (_proves(plan) and self._wanted.prove and bool(pair.private_key))
-        return build_certificate_view(self._wanted, pair, entry, found, proved)
+        return build_certificate_view(self._wanted, pair, entry, reading, proved)
 
     def _made(self, pair: CertificatePair) -> CertificatePair:
         """The pair that is there after the run, where only its key's generator could choose it before."""
@@ -172,11 +172,11 @@ class TenantCertJob:
         there = read.pair or read.coming
         return there if there is not None and isinstance(pair.pem, Later) else pair
 
-    def _exposure(self, found: TrustReading) -> list[str]:
-        server, projects = found.server, self._world.projects
+    def _exposure(self, reading: TrustReading) -> list[str]:
+        server, projects = reading.server, self._world.projects
         if server is None:
             return []
-        if not projects and found.trusted and trust.OWN in self._world.ports and found.trust:
+        if not projects and reading.trusted and trust.OWN in self._world.ports and reading.trust:
             projects = {project.name: project for project in Reader(self._world.ports[trust.OWN]).projects()}
         names = sorted(self._wanted.projects if self._wanted.projects is not None else projects)
         sentences: dict[str, None] = {}
@@ -224,6 +224,6 @@ def _proves(plan: Plan) -> bool:
     return any(isinstance(step, Prove) and step.claim == "entry" for c in plan.changes for step in c.steps)
 
 
-def _orphan(name: str, fingerprint: str, found: TrustReading) -> dict[str, str]:
-    flavour = found.server.flavour if found.server else "lxd"
+def _orphan(name: str, fingerprint: str, reading: TrustReading) -> dict[str, str]:
+    flavour = reading.server.flavour if reading.server else "lxd"
     return {"name": name, "fingerprint": fingerprint, "command": revoke_command(fingerprint, flavour)}

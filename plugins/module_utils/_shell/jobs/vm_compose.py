@@ -97,20 +97,20 @@ class ComposeJob:
         errors.raise_all(refused)
         return said
 
-    def _open_one(self, wanted: vm.VmSpec, vmhost: Optional[str]) -> Assignment:
+    def _open_one(self, spec: vm.VmSpec, vmhost: Optional[str]) -> Assignment:
         """Open what one VM may be on: its own host, the task's, or all candidates."""
         params = self._params
         if vmhost or params.get("vmhost") or params.get("url"):
             host = str(vmhost or params.get("vmhost") or "")
-            self._fleet.open(host).names.add(wanted.name)
-            return Assignment(wanted, host, "said by the task")
+            self._fleet.open(host).names.add(spec.name)
+            return Assignment(spec, host, "said by the task")
         if self._candidates is None:
             tags = frozenset(params.get("host_tags") or ())
             said = HostFilters(_tuple(params.get("vmhosts")), params.get("pool"), params.get("zone"), tags)
             self._candidates = find_candidates(self._fleet.labels(), said)
         for name in self._candidates.names:
-            self._fleet.open(name).names.add(wanted.name)
-        return Assignment(wanted, None, free=self._candidates.names, against=group_by_reason(self._candidates.against))
+            self._fleet.open(name).names.add(spec.name)
+        return Assignment(spec, None, free=self._candidates.names, against=group_by_reason(self._candidates.against))
 
     def _sites(self, failed: dict[str, errors.TenantryError]) -> list[Assignment]:
         """A host for each VM: said, found, or chosen; VMs that a silent host fails go to `failed`."""

@@ -86,6 +86,6 @@ def _select_declared_ratios(to: Target) -> dict[str, str]:
     return {key: said[key] for key in _RATIOS if key in said}
 
 
-def _unused_volumes(found: VmHostState, owner: Optional[str]) -> list[dict[str, Any]]:
-    left = [each for each in found.volumes.values() if each.owner == owner and not each.used_by]
+def _unused_volumes(reading: VmHostState, owner: Optional[str]) -> list[dict[str, Any]]:
+    left = [each for each in reading.volumes.values() if each.owner == owner and not each.used_by]
     return [{"storage_pool": each.pool, "name": each.name, "size": each.config.get("size")} for each in left]

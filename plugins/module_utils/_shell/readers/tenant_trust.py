@@ -35,9 +35,9 @@ _NO_KEY = (
 class TrustReader:
     """Disk and server as they are at one moment, and the connections to ask again."""
 
-    def __init__(self, params: Mapping[str, Any], wanted: TenantCertSpec, token: Optional[TrustToken]) -> None:
+    def __init__(self, params: Mapping[str, Any], spec: TenantCertSpec, token: Optional[TrustToken]) -> None:
         self._params = params
-        self._wanted = wanted
+        self._wanted = spec
         self._token = token
         self.keys = KeyFiles({**(params.get("_kept") or {}), "lasting": params.get("lasting")}, params.get("_vault"))
         self.row: Mapping[str, Any] = find_row(params)
@@ -53,16 +53,16 @@ class TrustReader:
         found = dataclasses.replace(found, used=frozenset(self._params.get("_known") or ()))
         return found if self._wanted.state == "generated" else self._server(found)
 
-    def with_etags(self, found: TrustReading, fingerprints: Iterable[str]) -> TrustReading:
+    def with_etags(self, reading: TrustReading, fingerprints: Iterable[str]) -> TrustReading:
         """The same, with these entries read one by one: listings carry no ETags."""
         reader = Reader(self.ports.get(AUTHORITY) or self.ports[OWN])
-        trust = dict(found.trust)
+        trust = dict(reading.trust)
         for fingerprint in fingerprints:
             entry = reader.trust_entry(fingerprint)
             trust.pop(fingerprint, None)
             if entry is not None:
                 trust[fingerprint] = entry
-        return dataclasses.replace(found, trust=trust)
+        return dataclasses.replace(reading, trust=trust)
 
     def own(self, certificate: str = "", private_key: str = "") -> Port:
         """A new connection as the holder of this pair, or as nobody; the one before is given back."""
@@ -134,21 +134,21 @@ class TrustReader:
     def _by_socket(self) -> bool:
         return is_socket(self._params)
 
-    def _server(self, found: TrustReading) -> TrustReading:
+    def _server(self, reading: TrustReading) -> TrustReading:
         target = self._reachable()
         if target is None:
-            return self._unasked(found)
+            return self._unasked(reading)
         self.target = target
         if target.local:
             try:
                 self.ports[AUTHORITY] = targets.connect(target)
             except errors.Unreachable as missing:
-                return dataclasses.replace(found, admin=True, unverified=(*found.unverified, missing))
-        elif self._has_other_connection(found):
+                return dataclasses.replace(reading, admin=True, unverified=(*reading.unverified, missing))
+        elif self._has_other_connection(reading):
             self._open_authority(target)
         if AUTHORITY in self.ports:
-            return self._as_admin(found)
-        return self._as_tenant(found)
+            return self._as_admin(reading)
+        return self._as_tenant(reading)
 
     def _reachable(self) -> Optional[targets.Target]:
         params = dict(self._params)
@@ -166,9 +166,9 @@ class TrustReader:
             )
         return target
 
-    def _unasked(self, found: TrustReading) -> TrustReading:
+    def _unasked(self, reading: TrustReading) -> TrustReading:
         if self._wanted.state == "absent":
-            return found
+            return reading
         name = self._params.get("vmhost")
         missing: errors.TenantryError = errors.Invalid("url: neither url nor a registered vmhost is said", "say url")
         if name:
@@ -177,11 +177,11 @@ class TrustReader:
                 "say url with server_fingerprint or trust_token: lxd_vmhost registers the host once it is trusted",
             )
         admin = bool(self._params.get("client_cert"))
-        return dataclasses.replace(found, admin=admin, unverified=(*found.unverified, missing))
+        return dataclasses.replace(reading, admin=admin, unverified=(*reading.unverified, missing))
 
-    def _has_other_connection(self, found: TrustReading) -> bool:
+    def _has_other_connection(self, reading: TrustReading) -> bool:
         said = self._params.get("client_cert")
-        pairs = (found.pair, found.brought, found.coming)
+        pairs = (reading.pair, reading.brought, reading.coming)
         return said is not None and pem.fingerprint(said) not in {
             pair.fingerprint for pair in pairs if pair is not None
         }
@@ -200,13 +200,13 @@ class TrustReader:
         else:
             self.ports[AUTHORITY] = port
 
-    def _as_admin(self, found: TrustReading) -> TrustReading:
+    def _as_admin(self, reading: TrustReading) -> TrustReading:
         port = self.ports[AUTHORITY]
         reader = Reader(port)
         trust = _by_fingerprint(reader.trust_entries())
         self.projects = {project.name: project for project in reader.projects()}
         return dataclasses.replace(
-            found,
+            reading,
             server=port.server,
             admin=True,
             trust=trust,
@@ -215,15 +215,15 @@ class TrustReader:
             sees_all_trust=True,
         )
 
-    def _as_tenant(self, found: TrustReading) -> TrustReading:
+    def _as_tenant(self, reading: TrustReading) -> TrustReading:
         joins_by = "token" if self._token else "password" if self._params.get("trust_password") else ""
-        trusted = self._try_pairs(found)
+        trusted = self._try_pairs(reading)
         port = self.ports.get(OWN)
         if port is None:
-            return found
+            return reading
         trust = _by_fingerprint(Reader(port).trust_entries()) if trusted else {}
         return dataclasses.replace(
-            found,
+            reading,
             server=port.server,
             joins_by=joins_by,
             secret=self._params.get("trust_token") or self._params.get("trust_password") or "",
@@ -233,9 +233,9 @@ class TrustReader:
             sees_all_trust=bool(trusted) and not port.server.has("access_management"),
         )
 
-    def _try_pairs(self, found: TrustReading) -> frozenset[KnownPairs]:
+    def _try_pairs(self, reading: TrustReading) -> frozenset[KnownPairs]:
         """Which of our pairs the server knows; the connection that stays open is one that it does."""
-        candidates = {pair.fingerprint: pair for pair in (found.pair, found.brought, found.coming) if pair}
+        candidates = {pair.fingerprint: pair for pair in (reading.pair, reading.brought, reading.coming) if pair}
         usable = [pair for pair in candidates.values() if pair.private_key]
         if candidates and not usable:
             if self._wanted.state == "absent":

@@ -107,12 +107,12 @@ def read_target(to: Target, reader: Reader, state: bool = False) -> VmHostState:
     return dataclasses.replace(read_vm_host(reader, to.name, project, state), restricted=restricted)
 
 
-def build_row(to: Target, found: VmHostState) -> dict[str, Any]:
+def build_row(to: Target, reading: VmHostState) -> dict[str, Any]:
     """What was found, as people see it."""
     data: Mapping[str, Any] = entries.to_data(to.entry) if to.entry else {}
     said = {"project": to.project, "owner": to.owner, "urls": list(to.connection.urls)}
     certificate = summarize_certificate("" if to.local else to.connection.certificate)
-    return vmhost_view.build_vmhost_view(to.name, {**data, **said}, found, certificate)
+    return vmhost_view.build_vmhost_view(to.name, {**data, **said}, reading, certificate)
 
 
 def build_registry_row(row: Mapping[str, Any], _params: Mapping[str, Any]) -> Mapping[str, Any]:
