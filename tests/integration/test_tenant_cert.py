@@ -764,7 +764,7 @@ def test_s16_bad_pair(host: Host, admin: dict[str, Any], material: dict[str, str
 
 BAD_OPTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no projects": ({"projects": []}, "invalid", "projects: empty"),
-    "projects unsaid": ({"projects": None}, "invalid", "projects: not said"),
+    "projects unsaid": ({"projects": None}, "invalid", "projects: not set"),
     "no name": ({"vmhost": None}, "invalid", "name: it is missing"),
     "key type": ({"key_type": "dsa"}, "invalid", "key_type"),
     "no validity": ({"valid_for": 0}, "invalid", "valid_for: 0"),

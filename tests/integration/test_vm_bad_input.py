@@ -131,7 +131,7 @@ VMS = [
     vm("vmhost", "../x", "invalid", "'../x'", hint="letters"),
     vm("cores", "two", "invalid", "cores", "two"),
     vm("cores", True, "invalid", "cores: True", hint="1 or more"),
-    vm("cores", 1, "invalid", "cores: said together with pinned_cores", hint="not both", pinned_cores=[1]),
+    vm("cores", 1, "invalid", "cores: it can't be combined with pinned_cores", hint="one of them", pinned_cores=[1]),
     vm("pinned_cores", "first", "invalid", "pinned_cores", "first", hint="list each once"),
     vm("memory", "50%", "invalid", "memory: '50%'", hint="2GiB"),
     vm("memory", "0", "invalid", "memory: ", hint="2GiB"),
@@ -174,7 +174,7 @@ DISKS = [
     disk("size", "2 gigs", "invalid", "disks: size of data: '2 gigs'", hint="2GiB"),
     disk("storage_pool", "slow", "not_found", "disk data: storage pool 'slow'", hint="default"),
     disk("boot_priority", -1, "invalid", "boot_priority of data: -1", hint="0 to"),
-    disk("config", {"source": "/dev/sda"}, "invalid", "config of data: source", hint="say it there"),
+    disk("config", {"source": "/dev/sda"}, "invalid", "config of data: source", hint="use that option"),
     disk("state", "gone", "invalid", "gone", "absent"),
     disk("delete_volume", "perhaps", "invalid", "delete_volume", "perhaps"),
     disk("sise", "1GiB", "invalid", "sise"),
@@ -194,7 +194,7 @@ INTERFACES = [
     nic("boot", -1, "invalid", "boot: -1", hint="0 to", network="br"),
     nic("state", "gone", "invalid", "gone", "absent", network="br"),
     nic("mtu", 100, "invalid", "mtu: 100", hint="1280 to 16384", network="br"),
-    nic("config", {"vlan": 5}, "invalid", "config: vlan has an option", hint="say it there", network="br"),
+    nic("config", {"vlan": 5}, "invalid", "config: vlan has an option", hint="use that option", network="br"),
     *(
         nic(f"{what}_filter", "perhaps", "invalid", f"{what}_filter", "perhaps", network="br")
         for what in ("mac", "ipv4", "ipv6")
@@ -222,10 +222,10 @@ TASKS = [
     compose("wait_timeout", {"wait_timeout": 0}, "invalid", "wait_timeout: 0", hint="1 or more"),
     compose("strategy", {"strategy": "sideways"}, "invalid", "strategy"),
     compose("ignore_unreachable_hosts", {"ignore_unreachable_hosts": "perhaps"}, "invalid", "ignore_unreachable_hosts"),
-    compose("prune", {"prune": True}, "invalid", "prune: vmhosts is not said", hint="name the VM hosts"),
+    compose("prune", {"prune": True}, "invalid", "prune: vmhosts is not set", hint="name the VM hosts"),
     compose("prune", {"prune": True, "vms": []}, "invalid", "prune: vms is empty", hint="list what stays"),
     compose(
-        "prune_tag", {"prune": True, "vmhosts": ["kvm-01"]}, "invalid", "prune_tag is not said", hint="with that tag"
+        "prune_tag", {"prune": True, "vmhosts": ["kvm-01"]}, "invalid", "prune_tag is not set", hint="with that tag"
     ),
     compose(
         "prune_max",
@@ -284,7 +284,7 @@ HOSTS = [
         "project",
         {"url": "URL", "server_fingerprint": "PIN", "owner": OWNER, "vms": [{"name": "a"}]},
         "invalid",
-        "no project is said",
+        "no project is set",
         hint="project",
     ),
 ]

@@ -319,7 +319,7 @@ def test_what_is_not_ours_is_refused_and_stays(tenant: Tenant) -> None:
         }
         tenant.lxd.api("POST", "/1.0/instances", body, query=query)
     before = tenant.lxd.fingerprint_of_world()
-    for name, whose in (("theirs", "belongs to others"), ("nobodys", "not composed by us")):
+    for name, whose in (("theirs", "belongs to others"), ("nobodys", "not composed by this tenant")):
         for state in ("present", "started", "restarted", "absent"):
             refused = tenant.compose([{"name": name, "state": state}, bare("new")], fails=True)
             assert refused["code"] == "not_owned" and whose in refused["msg"]

@@ -125,7 +125,7 @@ def test_one_name_on_two_hosts_is_a_conflict(fleet: Fleet) -> None:
     said = fleet.compose([bare("c", vmhost="kvm-01")], vmhosts=["kvm-01", "kvm-02"])
     assert said["changed"]
     elsewhere = fleet.compose([bare("c", vmhost="kvm-02"), bare("d")], vmhosts=["kvm-01", "kvm-02"], fails=True)
-    assert elsewhere["code"] == "conflict" and "VM c: said to be on kvm-02, and it is on kvm-01" in elsewhere["msg"]
+    assert elsewhere["code"] == "conflict" and "VM c: its vmhost is kvm-02, and it is on kvm-01" in elsewhere["msg"]
     assert fleet.whereabouts() == {"kvm-01": [*before["kvm-01"], "c"], "kvm-02": before["kvm-02"]}
 
 
@@ -192,7 +192,7 @@ REFUSED = [
     ({"hugepages": True}, {"restricted.virtual-machines.lowlevel": "allow"}, "unsupported", "hugepages"),
     ({"pinned_cores": [0]}, {"limits.cpu": "8"}, "unsupported", "vmhost_enforce"),
     ({"pinned_cores": {"count": 1}}, {"limits.cpu": "8"}, "unsupported", "vmhost_enforce"),
-    ({"cores": 1}, {"user.tenantry.cpu_overcommit": "0"}, "invalid", "leaves nothing to promise"),
+    ({"cores": 1}, {"user.tenantry.cpu_overcommit": "0"}, "invalid", "permits no allocation"),
 ]
 
 

@@ -66,5 +66,5 @@ def read_vmhost_rows(to: targets.Target, reader: Reader, addresses: bool) -> dic
 def get_tracked_project(to: targets.Target) -> str:
     """The tracked project, which every tenant's request names."""
     if not to.project:
-        raise errors.Invalid(f"{to.name}: no project is said", "say project, or register the VM host")
+        raise errors.Invalid(f"{to.name}: no project is set", "set project, or register the VM host")
     return to.project

@@ -54,7 +54,7 @@ def parse_target(params: Mapping[str, Any], pin: str = "") -> Target:
     if params.get("vmhost") and not params.get("url"):
         return parse_row_target(row or {"name": params["vmhost"]}, params, pin)
     if not params.get("url"):
-        raise errors.Invalid("connection: neither vmhost nor url is said", "write vmhost: <name in the registry>")
+        raise errors.Invalid("connection: neither vmhost nor url is set", "set vmhost: <name in the registry>")
     return _target(row, params, pin)
 
 
@@ -160,7 +160,7 @@ def open_trusted(to: Target) -> Port:
         if not to.local and not (connection.certificate and connection.private_key):
             raise errors.NotTrusted(
                 f"{to.name}: there is no tenant certificate with its key",
-                "make one with tenantry.lxd.lxd_tenant_cert, or say client_cert and client_key",
+                "create one with tenantry.lxd.lxd_tenant_cert, or set client_cert and client_key",
             )
         try:
             check_pair(to.name, connection)

@@ -102,7 +102,7 @@ def _parts(real: str) -> Iterator[str]:
 def _signatures(real: str) -> Iterator[str]:
     said = programs.run("blkid", "-p", "-o", "export", real)
     if said is None:
-        raise errors.Unsupported(f"{real}: what is on it can't be told", "install util-linux (blkid)")
+        raise errors.Unsupported(f"{real}: its content can't be identified", "install util-linux (blkid)")
     if said.code == _NOTHING:
         return
     if said.code:

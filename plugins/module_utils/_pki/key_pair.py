@@ -73,7 +73,7 @@ def common_name_of(name: str, owner: str) -> str:
 def generate_key_pair(common_name: str, key_type: str, valid_for: int, now: datetime.datetime) -> KeyPair:
     """A new key and its self-signed client certificate, like the one `lxc` makes for itself."""
     if not 1 <= len(common_name.encode("utf-8")) <= _LONGEST_NAME or not common_name.isprintable():
-        raise errors.Invalid("common_name: X.509 wants 1 to 64 printable characters", "say a shorter common_name")
+        raise errors.Invalid("common_name: X.509 permits 1 to 64 printable characters", "set a shorter common_name")
     if not 1 <= valid_for <= LONGEST_VALIDITY:
         raise errors.Invalid(f"valid_for: {valid_for} is not within 1 to {LONGEST_VALIDITY} days", "3650 is usual")
     key, digest = _new_key(key_type)
@@ -131,7 +131,7 @@ def _new_key(key_type: str) -> tuple[_PrivateKey, hashes.SHA256 | hashes.SHA384]
         return ec.generate_private_key(ec.SECP384R1()), hashes.SHA384()
     if key_type == "rsa-4096":
         return rsa.generate_private_key(65537, 4096), hashes.SHA256()
-    raise errors.Invalid("key_type: not one that is made here", f"say one of {', '.join(KEY_TYPES)}")
+    raise errors.Invalid("key_type: not supported", f"set one of {', '.join(KEY_TYPES)}")
 
 
 def _signing_only() -> x509.KeyUsage:

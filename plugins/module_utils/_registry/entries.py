@@ -159,7 +159,7 @@ def _tags(where: str, value: object) -> tuple[str, ...]:
 
 def _urls(where: str, said: Mapping[str, Any]) -> tuple[str, ...]:
     if "url" in said and "urls" in said:
-        raise errors.Invalid(f"{where}: url, urls: both are said", "keep one: urls takes all members of a cluster")
+        raise errors.Invalid(f"{where}: url, urls: both are set", "keep one: urls takes all members of a cluster")
     key = "urls" if "urls" in said else "url"
     value = said.get(key)
     if not value:

@@ -49,7 +49,7 @@ class Repository:
         self.head = self._line("rev-parse", "-q", "--verify", "HEAD^{commit}")
         checked_out = self._line("symbolic-ref", "-q", "--short", "HEAD")
         if not branch and not checked_out:
-            raise errors.Invalid(f"branch: {self.top} has no branch checked out", "say branch")
+            raise errors.Invalid(f"branch: {self.top} has no branch checked out", "set branch")
         self.branch = branch or checked_out
         self._is_on_branch = not checked_out or checked_out == self.branch
 
@@ -74,7 +74,7 @@ class Repository:
         self._demand_remote()
         asked = self._run(["ls-remote", "--exit-code", self._remote, _REF + self.branch])
         if asked.returncode == _NO_BRANCH:
-            raise errors.NotFound(f"remote: {self._shown} has no branch {self.branch}", "say branch, or push it once")
+            raise errors.NotFound(f"remote: {self._shown} has no branch {self.branch}", "set branch, or push it once")
         self._demand(asked, "can't be asked")
         found = asked.stdout.split()[0]
         if self._run(["cat-file", "-e", f"{found}^{{commit}}"]).returncode:
@@ -129,7 +129,9 @@ class Repository:
 
     def _demand_remote(self) -> None:
         if not _is_address(self.remote) and not self._line("config", "--get", f"remote.{self.remote}.url"):
-            raise errors.Invalid(f"remote: {self.top} has no remote {self.remote}", "say its name, or an address")
+            raise errors.Invalid(
+                f"remote: {self.top} has no remote {self.remote}", "set remote to its name, or to a URL"
+            )
 
     def _demand(self, ended: subprocess.CompletedProcess[str], what: str) -> None:
         if ended.returncode:
@@ -146,7 +148,7 @@ class Repository:
         ended = self._run(list(arguments), given, more)
         if ended.returncode:
             said = " ".join(ended.stderr.split())[-300:]
-            raise errors.OperationFailed(f"git {arguments[0]}: {said}", f"look at the repository {self.top}")
+            raise errors.OperationFailed(f"git {arguments[0]}: {said}", f"check the repository {self.top}")
         return ended.stdout
 
     def _run(

@@ -27,7 +27,7 @@ def location(said: str | None, environment: Mapping[str, str], inventory_dir: st
     path = os.path.abspath(os.path.join(working_dir, os.path.expanduser(chosen)))
     if "ansible_collections" in path.split(os.sep):
         raise errors.Invalid(
-            f"registry: {path} lies in an installed collection", "say registry, or set LXD_VMHOST_REGISTRY"
+            f"registry: {path} is inside an installed collection", "set registry or LXD_VMHOST_REGISTRY"
         )
     return path
 

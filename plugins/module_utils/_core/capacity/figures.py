@@ -133,7 +133,7 @@ def parse_ratio(text: str, what: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         raise Invalid(f"{what}: {text!r:.40} is no ratio", "a number such as 1 or 1.5") from None
     if exact <= 0:
-        raise Invalid(f"{what}: {text} leaves nothing to promise", "a number above 0, such as 1 or 1.5")
+        raise Invalid(f"{what}: {text} permits no allocation", "a number above 0, such as 1 or 1.5")
     return exact
 
 

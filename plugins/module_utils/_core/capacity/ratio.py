@@ -22,5 +22,5 @@ def format_ratio(value: object, what: str) -> str:
     whole, _point, rest = text.partition(".")
     shortest = f"{whole.lstrip('0') or '0'}.{rest.rstrip('0')}".rstrip(".")
     if not decimal.Decimal("0.1") <= decimal.Decimal(shortest) <= decimal.Decimal(10):
-        raise errors.Invalid(f"{what}: it is out of range", "write 0.1 to 10; 1 promises no more than there is")
+        raise errors.Invalid(f"{what}: it is out of range", "set 0.1 to 10; 1 allocates no more than exists")
     return shortest

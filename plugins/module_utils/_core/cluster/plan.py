@@ -56,9 +56,9 @@ def _present(spec: ClusterMemberSpec, reading: ClusterReading, host: str) -> Ite
         return
     if spec.token is None and not spec.token_later:
         raise Invalid(
-            f"{spec.name}: this server is in no cluster, and how it should come into one is not said",
-            "say bootstrap: true for the first, or token for one that joins; where the cluster gave none, it has "
-            "a member of that name already, which state: absent removes",
+            f"{spec.name}: this server is in no cluster, and neither bootstrap nor token is set",
+            "set bootstrap: true for the first member, or token for one that joins; if the cluster issued no token, it "
+            "already has a member of that name, which state: absent removes",
         )
     if reading.holds:
         raise Conflict(
@@ -192,6 +192,6 @@ def _demand_force(spec: ClusterMemberSpec, member: ClusterMember, reading: Clust
     lost = f"; it is then no longer known of: {units.shorten(list(reading.left))}" if reading.left else ""
     raise NotFound(
         f"{spec.name}: it doesn't answer, so nothing on it can be moved ({member.message})",
-        f"start it; or, where it is gone for good, say force: true{lost}",
+        f"start it; or, if it is lost for good, set force: true{lost}",
         left=list(reading.left),
     )

@@ -67,8 +67,8 @@ def find_candidates(registry: Iterable[HostLabels], filters: HostFilters) -> Can
             f"{units.shorten(those, 5)}: {reason}" for reason, those in group_by_reason(against).items()
         )
         raise Invalid(
-            f"no VM host fits what is said of them: {reasons or 'the registry is empty'}",
-            "say vmhost, or widen zone, pool, host_tags",
+            f"no VM host matches vmhosts, zone, pool and host_tags: {reasons or 'the registry is empty'}",
+            "set vmhost, or widen zone, pool or host_tags",
         )
     return CandidateHosts(names, {name: reason for name, reason in against.items() if reason})
 
@@ -99,15 +99,15 @@ def locate_vm(
     if len(ours) > 1:
         raise Conflict(
             f"VM {name}: it is on {' and on '.join(ours)}",
-            "say vmhost, or give one of them another name; nothing is moved",
+            "set vmhost, or rename one of them; nothing is moved",
         )
     if ours:
         return Whereabouts(host=ours[0])
     silent = [each for each in names if each in unread]
     if silent and not ignore:
         raise Unreachable(
-            f"VM {name}: whether it is on {', '.join(silent)} can't be known: {unread[silent[0]].message}",
-            "run again when it answers, say vmhost, or risk a second one with ignore_unreachable_hosts: true",
+            f"VM {name}: it may be on {', '.join(silent)}, which can't be read: {unread[silent[0]].message}",
+            "run again when it answers, set vmhost, or risk a second VM with ignore_unreachable_hosts: true",
         )
     taken = dict.fromkeys(found, "an instance of that name is there, and isn't ours")
     return Whereabouts(free=tuple(each for each in names if each in hosts and each not in found), taken=taken)
@@ -119,8 +119,8 @@ def check_elsewhere(name: str, said: str, names: Collection[str], hosts: Mapping
         instance = hosts[other].instances.get(name) if other in hosts and other != said else None
         if instance is not None and instance.owner == hosts[other].owner:
             raise Conflict(
-                f"VM {name}: said to be on {said}, and it is on {other}",
-                "say where it is, or give it another name; nothing is moved",
+                f"VM {name}: its vmhost is {said}, and it is on {other}",
+                "set vmhost to where it is, or rename the VM; nothing is moved",
             )
 
 

@@ -59,7 +59,7 @@ def _of_existing(part: Part, there: PartReading, reading: ServerReading) -> Iter
     if there.kind != part.said:
         yield Conflict(
             f"{part.title}: it exists with {part.kind.field} {there.kind}, not {part.said}",
-            "choose another name; what exists is never made anew",
+            "choose another name; an existing one is never recreated",
         )
         return
     if there.status not in _WHOLE and not part.begun:
@@ -75,7 +75,7 @@ def _of_existing(part: Part, there: PartReading, reading: ServerReading) -> Iter
             if key in wants:
                 yield Conflict(
                     f"{where}: it exists with {key} {has.get(key) or '(none)'}, not {said or '(none)'}",
-                    "choose another name; what exists is never made anew",
+                    "choose another name; an existing one is never recreated",
                 )
         if SIZE in wants and not reading.server.has("storage_pool_loop_resize"):
             yield Unsupported(f"{where}: this LXD can't change the size of a pool", "leave size as it is")
@@ -97,7 +97,8 @@ def _of_pool_elsewhere(part: Part, pool: PoolSpec, member: str, reading: ServerR
     what = f"{part.title}: {device} on {member}"
     if pool.driver == "zfs" and not pool.wipe:
         yield Conflict(
-            f"{what}: this LXD takes it whatever it holds", "see there that it may go, and say wipe: true for this pool"
+            f"{what}: this LXD uses the device whatever it holds",
+            "check that its data may be lost, and set wipe: true for this pool",
         )
     elif pool.wipe and pool.driver != "zfs":
         yield Unsupported(f"{what}: this LXD can't wipe it", "wipe it there, and leave wipe out")

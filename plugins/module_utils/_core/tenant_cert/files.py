@@ -122,7 +122,7 @@ def secured(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) 
 
 def _made(spec: TenantCertSpec, folder: Folder) -> tuple[Step, ...]:
     if not spec.common_name:
-        raise errors.Invalid("owner: it isn't said, and the certificate's subject names it", "say owner or common_name")
+        raise errors.Invalid("owner: it is required for the certificate's subject", "set owner or common_name")
     make = GenerateKeyPair("pair", spec.common_name, spec.key_type, spec.valid_for)
     return (make, *_written(spec, folder, CertificatePair.to_be_made(spec.key_type)))
 

@@ -160,7 +160,7 @@ def parse_tenant_cert_spec(params: Mapping[str, Any], name: Optional[str]) -> Te
     """The task's options, checked against each other; `name` is the VM host's, for a task that says none."""
     chosen = params.get("name") or name
     if not chosen or not chosen.isprintable() or chosen != chosen.strip():
-        raise errors.Invalid("name: it is missing, or not plain text", "say name, or vmhost, whose name it then is")
+        raise errors.Invalid("name: it is missing, or not plain text", "set name, or vmhost, whose name is then used")
     projects = params.get("projects")
     restricted = bool(params["restricted"])
     if params["state"] == "trusted" and restricted and projects is not None and not all(projects or [""]):
@@ -191,7 +191,9 @@ def _check_numbers(params: Mapping[str, Any]) -> None:
     if params["renew_within"] < 0:
         raise errors.Invalid(f"renew_within: {params['renew_within']} is less than no days", "30 is usual")
     if params["rotate"] == "expiring" and params["renew_within"] >= params["valid_for"]:
-        raise errors.Invalid("renew_within: a new certificate would be due at once", "say less than valid_for")
+        raise errors.Invalid(
+            "renew_within: a new certificate would be due for renewal at once", "set less than valid_for"
+        )
 
 
 def find_trust_differences(spec: TenantCertSpec, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:

@@ -116,13 +116,11 @@ def _folder(spec: TenantCertSpec, reading: TrustReading, old: CertificatePair) -
     folder = pair_files.find_lasting_folder(reading)
     if old.key_source in ("environment", "option") and not folder.said:
         raise errors.Invalid(
-            f"rotate: the private key came from {_SOURCES[old.key_source]}, and a new one would end with this job",
-            "say directory, a place that lasts, or rotate where the registry is kept and update the credential",
+            f"rotate: the private key came from {_SOURCES[old.key_source]}, and a new one would be lost with this job",
+            "set directory to a place that lasts, or rotate where the registry is kept and update the credential",
         )
     if folder.vaulted and not spec.vault_key:
-        raise errors.Invalid(
-            "rotate: the private key is vaulted, and the new one would be plain", "say vault_key: true"
-        )
+        raise errors.Invalid("rotate: the private key is vaulted, and the new one would not be", "set vault_key: true")
     return folder
 
 
@@ -136,7 +134,7 @@ def following(
     brought, coming = reading.brought, reading.coming
     if brought is not None:
         if not brought.private_key:
-            raise errors.Invalid("rotate: the new certificate came without its key", "say private_key too")
+            raise errors.Invalid("rotate: the new certificate has no private key", "set private_key too")
         if coming is None or coming.fingerprint != brought.fingerprint:
             return brought, (pair_files.put_down(spec, folder, brought),)
         return brought, ()

@@ -29,7 +29,7 @@ def given(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) ->
         if pair.fingerprint in reading.trusted:
             raise errors.Conflict(
                 f"certificate {spec.name}: the server trusts it without an entry in its trust store",
-                "an authority of its own (core.trust_ca_certificates) can't be told apart from an admin's: turn it off",
+                "a certificate authority (core.trust_ca_certificates) makes it an administrator: turn that off",
             )
         return _plan_add(spec, reading, pair)
     wrong = differs(spec, reading, entry)
@@ -76,7 +76,7 @@ def _check(spec: TenantCertSpec, reading: TrustReading) -> None:
     choosing = reading.may_change_trust or reading.joins_by == "password"
     if choosing and spec.restricted and spec.projects is None:
         raise errors.Invalid(
-            "projects: not said, and restricted is true",
+            "projects: not set, and restricted is true",
             "name the projects that the certificate is for; there is no default",
         )
 

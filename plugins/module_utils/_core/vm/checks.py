@@ -102,7 +102,7 @@ def find_duplicate_addresses(host: str, wanted: Iterable[VmSpec]) -> list[Tenant
                 place = (vm_nics.get_attachment(device), device.get("vlan", ""), key, value)
                 if value != "none" and first.setdefault(place, vm.name) != vm.name:
                     what = f"VM {vm.name} on {host}: interface {name}: {vm_nics.OPTIONS[key]} {value}"
-                    refused.append(Conflict(f"{what} is said for VM {first[place]} too", "give each VM its own"))
+                    refused.append(Conflict(f"{what} is also set for VM {first[place]}", "give each VM its own"))
     return refused
 
 
@@ -208,4 +208,4 @@ def _find_local_image(name: str, images: tuple[HeldImage, ...]) -> HeldImage:
         return found[0]
     there = ", ".join(sorted(alias for image in images for alias in image.aliases)) or "none"
     what = "is not there" if not found else "fits several images"
-    raise NotFound(f"image: {name!r} {what}", f"aliases there: {there}; or say server, protocol and alias")
+    raise NotFound(f"image: {name!r} {what}", f"existing aliases: {there}; or set server, protocol and alias")

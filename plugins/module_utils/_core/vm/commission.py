@@ -41,7 +41,7 @@ def parse_commission_spec(params: Mapping[str, Any], owner: Optional[str]) -> Co
     if not name or not name.replace("-", "").isalnum() or not name.isascii():
         raise Invalid(f"name: {name!r:.80} can't be the name of a VM", "LXD takes letters, digits and hyphens")
     if not owner:
-        raise Invalid("owner: it is not said, and nothing is written without it", "say owner, or name a vmhost")
+        raise Invalid("owner: it is required for every write", "set owner, or vmhost")
     for option in ("again", "erase"):
         if params[option] and params["state"] == "absent":
             raise Invalid(f"{option}: with state: absent nothing is commissioned", "leave one of them out")
@@ -90,7 +90,7 @@ def check_enlisted(spec: CommissionSpec, found: Optional[Instance], place: Proje
     if not found.is_vm:
         raise Invalid(f"{what}: it is a {found.type}", "only virtual machines are commissioned")
     if found.owner == spec.owner:
-        raise Invalid(f"{what}: we composed it: it is not an enlisted one", "what we compose needs no commissioning")
+        raise Invalid(f"{what}: it was composed by this tenant, not enlisted", "composed VMs need no commissioning")
     if found.owner:
-        raise NotOwned(f"{what}: it carries the mark of {found.owner}, and we are {spec.owner}", "leave it to them")
+        raise NotOwned(f"{what}: it belongs to {found.owner}, not to {spec.owner}", "leave it to its owner")
     return found

@@ -34,7 +34,7 @@ def build_cores_config(spec: Mapping[str, Any]) -> dict[str, Optional[str]]:
     """`limits.cpu` of `cores` or a list of `pinned_cores`; nothing where neither is said, or cores are to be chosen."""
     cores, pinned = spec.get("cores"), spec.get("pinned_cores")
     if cores is not None and pinned is not None:
-        raise Invalid("cores: said together with pinned_cores", "say how many, or which, not both")
+        raise Invalid("cores: it can't be combined with pinned_cores", "set one of them")
     if cores is not None:
         if not is_count(cores) or cores < 1:
             raise Invalid(f"cores: {cores} is not a number of cores", "1 or more")
@@ -43,7 +43,7 @@ def build_cores_config(spec: Mapping[str, Any]) -> dict[str, Optional[str]]:
         return {}
     chosen = parse_core_set(_parse_list(pinned), "pinned_cores", "host cores")
     if not chosen:
-        raise Invalid("pinned_cores: none is listed", "list some, such as [2, 3], or say cores: how many")
+        raise Invalid("pinned_cores: the list is empty", "list cores, such as [2, 3], or set cores to their number")
     return {"limits.cpu": format_cpu_set(chosen)}
 
 

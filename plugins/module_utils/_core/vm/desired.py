@@ -101,8 +101,8 @@ def _default_interface(host: VmHostReading) -> dict[str, str]:
         return {"network": KNOWN_AFTER_APPLY}
     if not host.default_network:
         raise Invalid(
-            "interfaces: not said, and the VM host has no default_network",
-            "say interfaces (an empty list for none), or default_network with tenantry.lxd.lxd_vmhost",
+            "interfaces: not set, and the VM host has no default_network",
+            "set interfaces (an empty list for none), or default_network with tenantry.lxd.lxd_vmhost",
         )
     if host.default_network in usable_bridges(host.project.config):
         return {"parent": host.default_network, "type": "bridged"}
@@ -117,8 +117,8 @@ def pool_of(disk: vm_devices.DiskSpec, host: VmHostReading) -> str:
         return KNOWN_AFTER_APPLY
     if pool is None:
         raise Invalid(
-            f"disk {disk.name}: no storage pool is said, and the VM host has no default_storage_pool",
-            f"say storage_pool; there: {', '.join(sorted(pools)) or 'none'}",
+            f"disk {disk.name}: no storage_pool is set, and the VM host has no default_storage_pool",
+            f"set storage_pool; existing: {', '.join(sorted(pools)) or 'none'}",
         )
     return pool
 
@@ -169,7 +169,7 @@ def _check_root(devices: Mapping[str, Mapping[str, str]], option: str) -> None:
     roots = sorted(name for name, device in devices.items() if device.get("path") == "/")
     if len(roots) != 1:
         number = f"two root disks, {' and '.join(roots)}" if roots else "no root disk"
-        raise Invalid(f"{option}: the VM would have {number}", "say the root disk in disks, as the first")
+        raise Invalid(f"{option}: the VM would have {number}", "declare the root disk as the first entry of disks")
 
 
 def _config_edits(spec: VmSpec, instance: Instance, then: Instance, server: Server) -> list[InstanceEdit]:
@@ -274,7 +274,7 @@ def _check_pool(disk: vm_devices.DiskSpec, there: Mapping[str, str] | None) -> N
     if disk.pool and there and there.get("pool") != disk.pool:
         raise Invalid(
             f"disk {disk.name} is in storage pool {there.get('pool')}, not {disk.pool}",
-            "a disk isn't moved by this module; say the pool it is in",
+            "set the pool that it is in; this module moves no disks",
         )
 
 

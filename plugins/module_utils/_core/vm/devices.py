@@ -83,11 +83,11 @@ def _disk(vm: str, name: str, root: bool, said: Mapping[str, Any]) -> DiskSpec:
         raise Invalid("disks: the first disk is the root disk and can't be absent", "list the root disk first")
     size = None if said.get("size") is None else units.parse_size(said["size"], f"disks: size of {name}")
     if size is not None and size < 1:
-        raise Invalid(f"disks: {name} has no size", "say a size such as 20GiB")
+        raise Invalid(f"disks: {name} has no size", "set a size such as 20GiB")
     config = units.to_texts(said.get("config") or {}, f"disks: config of {name}")
     taken = sorted(set(config) & {"type", "path", "pool", "source", "size", "boot.priority"})
     if taken:
-        raise Invalid(f"disks: config of {name}: {taken[0]} has an option of its own", "say it there")
+        raise Invalid(f"disks: config of {name}: {taken[0]} has an option of its own", "use that option")
     if said.get("boot_priority") is not None:
         config["boot.priority"] = _number(said["boot_priority"], f"disks: boot_priority of {name}", 0, _HIGHEST)
     return DiskSpec(
@@ -132,7 +132,7 @@ def _nic_config(where: str, said: Mapping[str, Any]) -> dict[str, str | None]:
     # A null takes away what an option once said: unsaid, it would be kept.
     taken = sorted(key for key, value in config.items() if key in _NIC_KEYS and value is not None)
     if taken:
-        raise Invalid(f"{where}: config: {taken[0]} has an option of its own", "say it there")
+        raise Invalid(f"{where}: config: {taken[0]} has an option of its own", "use that option")
     return config
 
 
@@ -147,7 +147,7 @@ def _wire(where: str, said: Mapping[str, Any]) -> dict[str, str | None]:
     network, parent, kind = said.get("network"), said.get("parent"), said.get("type")
     if bool(network) == bool(parent):
         both = "both a network and a parent" if network else "neither a network nor a parent"
-        raise Invalid(f"{where} has {both}", "say network: <managed by LXD>, or parent: <on the host> with type")
+        raise Invalid(f"{where} has {both}", "set network: <managed by LXD>, or parent: <on the host> with type")
     if parent and kind not in NIC_TYPES:
         raise Invalid(f"{where}: a parent needs a type", f"one of {', '.join(NIC_TYPES)}")
     if network and kind:
@@ -193,7 +193,7 @@ def parse_other_devices(
     for name, device in said.items():
         _check_device_name(name, "devices")
         if name in taken:
-            raise Invalid(f"devices: {name} is also one of disks or interfaces", "say it in one place")
+            raise Invalid(f"devices: {name} is also in disks or interfaces", "declare it in one place")
         if not isinstance(device, Mapping):
             raise Invalid(f"devices: {name} is not a map", "write LXD's keys, or {state: absent}")
         if device.get("state") == "absent":

@@ -120,12 +120,12 @@ def check_unmanaged(name: str, device: Device) -> None:
         if address and not filtered:
             raise Invalid(
                 f"interface {name}: ipv{family}: LXD gives no addresses on parent {device.get('parent')}",
-                f"leave it out, or say ipv{family}_filter: true to allow the guest this address and no other",
+                f"omit it, or set ipv{family}_filter: true to permit the guest this address only",
             )
         if filtered and not address:
             raise Invalid(
                 f"interface {name}: ipv{family}_filter: LXD gives no addresses on parent {device.get('parent')}",
-                f"say with ipv{family} the one that the guest may use",
+                f"set ipv{family} to the address that the guest may use",
             )
 
 

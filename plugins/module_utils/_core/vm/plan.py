@@ -76,7 +76,7 @@ def _check_owner(instance: Instance, host: VmHostReading) -> None:
     if instance.owner:
         raise NotOwned(f"it belongs to {instance.owner}", "choose another name")
     raise NotOwned(
-        "it was not composed by us",
+        "it was not composed by this tenant",
         f"choose another name, or hand it over: lxc config set {instance.name} user.tenantry.owner={host.owner} "
         f"--project {host.project.name}",
     )

@@ -27,12 +27,12 @@ def parse_prune_options(params: Mapping[str, Any]) -> Optional[PruneOptions]:
     if not params.get("prune"):
         return None
     if not params.get("vms"):
-        raise Invalid("prune: vms is empty, and that would delete everything", "list what stays, or say state: absent")
+        raise Invalid("prune: vms is empty, which would delete every VM", "list the VMs to keep, or set state: absent")
     if not params.get("vmhosts"):
-        raise Invalid("prune: vmhosts is not said", "name the VM hosts on which VMs that aren't listed go")
+        raise Invalid("prune: vmhosts is not set", "set the VM hosts on which VMs that aren't listed are deleted")
     if not params.get("prune_tag"):
         raise Invalid(
-            "prune: prune_tag is not said", "only VMs with that tag go; give it to the VMs that are listed too"
+            "prune: prune_tag is not set", "set it; only VMs with that tag are deleted, so the listed VMs need it too"
         )
     if params["prune_max"] < 1:
         raise Invalid(f"prune_max: {params['prune_max']} is too few", "1 or more")

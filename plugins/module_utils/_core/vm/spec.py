@@ -173,7 +173,7 @@ def _sizes(spec: Mapping[str, Any]) -> dict[str, str | None]:
     if spec.get("memory") is not None:
         count = units.parse_size(spec["memory"], "memory")
         if count < 1:
-            raise Invalid("memory: a VM without memory doesn't start", "say a size such as 2GiB")
+            raise Invalid("memory: a VM can't start without memory", "set a size such as 2GiB")
         # LXD takes no space before the unit.
         config["limits.memory"] = "".join(str(spec["memory"]).split())
     if spec.get("hugepages") is not None:
@@ -243,7 +243,9 @@ def _image(said: Any) -> ImageSource | None:
         raise Invalid(f"image: server {server!r} is no https address", "write server: https://…")
     protocol = said.get("protocol") or ("simplestreams" if server else None)
     if protocol not in (None, "simplestreams", "lxd"):
-        raise Invalid(f"image: protocol {protocol!r} is neither simplestreams nor lxd", "say the one its server speaks")
+        raise Invalid(
+            f"image: protocol {protocol!r} is neither simplestreams nor lxd", "set the one of the image server"
+        )
     return ImageSource(names[0], server, protocol)
 
 

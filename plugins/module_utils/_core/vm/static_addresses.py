@@ -53,7 +53,9 @@ def _check_address(
         if filtered and not network.config:
             return
         there = ", ".join(str(subnet.network) for subnet in subnets)
-        raise Invalid(f"{option}: {said} is not in {there}, the subnet of network {network.name}", "say one that is")
+        raise Invalid(
+            f"{option}: {said} is not in {there}, the subnet of network {network.name}", "set an address of that subnet"
+        )
     _check_free(option, address, inside[0], network)
 
 
@@ -61,11 +63,13 @@ def _check_free(
     option: str, address: Union[ipaddress.IPv4Address, ipaddress.IPv6Address], subnet: Interface, network: Network
 ) -> None:
     if address == subnet.ip:
-        raise Invalid(f"{option}: {address} is the address of network {network.name} itself", "say another one")
+        raise Invalid(f"{option}: {address} is the address of network {network.name} itself", "set another one")
     edges = (subnet.network.network_address, subnet.network.broadcast_address)
     # LXD 5.0 takes these two, and no guest can use them.
     if subnet.version == 4 and subnet.network.prefixlen < 31 and address in edges:
-        raise Invalid(f"{option}: {address} is no address of one interface in {subnet.network}", "say another one")
+        raise Invalid(
+            f"{option}: {address} can't be the address of an interface in {subnet.network}", "set another one"
+        )
 
 
 def _subnets(family: int, network: Network, own: Optional[Sequence[str]]) -> Optional[list[Interface]]:

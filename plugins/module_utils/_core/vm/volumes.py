@@ -143,7 +143,7 @@ def _one_made(spec: VmSpec, disk: DiskSpec, host: VmHostReading) -> list[Change]
 def _taken_up(spec: VmSpec, disk: DiskSpec, there: Volume, host: VmHostReading) -> list[Change]:
     """A volume of that name that isn't attached: ours from before is used again as it is, nobody else's is."""
     if not _is_of(there, spec.name, host):
-        whose = f"belongs to {there.owner}" if there.owner else "was not made by us"
+        whose = f"belongs to {there.owner}" if there.owner else "was not created by this tenant"
         raise NotOwned(f"disk {disk.name}: volume {there.name} in {there.pool} {whose}", "give the disk another name")
     if _used_by_others(there, spec.name):
         raise Conflict(f"disk {disk.name}: volume {there.name} is attached elsewhere: {', '.join(there.used_by)}")
@@ -160,7 +160,7 @@ def _grown(spec: VmSpec, disk: DiskSpec, there: Volume, host: VmHostReading) -> 
         return None
     if not _is_of(there, spec.name, host):
         raise NotOwned(
-            f"disk {disk.name}: volume {there.name} in {there.pool} was not made by us", "leave its size out"
+            f"disk {disk.name}: volume {there.name} in {there.pool} was not created by this tenant", "omit its size"
         )
     config = {**there.config, "size": format_size(disk.size)}
     fields = {"config": config, "description": there.description}
@@ -210,7 +210,9 @@ def _is_of(volume: Volume, vm: str, host: VmHostReading) -> bool:
 
 def _plan_delete(vm: str, volume: Volume, host: VmHostReading) -> Change:
     if not _is_of(volume, vm, host):
-        raise NotOwned(f"volume {volume.name} in {volume.pool} was not made by us for {vm}", "leave delete_volume out")
+        raise NotOwned(
+            f"volume {volume.name} in {volume.pool} was not created by this tenant for {vm}", "omit delete_volume"
+        )
     if _used_by_others(volume, vm):
         raise Conflict(f"volume {volume.name} is attached elsewhere: {', '.join(volume.used_by)}", "detach it there")
     request = Request("DELETE", _path(volume.pool, volume.name), host.project.name)

@@ -62,7 +62,7 @@ def hopeless(wait: str, instance: Optional[Instance]) -> Optional[errors.Tenantr
     if instance is None:
         return errors.NotFound("it is gone", "somebody deleted it meanwhile; run again")
     if wait == "address" and not _nics(instance):
-        return errors.Unsupported("it has no interface, so there is no address to wait for", "say wait: running")
+        return errors.Unsupported("it has no interface, so there is no address to wait for", "set wait: running")
     return None
 
 
@@ -96,8 +96,8 @@ def late(wait: str, seconds: float, lacking: str) -> errors.TimedOut:
 def without_agent() -> errors.Unsupported:
     """The result of a wait for cloud-init in a guest that can't be asked."""
     return errors.Unsupported(
-        f"cloud-init can't be asked: the guest is on the network for {AGENT_GRACE} s and has no LXD agent",
-        "use an image with lxd-agent, or say wait: address",
+        f"cloud-init can't be queried: the guest has been on the network for {AGENT_GRACE} s and has no LXD agent",
+        "use an image with lxd-agent, or set wait: address",
     )
 
 
@@ -111,7 +111,7 @@ def failed_cloud_init(status: CloudInitStatus) -> errors.OperationFailed:
 
 def no_cloud_init() -> errors.Unsupported:
     """The result of a wait for cloud-init in a guest without it."""
-    return errors.Unsupported("cloud-init isn't installed in the guest", "use an image that has it, or say wait: agent")
+    return errors.Unsupported("cloud-init isn't installed in the guest", "use an image that has it, or set wait: agent")
 
 
 def _nics(instance: Instance) -> list[str]:

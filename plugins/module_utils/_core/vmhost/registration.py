@@ -79,8 +79,8 @@ def merge_entry(
     for key in ("project", "owner"):
         if key not in data:
             raise Invalid(
-                f"{name}: {key}: it is not said, and the registry has no entry for this host yet",
-                f"say {key}; there is no default",
+                f"{name}: {key}: it is not set, and the registry has no entry for this VM host yet",
+                f"set {key}; there is no default",
             )
     return data
 
@@ -120,8 +120,8 @@ def check_project(host: str, project: Project, owner: str) -> None:
         return
     whose = f"belongs to {project.owner}" if project.owner else "carries no owner's mark"
     raise NotOwned(
-        f"{host}: project {project.name} {whose}, and we are {owner}; it can't be tracked",
-        "choose a project of our own, or let the admin hand it over with lxd_project adopt: true",
+        f"{host}: project {project.name} {whose}; it is not the project of {owner}",
+        "choose the tenant's own project, or have an administrator hand it over with lxd_project adopt: true",
     )
 
 

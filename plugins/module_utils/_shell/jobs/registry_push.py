@@ -36,7 +36,7 @@ class RegistryPushJob:
         for name in self._names:
             entries.validate_name(name)
         if not self._names:
-            raise errors.Invalid("vmhosts: none is said", "name the hosts whose folders are to be pushed")
+            raise errors.Invalid("vmhosts: none is set", "set the VM hosts whose folders are to be pushed")
         if _PASSWORD.search(params["remote"]):
             raise errors.Invalid(
                 "remote: its address has a password in it", "use an SSH key, or git's credential helper"

@@ -71,7 +71,7 @@ def _row(to: Target, reader: Reader, used: frozenset[str]) -> Mapping[str, Any]:
     """The certificate that this connection was made with, its trust entry, and entries that nobody uses."""
     pairs = [describe_pair(c.certificate) for c in (to.connection, to.spare) if c is not None and c.certificate]
     if not pairs and not (to.local and to.owner):
-        raise errors.Invalid(f"{to.name}: no certificate is said to look at", "say vmhost, or client_cert")
+        raise errors.Invalid(f"{to.name}: no certificate is set", "set vmhost or client_cert")
     entries = reader.trust_entries()
     trusted = {entry.fingerprint: entry for entry in entries}
     pair = next((pair for pair in pairs if pair.fingerprint in trusted), pairs[0] if pairs else None)

@@ -29,7 +29,7 @@ class CommissionJob:
         self._target = targets.parse_target(params)
         self._wanted = vm_commission.parse_commission_spec(params, self._target.owner)
         if not self._target.project:
-            raise errors.Invalid(f"{self._target.name}: no project is said", "say project, or register the VM host")
+            raise errors.Invalid(f"{self._target.name}: no project is set", "set project, or register the VM host")
         self._place = vm_commission.ProjectPlace(self._target.name, self._target.project)
         # One moment for the whole run, or a plan that is made again would differ from the one that was shown.
         self._now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

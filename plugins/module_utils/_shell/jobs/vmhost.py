@@ -35,7 +35,7 @@ def find_row(params: Mapping[str, Any]) -> Mapping[str, Any]:
     entries.validate_name(name)
     if params.get("vmhost") not in (None, name):
         raise errors.Invalid(
-            f"{name}: vmhost says {params['vmhost']}", "here the host is said by name; leave vmhost out"
+            f"{name}: vmhost is {params['vmhost']}", "omit vmhost: this module takes the VM host by name"
         )
     rows = params.get("_connections") or [{"name": name}]
     return dict(rows[0])
@@ -69,7 +69,7 @@ class PresentJob:
         if not data.get("url") and not data.get("urls"):
             if not params.get("url"):
                 raise errors.Invalid(
-                    f"{name}: url: it is not said, and there is no entry yet", "say url: https://host:8443"
+                    f"{name}: url: it is not set, and the registry has no entry yet", "set url: https://host:8443"
                 )
             # What the admin does on the host itself needs no address, and writes no entry.
             data["url"], writes = "https://localhost", False
@@ -88,7 +88,8 @@ class PresentJob:
             said = pem.normalise_fingerprint(params["server_fingerprint"], "server_fingerprint")
             if pem.fingerprint(params["server_cert"], "server_cert") != said:
                 raise errors.Invalid(
-                    f"{self._wanted.name}: server_cert and server_fingerprint are of different certificates", "say one"
+                    f"{self._wanted.name}: server_cert and server_fingerprint are of different certificates",
+                    "set one of them",
                 )
         url = params.get("url") or list(entries.parse(self._wanted.name, self._wanted.after).urls)
         found = targets.parse_target({**params, "vmhost": self._wanted.name, "url": url, "_connections": [self._row]})

@@ -110,7 +110,7 @@ class PinnedJob(_Folder):
         entry = self._row.get("entry")
         said = self._params.get("url") or (entries.parse(self._row["name"], entry).urls if entry else ())
         if not said:
-            raise errors.Invalid(f"{self._found.host}: url: it is not said", "say url: https://host:8443")
+            raise errors.Invalid(f"{self._found.host}: url: it is not set", "set url: https://host:8443")
         return [entries.normalised_url(url, f"{self._found.host}: url") for url in said]
 
     def _look(self, secret: str) -> tuple[Optional[tuple[str, str]], str]:

@@ -24,7 +24,7 @@ class OwnServer:
     def __init__(self, params: Mapping[str, Any], why: str) -> None:
         self._target = targets.parse_target({**params, "url": params.get("url") or ["unix:"]})
         if not self._target.local:
-            raise errors.Invalid(why, "say url: unix: and become: true, on the host")
+            raise errors.Invalid(why, "set url: unix: and become: true, on the VM host")
         self._missing: list[errors.TenantryError] = []
         self._opened: Optional[Port] = None
 

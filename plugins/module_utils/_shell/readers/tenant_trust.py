@@ -67,7 +67,7 @@ class TrustReader:
     def own(self, certificate: str = "", private_key: str = "") -> Port:
         """A new connection as the holder of this pair, or as nobody; the one before is given back."""
         if self.target is None:
-            raise errors.Unreachable("server: no address is said", "say url, or register the host")
+            raise errors.Unreachable("server: no address is set", "set url, or register the VM host")
         connection = dataclasses.replace(
             self.target.connection,
             certificate=certificate if private_key else "",
@@ -170,11 +170,11 @@ class TrustReader:
         if self._wanted.state == "absent":
             return reading
         name = self._params.get("vmhost")
-        missing: errors.TenantryError = errors.Invalid("url: neither url nor a registered vmhost is said", "say url")
+        missing: errors.TenantryError = errors.Invalid("url: neither url nor a registered vmhost is set", "set url")
         if name:
             missing = errors.NotFound(
                 f"vmhost {name}: not in the registry {self._params.get('registry')}",
-                "say url with server_fingerprint or trust_token: lxd_vmhost registers the host once it is trusted",
+                "set url with server_fingerprint or trust_token; lxd_vmhost registers the VM host afterwards",
             )
         admin = bool(self._params.get("client_cert"))
         return dataclasses.replace(reading, admin=admin, unverified=(*reading.unverified, missing))
@@ -192,7 +192,7 @@ class TrustReader:
             port.close()
             raise errors.NotTrusted(
                 "client_cert: the server doesn't trust the certificate that this task connects with",
-                "say an admin's pair, or none to connect as the tenant",
+                "set an administrator's pair, or none to connect as the tenant",
             )
         entry = Reader(port).trust_entry(pem.fingerprint(target.connection.certificate))
         if entry is not None and entry.restricted:

@@ -130,7 +130,7 @@ class VmHostFleet:
                 raise target.missing
             if not target.owner or not target.project:
                 lacking = "project" if target.owner else "owner"
-                raise errors.Invalid(f"{target.name}: no {lacking} is said", f"say {lacking}, or register the host")
+                raise errors.Invalid(f"{target.name}: no {lacking} is set", f"set {lacking}, or register the VM host")
             if opened.port is None:
                 opened.port = targets.open_trusted(target)
             opened.host = _read_host(opened)
@@ -209,8 +209,8 @@ def _read_own_project(reader: Reader, target: targets.Target, name: str) -> Proj
     if project.owner != target.owner:
         whose = f"belongs to {project.owner}" if project.owner else "carries no owner's mark"
         raise errors.NotOwned(
-            f"{target.name}: project {name} {whose}, and we are {target.owner}; no VM is made in it",
-            "choose a project of our own, or let the admin hand it over with lxd_project adopt: true",
+            f"{target.name}: project {name} {whose}; no VM of {target.owner} is created in it",
+            "choose the tenant's own project, or have an administrator hand it over with lxd_project adopt: true",
         )
     return project
 

@@ -56,5 +56,5 @@ def test_no_host_is_nothing_to_read() -> None:
 
 
 def test_without_a_project_nothing_is_asked() -> None:
-    with pytest.raises(errors.Invalid, match="no project is said"):
+    with pytest.raises(errors.Invalid, match="no project is set"):
         estate.get_tracked_project(targets.Target("kvm-01", Connection(("https://kvm-01:8443",)), None, None))

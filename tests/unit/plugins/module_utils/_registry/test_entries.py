@@ -335,7 +335,7 @@ def test_one_address_or_several(data: dict[str, object], expected: tuple[str, ..
         ({}, "url: it is missing or empty"),
         ({"url": ""}, "url: it is missing or empty"),
         ({"urls": []}, "urls: it is missing or empty"),
-        ({"url": "https://a", "urls": ["https://a"]}, "url, urls: both are said"),
+        ({"url": "https://a", "urls": ["https://a"]}, "url, urls: both are set"),
         ({"url": {"host": "a"}}, "url: it is not https://"),
     ],
 )

@@ -77,7 +77,7 @@ def test_without_an_inventory_it_is_in_the_working_directory() -> None:
 
 @pytest.mark.parametrize("said", ["/x/ansible_collections/a/b/vmhosts", None])
 def test_never_below_a_collection(said: str | None) -> None:
-    with pytest.raises(errors.Invalid, match="lies in an installed collection") as refused:
+    with pytest.raises(errors.Invalid, match="is inside an installed collection") as refused:
         rows.location(said, {}, "/x/ansible_collections/a/b/inventory", "/work")
     assert "LXD_VMHOST_REGISTRY" in refused.value.hint
 

@@ -155,7 +155,7 @@ def test_one_that_joins_takes_no_disk_with_data_unless_that_is_said() -> None:
     ("wanted", "found", "kind", "words"),
     [
         (joining(), dataclasses.replace(ALONE, holds=("storage pool data",)), Conflict, "loses what it holds"),
-        (want(), ALONE, Invalid, "how it should come into one is not said"),
+        (want(), ALONE, Invalid, "neither bootstrap nor token is set"),
         (want(), TWO, Conflict, "is the member m1 of a cluster"),
         (want(state="invited"), ALONE, Conflict, "is in no cluster"),
         (want(name="m1", state="absent"), TWO, Conflict, "run this on m2|doesn't remove itself"),

@@ -92,7 +92,7 @@ def test_ours_on_two_hosts_is_a_conflict() -> None:
 
 
 def test_a_host_that_can_not_be_read_may_have_it() -> None:
-    with pytest.raises(errors.Unreachable, match="VM vm: whether it is on b can't be known: b: no answer"):
+    with pytest.raises(errors.Unreachable, match="VM vm: it may be on b, which can't be read: b: no answer"):
         vm_candidates.locate_vm("vm", "abc", fleet(a=[], c=[]), SILENCE, False)
     assert vm_candidates.locate_vm("vm", "abc", fleet(a=[], c=[]), SILENCE, True).free == ("a", "c")
     assert vm_candidates.locate_vm("vm", "ac", fleet(a=[], c=[]), SILENCE, False).free == ("a", "c"), (
@@ -106,7 +106,7 @@ def test_one_that_was_found_needs_no_other_host() -> None:
 
 def test_a_said_host_is_refused_where_another_candidate_has_it() -> None:
     hosts = fleet(a=[], b=[OURS], c=[THEIRS])
-    with pytest.raises(errors.Conflict, match="VM vm: said to be on a, and it is on b"):
+    with pytest.raises(errors.Conflict, match="VM vm: its vmhost is a, and it is on b"):
         vm_candidates.check_elsewhere("vm", "a", ["a", "b", "c"], hosts)
     vm_candidates.check_elsewhere("vm", "b", ["a", "b", "c"], hosts)
     vm_candidates.check_elsewhere("vm", "a", ["a", "c"], hosts)

@@ -87,7 +87,7 @@ def test_the_reason_for_the_choice_and_against_each_other_host() -> None:
     chosen = place_vms([ask], wanted).chosen["vm"]
     assert chosen.host == "best" and chosen.reason == "the least promised of 4 candidates"
     assert chosen.against == {
-        "cpu_overcommit: 0 leaves nothing to promise": ("netless",),
+        "cpu_overcommit: 0 permits no allocation": ("netless",),
         "as much or more of it is promised": ("elsewhere", "full", "more"),
     }
     packed = place_vms([ask], wanted, "pack").chosen["vm"]

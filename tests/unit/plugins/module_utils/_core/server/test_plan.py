@@ -174,7 +174,7 @@ def test_a_disk_of_another_member_is_wiped_by_its_own_lxd_and_that_is_shown() ->
 
 def test_zfs_takes_another_members_disk_where_somebody_says_that_it_may() -> None:
     said = {"storage_pools": [{"name": "tank", "driver": "zfs", "source": "/dev/vdb"}]}
-    with pytest.raises(TenantryError, match="/dev/vdb on two: this LXD takes it whatever it holds") as refused:
+    with pytest.raises(TenantryError, match="/dev/vdb on two: this LXD uses the device whatever it holds") as refused:
         plan(said, found(pools={}, **TWO))
     assert "wipe: true" in refused.value.hint
     # One that can wipe doesn't force it otherwise.

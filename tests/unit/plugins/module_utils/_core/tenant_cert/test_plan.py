@@ -189,7 +189,7 @@ def test_server_that_would_make_an_admin() -> None:
 
 @pytest.mark.parametrize("state", [admin(), found(joins_by="password", secret="s"), found(entry(restricted=False))])
 def test_projects_are_needed_by_whoever_chooses_them(state: TrustReading) -> None:
-    with pytest.raises(errors.Invalid, match="projects: not said"):
+    with pytest.raises(errors.Invalid, match="projects: not set"):
         tenant_cert.plan(wanted(projects=None), state)
 
 

@@ -211,7 +211,7 @@ def test_an_lxd_that_can_what_others_can_not() -> None:
 
 def test_a_pool_that_nobody_says() -> None:
     host = World().host(default_storage_pool=None)
-    with pytest.raises(errors.Invalid, match="disk root: no storage pool is said") as refused:
+    with pytest.raises(errors.Invalid, match="disk root: no storage_pool is set") as refused:
         new(host)
     assert "default, fast" in refused.value.hint
     only = World().host(default_storage_pool=None, listings=listings(pools=(StoragePool("one", "dir", "Created"),)))
@@ -219,7 +219,7 @@ def test_a_pool_that_nobody_says() -> None:
 
 
 def test_a_network_that_nobody_says() -> None:
-    with pytest.raises(errors.Invalid, match="interfaces: not said") as refused:
+    with pytest.raises(errors.Invalid, match="interfaces: not set") as refused:
         new(World().host(default_network=None))
     assert "default_network" in refused.value.hint
     assert new(World().host(default_network=None), interfaces=[]).create_body()
@@ -365,8 +365,8 @@ def test_a_swapped_volume_is_swapped_back_wherever_it_is() -> None:
 
 WRONG: list[Any] = [
     ({"disks": [{"size": "5GiB"}]}, "disk root has 10GiB", "never shrunk"),
-    ({"disks": [{"storage_pool": "fast"}]}, "disk root is in storage pool default, not fast", "moved"),
-    ({"disks": [{}, {"name": "data", "storage_pool": "fast"}]}, "disk data is in storage pool default", "moved"),
+    ({"disks": [{"storage_pool": "fast"}]}, "disk root is in storage pool default, not fast", "moves"),
+    ({"disks": [{}, {"name": "data", "storage_pool": "fast"}]}, "disk data is in storage pool default", "moves"),
     ({"disks": [{}, {"name": "eth0"}]}, "disk eth0: the VM has a nic of that name", "another name"),
     ({"disks": [{"name": "sys"}, {"name": "root"}]}, "disk root: the VM has a root disk", "another name"),
     ({"disks": [{"name": "sys"}, {"name": "root", "state": "absent"}]}, "disk root: the VM has a root disk", "name"),

@@ -166,9 +166,9 @@ BAD_INTERFACES = [
     ({"network": "n", "name": "e th"}, "interfaces: 'e th' ", "letters"),
     ({"network": "n", "mtu": 1279}, "interfaces: eth0: mtu: 1279", "1280 to 16384"),
     ({"network": "n", "mtu": 16385}, "interfaces: eth0: mtu: 16385", "1280 to 16384"),
-    ({"network": "n", "config": {"vlan": 5}}, "interfaces: eth0: config: vlan has an option", "say it there"),
-    ({"network": "n", "config": {"hwaddr": "x"}}, "interfaces: eth0: config: hwaddr has an option", "say it there"),
-    ({"network": "n", "config": {"parent": "x"}}, "interfaces: eth0: config: parent has an option", "say it there"),
+    ({"network": "n", "config": {"vlan": 5}}, "interfaces: eth0: config: vlan has an option", "use that option"),
+    ({"network": "n", "config": {"hwaddr": "x"}}, "interfaces: eth0: config: hwaddr has an option", "use that option"),
+    ({"network": "n", "config": {"parent": "x"}}, "interfaces: eth0: config: parent has an option", "use that option"),
     ({"network": "n", "config": {"limits.max": []}}, "interfaces: eth0: config.limits.max: list", "quote"),
 ]
 

@@ -152,7 +152,7 @@ VOLUME = {**DEVICES, "data": {"type": "disk", "pool": "default", "source": "vol"
         ),
         (vm_erasure.EraseReading(instance(devices=VOLUME, expanded_devices=VOLUME)), errors.Conflict, r"own \(data\)"),
         (vm_erasure.EraseReading(instance({OWNER: "others"})), errors.NotOwned, "others"),
-        (vm_erasure.EraseReading(instance({OWNER: "us"})), errors.Invalid, "we composed it"),
+        (vm_erasure.EraseReading(instance({OWNER: "us"})), errors.Invalid, "composed by this tenant"),
         (vm_erasure.EraseReading(instance(type="container")), errors.Invalid, "container"),
         (vm_erasure.EraseReading(instance(), instance({}, name="vm-erased")), errors.Conflict, "VM vm-erased"),
         (vm_erasure.EraseReading(None, left(status="Running")), errors.Conflict, "VM vm-erased"),

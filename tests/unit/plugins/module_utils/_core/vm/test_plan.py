@@ -93,7 +93,7 @@ def test_every_state_is_in_the_table() -> None:
 
 REFUSED: list[Any] = [
     pytest.param(body(owner="them"), errors.NotOwned, "belongs to them", id="somebody else's"),
-    pytest.param(body(owner=None), errors.NotOwned, "not composed by us", id="nobody's"),
+    pytest.param(body(owner=None), errors.NotOwned, "not composed by this tenant", id="nobody's"),
     pytest.param(body(owner="them", whole=False), errors.NotOwned, "belongs to them", id="somebody else's, half made"),
     pytest.param(body(type="container"), errors.Conflict, "a container", id="a container"),
     pytest.param({**body(), "status": "Error", "config": None}, errors.Unreachable, "member", id="on a dead member"),

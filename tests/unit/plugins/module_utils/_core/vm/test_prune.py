@@ -31,9 +31,9 @@ def test_the_options_are_understood() -> None:
     ("wrong", "message"),
     [
         ({"vms": []}, "vms is empty"),
-        ({"vmhosts": None}, "vmhosts is not said"),
-        ({"prune_tag": None}, "prune_tag is not said"),
-        ({"prune_tag": ""}, "prune_tag is not said"),
+        ({"vmhosts": None}, "vmhosts is not set"),
+        ({"prune_tag": None}, "prune_tag is not set"),
+        ({"prune_tag": ""}, "prune_tag is not set"),
         ({"prune_max": 0}, "prune_max: 0 is too few"),
     ],
 )

@@ -132,13 +132,18 @@ def test_an_attached_volume(disks: list[Any], actions: list[str]) -> None:
 
 REFUSED: list[Any] = [
     pytest.param(DETACHED, volume(owner="them"), SAID, errors.NotOwned, "belongs to them", id="theirs"),
-    pytest.param(DETACHED, volume(owner=None), SAID, errors.NotOwned, "not made by us", id="nobody's"),
+    pytest.param(DETACHED, volume(owner=None), SAID, errors.NotOwned, "not created by this tenant", id="nobody's"),
     # Disk b-c of VM a, or disk c of VM a-b.
     pytest.param(DETACHED, volume(vm="other"), SAID, errors.NotOwned, "belongs to us", id="another VM's"),
     pytest.param(DETACHED, volume(), {"name": "data", "size": "1MiB"}, errors.Invalid, "never shrunk", id="smaller"),
     pytest.param(ATTACHED, volume(), {"name": "data", "size": "1MiB"}, errors.Invalid, "never shrunk", id="shrunk"),
     pytest.param(
-        ATTACHED, volume(owner=None), {"name": "data", "size": "9MiB"}, errors.NotOwned, "not made by us", id="grown"
+        ATTACHED,
+        volume(owner=None),
+        {"name": "data", "size": "9MiB"},
+        errors.NotOwned,
+        "not created by this tenant",
+        id="grown",
     ),
     *[
         pytest.param(
@@ -146,7 +151,7 @@ REFUSED: list[Any] = [
             there,
             {"name": "data", "state": "absent", "delete_volume": True, **pool},
             errors.NotOwned,
-            "not made by us for vm",
+            "not created by this tenant for vm",
             id=f"deleted {number}",
         )
         for found, pool in ((ATTACHED, {}), (ATTACHED, IN_DEFAULT), (DETACHED, IN_DEFAULT))
