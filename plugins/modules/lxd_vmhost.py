@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Register an LXD server or cluster as a VM host of ours, or end that."""
+"""Register an LXD server or cluster as a VM host of the tenant, or remove it from the registry."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ module: lxd_vmhost
 short_description: Register an LXD server as a VM host
 version_added: "0.1.0"
 description:
-  - Writes and keeps the entry of a VM host in the registry, the directory that declares our VM hosts, and tells
-    everything about the host.
-  - Before it writes, it proves the host. It answers, has the pinned certificate, trusts ours, can run virtual machines,
-    and its project is there and carries our owner's mark. A host that fails any of these gets no entry.
-  - What isn't said is kept, also what was written into the entry by hand. An empty text or list takes a key out.
-  - Certificates and keys that are said are written into the host's folder. Those that are in the folder are used when
-    nothing is said. The C(.gitignore) of the registry keeps plain private keys out of git.
-  - It only looks at the tracked project, and never at VMs elsewhere on the server. Apart from the two uses below it
-    writes nothing on the server.
-  - With O(state=absent) and O(vms=delete) it deletes the VMs that carry our mark, with the volumes that were made for
-    them, and nothing else.
-  - With the admin's authority, which is O(url=unix:) on the host itself or an unrestricted certificate, it changes the
+  - Creates and updates the entry of a VM host in the registry, the directory that declares the VM hosts, and returns
+    the state of the host.
+  - Before it writes the entry, it checks the host. The host must answer, have the pinned certificate, trust the tenant
+    certificate and be able to run virtual machines. Its project must exist and carry the owner's mark. A host that
+    fails any of these checks gets no entry.
+  - Omitted options are kept, including values that were written into the entry by hand. An empty string or list removes
+    a key.
+  - Certificates and keys that are given as options are written into the host's directory. If they are omitted, those in
+    the directory are used. The C(.gitignore) of the registry keeps unencrypted private keys out of git.
+  - It reads the tracked project only, and no VMs elsewhere on the server. Apart from the following two cases it changes
+    nothing on the server.
+  - With O(state=absent) and O(vms=delete) it deletes the VMs with the owner's mark and the volumes that were created
+    for them, and nothing else.
+  - With administrator access, which is O(url=unix:) on the host itself or an unrestricted certificate, it changes the
     overcommit ratios that LXD enforces in the project.
 author:
   - Tenantry contributors (@tenantry)
@@ -33,82 +35,84 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The VM host's name, which is also that of its folder in the registry.
+      - The name of the VM host, and of its directory in the registry.
     type: str
     required: true
   state:
     description:
-      - V(present) proves and registers the host, and keeps its settings as said. A new host needs O(url), a pin
-        (O(server_cert) or O(server_fingerprint), unless its folder has C(server.crt)), O(project) and O(owner).
-      - V(absent) takes the entry out of the registry. By default nobody is asked and the VMs stay.
+      - V(present) checks and registers the host, and updates its settings. A new host needs O(url), O(project),
+        O(owner), and O(server_cert) or O(server_fingerprint) unless its directory has C(server.crt).
+      - V(absent) removes the entry from the registry. By default no server is contacted and the VMs stay.
     type: str
     choices: [present, absent]
     default: present
   zone:
-    description: The zone that the host is in.
+    description: The zone of the host. If omitted, it is kept.
     type: str
   pool:
-    description: The resource pool that the host is in.
+    description: The resource pool of the host. If omitted, it is kept.
     type: str
   tags:
-    description: Words to choose the host by. They have no order.
+    description: Words by which tasks select the host. Their order has no meaning. If omitted, they are kept.
     type: list
     elements: str
   cpu_overcommit:
     description:
-      - How many times the host's cores may be promised to VMs, from 0.1 to 10, exact to the digit. Unsaid, it is 1.
-      - A ratio below what the instances of the project have is refused with the figures; stopped ones count too.
-      - Where the project has C(limits.cpu), LXD enforces the ratio, and only its admin may change it. Then that limit
-        becomes the host's cores times the ratio, rounded down. So leave the ratio out for a project whose limit is a
-        quota of another kind.
-      - Without the admin's authority such a change is not made. RV(limits_pending) says what waits, and nothing at all
-        is changed.
+      - How many cores can be allocated to VMs for each core of the host, from 0.1 to 10. A new entry has 1.
+      - A ratio that is too low for what is allocated to the instances of the project is refused, and the error shows
+        the figures. Stopped instances count too.
+      - If the project has C(limits.cpu), LXD enforces the ratio, and only an administrator can change it. The limit
+        becomes the host's cores times the ratio, rounded down. Omit the ratio for a project whose limit is a quota of
+        another kind.
+      - Without administrator access nothing is changed in this case. RV(limits_pending) lists the pending limits.
     type: str
   memory_overcommit:
     description:
-      - How many times the host's memory may be promised to VMs; the same as O(cpu_overcommit), with C(limits.memory).
+      - How much memory can be allocated to VMs for each byte of the host's memory. It works like O(cpu_overcommit),
+        with the limit C(limits.memory).
     type: str
   storage_overcommit:
     description:
-      - How many times the space of each storage pool may be promised to disks, from 0.1 to 10. Unsaid, it is 1.
-      - More than 1 is for pools that take space as it is written, such as most are. LXD doesn't hold it, so it is kept
-        when VMs are planned.
+      - How much space can be allocated to disks for each byte of a storage pool, from 0.1 to 10. A new entry has 1.
+      - A ratio above 1 is useful for thinly provisioned pools, which most are. LXD does not enforce it; it applies when
+        VMs are placed.
     type: str
   enforce:
     description:
-      - Which of the ratios LXD itself holds from now on, by a limit of the project. Needs the admin's authority.
-      - Unsaid, those are held that the project has limits for. M(tenantry.lxd.lxd_project) removes a limit.
+      - The ratios that LXD itself enforces from now on, by a limit of the project. It requires administrator access.
+      - If omitted, LXD enforces the ratios for which the project has limits. M(tenantry.lxd.lxd_project) removes a
+        limit.
     type: list
     elements: str
     choices: [cpu, memory]
   default_storage_pool:
-    description: Where the disks of VMs go that don't say it. It must be there.
+    description: The storage pool of disks that do not set one. It must exist.
     type: str
   default_network:
-    description: The network of VMs that don't say one. It must be a managed one that the project reaches.
+    description: The network of VMs without interfaces. It must be a network or bridge that the project may use.
     type: str
   vms:
     description:
-      - What becomes of our VMs with O(state=absent).
-      - V(keep) leaves them, and makes no connection.
-      - V(delete) deletes every VM in the tracked project that carries our mark, with the volumes that were made for it.
-        Each is reported, and one that fails doesn't stop the others. Protected ones fail. The entry stays if any is
-        left, and if the host can't be reached.
+      - What happens to the VMs with the owner's mark, with O(state=absent).
+      - V(keep) keeps them and makes no connection.
+      - V(delete) deletes every VM in the tracked project that carries the owner's mark, and the volumes that were
+        created for it. Each deletion is reported, and a failure does not stop the others. Protected VMs are not deleted
+        and count as failures. The entry stays if a VM is left or the host cannot be reached.
     type: str
     choices: [keep, delete]
     default: keep
   remove_files:
     description:
-      - Whether O(state=absent) removes the certificates and the private key from the host's folder too.
-      - The server still trusts the certificate then; RV(orphaned_trust) says how to end that.
+      - Whether O(state=absent) also deletes the certificates and the private key in the host's directory.
+      - The server still trusts the certificate afterwards; RV(orphaned_trust) has the command that revokes it.
     type: bool
     default: false
 notes:
-  - O(vmhost) is not needed here, since O(name) says the host.
-  - An unrestricted certificate that is said with O(client_cert) is used for this run only, where the host's folder has
-    a certificate of its own.
-  - With O(url=unix:) it changes what LXD enforces. It registers no new host, since an entry needs an address. Over SSH
-    it writes no files at all, since the registry is on the controller; the entry follows with a task that runs there.
+  - O(vmhost) is not needed, because O(name) names the host.
+  - An unrestricted certificate in O(client_cert) is used for this run only, if the host's directory has its own
+    certificate.
+  - With O(url=unix:) it changes what LXD enforces. It cannot register a new host, because an entry needs an address.
+    Over SSH it writes no files, because the registry is on the controller; use a second task there for the entry.
 seealso:
   - module: tenantry.lxd.lxd_project
   - module: tenantry.lxd.lxd_tenant_cert
@@ -116,7 +120,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The least, a host whose folder has its key pair already
+- name: Register a host that has its key pair in the registry
   tenantry.lxd.lxd_vmhost:
     name: kvm-01
     url: https://kvm-01.example.com:8443
@@ -124,7 +128,7 @@ EXAMPLES = r"""
     project: tenant-a
     owner: team-a
 
-- name: As it is mostly used
+- name: Register a host with its zone, ratios and defaults
   tenantry.lxd.lxd_vmhost:
     name: kvm-01
     url: https://kvm-01.example.com:8443
@@ -139,12 +143,12 @@ EXAMPLES = r"""
     default_storage_pool: default
     default_network: lxdbr0
 
-- name: It has moved, and is still the same server
+- name: Change the address of a registered host
   tenantry.lxd.lxd_vmhost:
     name: kvm-01
     url: https://192.0.2.17:8443
 
-- name: Change a ratio that LXD enforces, as the admin on the host
+- name: Change a ratio that LXD enforces, as an administrator on the host
   tenantry.lxd.lxd_vmhost:
     name: kvm-01
     url: "unix:"
@@ -153,12 +157,12 @@ EXAMPLES = r"""
   become: true
   delegate_to: kvm-01
 
-- name: No longer ours, and its VMs stay
+- name: Remove a host from the registry and keep its VMs
   tenantry.lxd.lxd_vmhost:
     name: kvm-01
     state: absent
 
-- name: No longer ours, without our VMs and without the key
+- name: Remove a host from the registry, with the owner's VMs and the key
   tenantry.lxd.lxd_vmhost:
     name: kvm-01
     state: absent
@@ -168,7 +172,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vmhost:
-  description: The VM host as it is registered, or in check mode would be; null with O(state=absent).
+  description: The registered VM host, in check mode as it would be registered; null with O(state=absent).
   returned: always
   type: dict
   contains:
@@ -208,26 +212,26 @@ vmhost:
       description: The ratio, as exact decimal text.
       type: str
     default_storage_pool:
-      description: Where the disks of VMs go that don't say it, or null.
+      description: The storage pool of disks that do not set one, or null.
       type: str
     default_network:
-      description: The network of VMs that don't say one, or null.
+      description: The network of VMs without interfaces, or null.
       type: str
     server:
       description:
         - The server's C(name), C(version), C(flavour) (V(lxd) or V(incus)), C(drivers), whether it is C(clustered), and
-          the C(members) with their C(status). Null where it could not be asked.
-        - C(certificate) is its own, which others pin. C(https_address) is where it listens, and null to anybody but its
-          admin.
+          the C(members) with their C(status). Null if the server could not be read.
+        - C(certificate) is the server's own certificate, which clients pin. C(https_address) is where it listens; only
+          an administrator sees it, for others it is null.
       type: dict
     resources:
       description:
-        - What the host has and what of it is promised. Null where nobody could look.
-        - C(ours) is what the instances of the tracked project may use by their limits, stopped ones too. C(others) is
-          what is used by others at least, where what is used can be seen, else null. What they were promised is told to
-          no tenant. C(overcommitted) is by how much C(ours) exceeds C(total). Sizes are in bytes.
-        - C(free) of C(cores) and C(memory) is what the ratio and the project's C(limit) leave after C(ours), and of a
-          storage pool what is neither used nor promised. It is what M(tenantry.lxd.lxd_vm_compose) places VMs by.
+        - What the host has and how much of it is allocated. Null if it could not be read. Sizes are in bytes.
+        - C(ours) is allocated to the instances of the tracked project by their limits, including stopped ones.
+          C(others) is what others use at least, or null if it is unknown; a tenant cannot see what is allocated to
+          others. C(overcommitted) is the amount by which C(ours) exceeds C(total).
+        - C(free) of C(cores) and C(memory) is what the ratio and the project's C(limit) leave after C(ours). C(free) of
+          a storage pool is neither used nor allocated. M(tenantry.lxd.lxd_vm_compose) places VMs by C(free).
       type: dict
       contains:
         cores:
@@ -235,21 +239,21 @@ vmhost:
           type: dict
         memory:
           description:
-            - Memory, with what is really C(used) and the C(hugepages). They are C(free) only for VMs that ask for them
-              and are never overcommitted.
+            - Memory, with what is actually C(used) and the C(hugepages). Huge pages are available only to VMs that
+              request them, and are never overcommitted.
           type: dict
         uncounted:
-          description: Instances without limits that could be counted, which are containers mostly.
+          description: Instances without limits to count, which are mostly containers.
           type: list
           elements: str
         storage_pools:
           description:
             - The storage pools. A VM's disk without a size counts as LXD's default of 10 GiB.
-            - C(same_filesystem) names pools that have their space in common with this one. It counts once.
+            - C(same_filesystem) names the pools that share their space with this one. The space counts once.
           type: list
           elements: dict
         networks:
-          description: The networks that the project may use, and how many interfaces of ours are on each.
+          description: The networks that the project may use, with the number of the tenant's interfaces on each.
           type: list
           elements: dict
         numa_nodes:
@@ -257,7 +261,7 @@ vmhost:
           type: list
           elements: dict
         members:
-          description: The same figures for each member of a cluster; empty where there is none.
+          description: The same figures for each member of a cluster; empty without a cluster.
           type: list
           elements: dict
     vms:
@@ -268,7 +272,7 @@ vmhost:
       description: The tenant certificate's C(fingerprint), C(not_after) and C(days_left).
       type: dict
     exposure:
-      description: What the holder of that certificate could do beyond the project, a sentence each, by reading only.
+      description: What the holder of that certificate could do beyond the project, one sentence each.
       type: list
       elements: str
   sample:
@@ -311,8 +315,8 @@ vmhost:
     exposure:
       - The holder could read what hardware the host has, and how full its storage pools and its memory are.
 limits_pending:
-  description: The limits that only the admin may change, as they are in force and as they are wanted. If there is any,
-    nothing was changed.
+  description: The limits that only an administrator can change, with the values in force and the desired ones. If
+    there is any, nothing was changed.
   returned: with O(state=present)
   type: list
   elements: dict
@@ -320,7 +324,7 @@ limits_pending:
     - {limit: limits.memory, in_force: 128GiB, wanted: 192GiB}
     - {limit: user.tenantry.memory_overcommit, in_force: "1", wanted: "1.5"}
 orphaned_trust:
-  description: The certificate that the server may go on trusting, and the command that ends it; null where the folder
+  description: The certificate that the server may still trust, and the command that revokes it; null if the directory
     has no certificate.
   returned: with O(state=absent)
   type: dict
@@ -334,25 +338,25 @@ deleted_vms:
   elements: str
   sample: [web-1]
 failed_vms:
-  description: The VMs that are left, each with its C(msg), C(code) and C(hint).
+  description: The VMs that could not be deleted, each with its C(msg), C(code) and C(hint).
   returned: with O(state=absent)
   type: list
   elements: dict
   sample: []
 actions:
-  description: What was done, or in check mode would be done, a sentence each.
+  description: What was done, or in check mode would be done, one sentence for each action.
   returned: always
   type: list
   elements: str
   sample:
     - register VM host kvm-01
 unverified:
-  description: What check mode could not look at because an earlier task of the play would have made it.
+  description: What check mode could not read because an earlier task of the play would have created it.
   returned: in check mode, when there is any
   type: list
   elements: str
 code:
-  description: What kind of failure it is, such as V(invalid), V(unreachable), V(not_trusted), V(not_owned),
+  description: The kind of the failure, such as V(invalid), V(unreachable), V(not_trusted), V(not_owned),
     V(not_found), V(no_room) or V(protected).
   returned: on failure
   type: str
