@@ -154,7 +154,7 @@ token:
   type: str
   sample: eyJzZXJ2ZXJfbmFtZSI6Imt2bS0wMiIsLi4ufQ==
 actions:
-  description: What was done, or in check mode would be done, a sentence each.
+  description: What was done, or in check mode would be done, one sentence for each action.
   returned: always
   type: list
   elements: str
@@ -162,7 +162,7 @@ actions:
     - evacuate member kvm-02
     - remove member kvm-02
 unverified:
-  description: What check mode could not look at because an earlier task of the play would have made it.
+  description: What check mode could not read because an earlier task of the play would have created it.
   returned: in check mode, when there is any
   type: list
   elements: str
@@ -177,7 +177,7 @@ left:
   type: list
   elements: str
 code:
-  description: What kind of failure it is, such as V(invalid), V(conflict) or V(not_found).
+  description: The kind of the failure, such as V(invalid), V(conflict) or V(not_found).
   returned: on failure
   type: str
 hint:

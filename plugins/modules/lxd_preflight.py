@@ -2,19 +2,19 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Look whether a machine can become a VM host as it is declared, and say everything that speaks against it."""
+"""Check whether a machine can become a VM host as declared, and return all problems."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lxd_preflight
-short_description: Say everything that speaks against a machine as a VM host
+short_description: Check whether a machine can become a VM host
 version_added: "0.1.0"
 description:
-  - Looks at the machine that it runs on, at its disks and addresses, and at an LXD that is there already, and says all
-    at once what speaks against the declaration. It changes nothing.
-  - It needs Python 3.9 and no package, and no LXD.
-  - The declaration is that of M(tenantry.lxd.lxd_server), and is checked by the same code.
+  - Checks the machine that it runs on, its disks and addresses, and LXD if it is installed, and returns all problems at
+    once. It changes nothing.
+  - It needs Python 3.9, no further package, and no LXD.
+  - Its options for the server are those of M(tenantry.lxd.lxd_server), and the same code checks them.
 author:
   - Tenantry contributors (@tenantry)
 extends_documentation_fragment:
@@ -25,81 +25,83 @@ extends_documentation_fragment:
 options:
   package:
     description:
-      - How LXD is to get there. V(auto) is how it is there already, else the distribution's package, else the snap.
+      - How LXD will be installed. V(auto) keeps an existing installation; otherwise it is the distribution's package if
+        there is one, otherwise the snap.
     type: str
     choices: [auto, snap, apt]
     default: auto
   channel:
     description:
-      - The snap's channel by track and risk, such as V(5.21/stable). One that has an older LXD than is installed is
-        refused, since its database can't go back.
+      - The snap's channel with track and risk, such as V(5.21/stable). A channel with an older LXD than the installed
+        one is refused, because LXD's database cannot be downgraded.
     type: str
   member:
     description:
-      - The name that this machine's server has in its cluster, or will have. Of O(storage_pools[].members) and
-        O(networks[].members) it then goes by what is said for that one. That the others are members is for
-        M(tenantry.lxd.lxd_server) to see, once the cluster is there.
+      - The name that this machine's server has, or will have, in its cluster. The settings of that member in
+        O(storage_pools[].members) and O(networks[].members) then apply. M(tenantry.lxd.lxd_server) checks the names of
+        the other members, once the cluster exists.
     type: str
   hugepages:
-    description: How much memory is to be set aside for huge pages, such as V(8GiB).
+    description: How much memory to reserve for huge pages, such as V(8GiB). If omitted, huge pages are not checked.
     type: str
   cluster_address:
     description:
-      - Where other members of a cluster would reach this machine, such as V(192.0.2.11:8443). With a port alone, such
-        as V(:8443), it is the address that our own connection comes in by.
-      - What speaks against it belongs to the check V(server).
+      - The address at which other members of a cluster would reach this machine, such as V(192.0.2.11:8443). With a
+        port alone, such as V(:8443), it is the address of the SSH connection.
+      - Its problems belong to the check V(server).
     type: str
   controller_clock:
-    description: The time on the controller in seconds since 1970, to compare. Unsaid, the clock is not looked at.
+    description: The time on the controller in seconds since 1970. If omitted, the clock is not checked.
     type: float
   host_bridges:
     description:
-      - Bridges over a network card of the host that its own network manager is to keep. The role C(vmhost) makes them
-        as O(ignore:vmhost_host_bridges).
-      - Refused is what would cut the SSH connection off or take the default route or an address away, a card that is in
-        another bridge or bond or is none, a bridge that somebody else made, and one to remove that anything is on.
+      - Bridges over network cards of the host, for the host's own network manager. The role C(vmhost) creates them from
+        O(ignore:vmhost_host_bridges).
+      - A bridge is refused if it would disconnect SSH, or remove the default route or an address. Also refused are an
+        interface that is no network card or is a port of another bridge or bond, a bridge that somebody else created,
+        and the removal of a bridge that is in use.
     type: list
     elements: dict
     suboptions:
       name:
-        description: The bridge's name, at most 15 letters, digits, hyphens and underscores.
+        description: The name of the bridge, with at most 15 letters, digits, hyphens and underscores.
         type: str
         required: true
       interface:
-        description: The network card that it is over. The bridge gets its MAC address.
+        description: The network card of the bridge. The bridge gets the MAC address of the card.
         type: str
       dhcp:
-        description: Whether the host asks for an IPv4 address on it by DHCP.
+        description: Whether the host requests an IPv4 address for the bridge by DHCP.
         type: bool
         default: false
       addresses:
-        description: The host's addresses on it with their prefix lengths, such as V(192.0.2.11/24).
+        description: The addresses of the host on the bridge with prefix lengths, such as V(192.0.2.11/24).
         type: list
         elements: str
       gateway:
         description: A router in one of the subnets of O(host_bridges[].addresses).
         type: str
       nameservers:
-        description: Addresses of DNS servers that are reached by it.
+        description: Addresses of DNS servers that are reached through the bridge.
         type: list
         elements: str
       mtu:
-        description: The largest packet of the card and of the bridge, in bytes. Unsaid, it is left.
+        description: The MTU of the card and of the bridge in bytes. If omitted, it is kept.
         type: int
       state:
-        description: V(absent) is to remove a bridge that the role made.
+        description: V(absent) checks whether a bridge that the role created can be removed.
         type: str
         choices: [present, absent]
         default: present
   skip:
     description:
-      - Checks to leave out, by their names V(root), V(os), V(virtualisation), V(memory), V(time), V(package),
+      - Checks to skip. Their names are V(root), V(os), V(virtualisation), V(memory), V(time), V(package),
         V(kernel), V(network), V(server).
     type: list
     elements: str
     default: []
   strict:
-    description: Whether the task fails when anything speaks against the machine.
+    description: Whether the task fails if there are problems.
     type: bool
     default: true
 seealso:
@@ -107,12 +109,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Can this machine run virtual machines?
+- name: Check whether this machine can run virtual machines
   tenantry.lxd.lxd_preflight:
     url: "unix:"
   become: true
 
-- name: And is that disk empty, that port free, and that channel there?
+- name: Check a disk, a port and a channel of the snap too
   tenantry.lxd.lxd_preflight:
     url: "unix:"
     package: snap
@@ -124,7 +126,7 @@ EXAMPLES = r"""
         source: /dev/disk/by-id/nvme-EXAMPLE
   become: true
 
-- name: Could that card become a part of a bridge, with us still connected?
+- name: Check whether a card can become the port of a bridge
   tenantry.lxd.lxd_preflight:
     url: "unix:"
     host_bridges:
@@ -133,144 +135,144 @@ EXAMPLES = r"""
         dhcp: true
   become: true
 
-- name: What is it, whatever speaks against it
+- name: Read the machine without failing for its problems
   tenantry.lxd.lxd_preflight:
     url: "unix:"
     strict: false
   become: true
-  register: looked
+  register: preflight
 """
 
 RETURN = r"""
 problems:
-  description: Everything that speaks against the machine, each with what to do.
+  description: The problems, each with what to do.
   returned: always
   type: list
   elements: str
   sample:
     - "there is no /dev/kvm: this machine can't run virtual machines; turn it on in the firmware"
 method:
-  description: How LXD gets there, V(snap) or V(apt).
+  description: How LXD is or will be installed, V(snap) or V(apt).
   returned: always
   type: str
 channel:
-  description: The snap's channel by its whole name; empty where none is said.
+  description: The complete name of the snap's channel; empty if no channel is set.
   returned: always
   type: str
 switches:
-  description: Whether an installed snap is to follow another channel than it does.
+  description: Whether an installed snap will change its channel.
   returned: always
   type: bool
 cluster_address:
-  description: The address for other members of a cluster, with its port; empty where none is said.
+  description: The address for other members of a cluster, with its port; empty if none is set.
   returned: always
   type: str
   sample: 192.0.2.11:8443
 hugepages:
-  description: The size of a huge page in bytes, how many are wanted, and how many there are now.
+  description: The size of a huge page in bytes, the desired number of huge pages, and the current number.
   returned: always
   type: dict
   sample: {size: 2097152, count: 512, now: 0}
 host_bridges:
-  description: The bridges that were said, each with what the role needs to make or remove it.
+  description: The declared bridges, each with what the role needs to create or remove it.
   returned: always
   type: list
   elements: dict
   contains:
     name:
-      description: The bridge's name.
+      description: The name of the bridge.
       type: str
     interface:
-      description: The card that it is over, or was.
+      description: Its network card; for a bridge to remove, its former one.
       type: str
     mac:
-      description: That card's MAC address.
+      description: The MAC address of that card.
       type: str
     dhcp:
-      description: Whether it is to ask for an address.
+      description: Whether it requests an address by DHCP.
       type: bool
     addresses:
-      description: The addresses that were said.
+      description: The declared addresses.
       type: list
       elements: str
     gateway:
-      description: The router that was said, or nothing.
+      description: The declared router, or an empty string.
       type: str
     nameservers:
-      description: The DNS servers that were said.
+      description: The declared DNS servers.
       type: list
       elements: str
     mtu:
-      description: The MTU that was said, or 0.
+      description: The declared MTU, or 0.
       type: int
     present:
-      description: Whether it is to be there.
+      description: Whether the bridge is declared as present.
       type: bool
     there:
-      description: Whether there is an interface of that name now.
+      description: Whether an interface of that name exists.
       type: bool
     ours:
-      description: Whether the role made it.
+      description: Whether the role created it.
       type: bool
     lacks:
-      description: What of it isn't so yet on the running machine.
+      description: What is still missing on the running machine.
       type: list
       elements: str
     files:
-      description: The files of the network manager that keep it.
+      description: The files of the network manager for this bridge.
       type: list
       elements: dict
       contains:
         path:
-          description: Where it is.
+          description: Its path.
           type: str
         template:
-          description: The role's template that it is made from.
+          description: The template of the role.
           type: str
         mode:
           description: Its mode.
           type: str
     bring_up:
-      description: The commands that have it as the files say.
+      description: The commands that apply the files.
       type: list
       elements: list
     bring_down:
-      description: The commands that take it away.
+      description: The commands that remove the bridge.
       type: list
       elements: list
 host_bridges_take_up:
-  description: The commands that have the network manager read its files.
+  description: The commands that make the network manager read its files.
   returned: always
   type: list
   elements: list
 machine:
-  description: What was found.
+  description: What the module read on the machine.
   returned: always
   type: dict
   contains:
     os:
-      description: The distribution, as C(/etc/os-release) has it.
+      description: The distribution, from C(/etc/os-release).
       type: str
     release:
       description: Its release.
       type: str
     title:
-      description: What it calls itself.
+      description: The full name of the distribution.
       type: str
     architecture:
-      description: Its processor's architecture, as the kernel calls it.
+      description: The architecture of the processor, as the kernel names it.
       type: str
     root:
       description: Whether the task ran as root.
       type: bool
     kvm:
-      description: Whether there is C(/dev/kvm).
+      description: Whether C(/dev/kvm) exists.
       type: bool
     cpu_virtualisation:
-      description: Whether the processor says that it can.
+      description: Whether the processor reports support for virtualisation.
       type: bool
     vsock:
-      description: Whether virtual machines can speak with the host.
+      description: Whether virtual machines can communicate with the host through vsock.
       type: bool
     memory:
       description: Its memory in bytes.
@@ -279,14 +281,14 @@ machine:
       description: Its time, in seconds since 1970.
       type: float
     synchronised:
-      description: Whether something keeps its clock right; null where that can't be told.
+      description: Whether its clock is synchronised; null if that is unknown.
       type: bool
     modules:
-      description: Of the kernel modules that count, those that it has.
+      description: The kernel modules that it has, of those that matter.
       type: list
       elements: str
     snap:
-      description: Whether it has snapd.
+      description: Whether snapd is installed.
       type: bool
     tracking:
       description: The channel that an installed snap of LXD follows.
@@ -298,22 +300,22 @@ machine:
       description: Whether the updates of an installed snap of LXD are held.
       type: bool
     apt_lists:
-      description: Whether apt knows which packages there are; in a fresh image it doesn't.
+      description: Whether apt has package lists; a fresh image has none.
       type: bool
     candidate:
       description: The version of LXD that apt would install.
       type: str
     lxd:
-      description: How LXD is there, V(snap) or V(apt); empty where it isn't.
+      description: How LXD is installed, V(snap) or V(apt); empty if it is not.
       type: str
     incus:
-      description: Whether Incus is there.
+      description: Whether Incus is installed.
       type: bool
     instances:
-      description: How many instances the LXD that is there holds; null where there is none.
+      description: The number of instances of the installed LXD; null without LXD.
       type: int
     ssh_interface:
-      description: The network interface that the connection comes in by.
+      description: The network interface of the SSH connection.
       type: str
     interfaces:
       description: The addresses of each network interface.
@@ -325,7 +327,7 @@ machine:
       description: The firewall in force, V(ufw), V(firewalld) or V(nftables); empty for none.
       type: str
     network_manager:
-      description: What makes its network, V(netplan), V(NetworkManager), V(networkd) or V(ifupdown).
+      description: The network manager, V(netplan), V(NetworkManager), V(networkd) or V(ifupdown).
       type: str
 actions:
   description: Always empty.
@@ -333,7 +335,7 @@ actions:
   type: list
   elements: str
 code:
-  description: What kind of failure it is; V(invalid) where anything speaks against the machine.
+  description: The kind of the failure; V(invalid) if there are problems.
   returned: on failure
   type: str
 hint:

@@ -99,18 +99,18 @@ branch:
   type: str
   sample: main
 actions:
-  description: What was done, or in check mode would be done, a sentence each.
+  description: What was done, or in check mode would be done, one sentence for each action.
   returned: always
   type: list
   elements: str
   sample: ["commit registry of kvm-01: add vmhosts/kvm-01/vmhost.yml, pushed to origin main"]
 unverified:
-  description: What check mode could not look at because an earlier task of the play would have made it.
+  description: What check mode could not read because an earlier task of the play would have created it.
   returned: in check mode, when there is any
   type: list
   elements: str
 code:
-  description: What kind of failure it is, such as V(invalid), V(conflict) or V(unreachable).
+  description: The kind of the failure, such as V(invalid), V(conflict) or V(unreachable).
   returned: on failure
   type: str
 hint:

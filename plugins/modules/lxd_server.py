@@ -128,7 +128,7 @@ server:
     networks:
       - {name: lxdbr0, type: bridge, description: "", config: {ipv4.address: 10.1.2.1/24, ipv4.nat: "true"}}
 actions:
-  description: What was done, or in check mode would be done, a sentence each.
+  description: What was done, or in check mode would be done, one sentence for each action.
   returned: always
   type: list
   elements: str
@@ -136,7 +136,7 @@ actions:
     - "change server unix:: core.https_address"
     - create storage pool fast
 unverified:
-  description: What check mode could not look at because an earlier task of the play would have made it.
+  description: What check mode could not read because an earlier task of the play would have created it.
   returned: in check mode, when there is any
   type: list
   elements: str
@@ -146,7 +146,7 @@ problems:
   type: list
   elements: str
 code:
-  description: What kind of failure it is, such as V(invalid), V(conflict) or V(unreachable).
+  description: The kind of the failure, such as V(invalid), V(conflict) or V(unreachable).
   returned: on failure
   type: str
 hint:

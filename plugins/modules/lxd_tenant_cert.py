@@ -344,7 +344,7 @@ server_fingerprint:
   type: str
   sample: 41e8d928dc20a5449a556f446387fb03010faf1f8fc5f1f934ee4ef0158a7166
 actions:
-  description: What was done, or in check mode would be done, a sentence each.
+  description: What was done, or in check mode would be done, one sentence for each action.
   returned: always
   type: list
   elements: str
@@ -353,12 +353,12 @@ actions:
     - "add trust entry kvm-01: restricted to tenant-a"
     - prove tenant certificate kvm-01
 unverified:
-  description: What check mode could not look at because an earlier task of the play would have made it.
+  description: What check mode could not read because an earlier task of the play would have created it.
   returned: in check mode, when there is any
   type: list
   elements: str
 code:
-  description: What kind of failure it is, such as V(not_trusted), V(invalid), V(conflict) or V(unreachable).
+  description: The kind of the failure, such as V(not_trusted), V(invalid), V(conflict) or V(unreachable).
   returned: on failure
   type: str
 hint:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lxd_vm_compose
-short_description: Compose virtual machines on LXD VM hosts
+short_description: Create and manage virtual machines on LXD VM hosts
 version_added: "0.1.0"
 description:
-  - Makes any number of virtual machines in one task, on any number of VM hosts, and keeps them as they are said to be,
-    so sized, so wired, in this power state.
-  - Every VM is made in the tracked project of its VM host, and only when that project carries our owner's mark.
-  - What isn't said is kept. What was changed by hand and is said here is mended. A running VM is never restarted for
-    that unless O(allow_restart=true); what waits for a restart is reported in RV(needs_restart).
-  - No VM is made or grown beyond what the overcommit ratios of its VM host and the limits of its project leave.
-  - The whole task is checked before the first VM is touched. A VM that fails on the way doesn't stop the others.
-  - It never touches an instance or a volume that doesn't carry our mark, never shrinks or moves a disk, never deletes
-    a volume unless its VM goes or O(vms[].disks[].delete_volume=true) is said, and never deletes a protected VM.
-  - A run that was interrupted is finished by the next one, and VMs that LXD had only half made are made anew.
+  - Creates and updates any number of virtual machines on any number of VM hosts in one task, with their size, disks,
+    interfaces and power state.
+  - Every VM is created in the tracked project of its VM host, which must carry the owner's mark.
+  - Omitted options are kept. Declared values that were changed by hand are restored. A running VM is never restarted
+    for this unless O(allow_restart=true); changes that need a restart are reported in RV(needs_restart).
+  - No VM is created or enlarged beyond what the overcommit ratios of its VM host and the limits of its project permit.
+  - The whole task is checked before the first VM is changed. A VM that fails afterwards does not stop the others.
+  - It never changes an instance or a volume without the owner's mark, never shrinks or moves a disk, and never deletes
+    a protected VM. It deletes a volume only with its VM or with O(vms[].disks[].delete_volume=true).
+  - The next run completes an interrupted one, and recreates VMs that LXD had created only partly.
 author:
   - Tenantry contributors (@tenantry)
 extends_documentation_fragment:
@@ -31,42 +31,43 @@ extends_documentation_fragment:
 options:
   vmhosts:
     description:
-      - VM hosts of the registry that VMs without O(vms[].vmhost) may be on. Without it, all of the registry.
-      - A VM that is on one of them stays there. A new one is placed where there is room, by O(strategy), and
-        RV(placements) says why there.
+      - The VM hosts of the registry for VMs without O(vms[].vmhost). If omitted, all of the registry.
+      - An existing VM stays on its VM host. A new one is placed on a VM host with room, by O(strategy), and
+        RV(placements) explains the choice.
     type: list
     elements: str
   pool:
-    description: Only VM hosts of this resource pool, as their registry entries say, get VMs without O(vms[].vmhost).
+    description: Place VMs without O(vms[].vmhost) only on VM hosts of this resource pool.
     type: str
   zone:
-    description: Only VM hosts of this zone get VMs without O(vms[].vmhost).
+    description: Place VMs without O(vms[].vmhost) only on VM hosts of this zone.
     type: str
   host_tags:
-    description: Only VM hosts with all of these tags get VMs without O(vms[].vmhost).
+    description: Place VMs without O(vms[].vmhost) only on VM hosts with all of these tags.
     type: list
     elements: str
   strategy:
     description:
-      - How VMs are placed. V(spread) takes the VM host that has the least of its cores, memory and storage promised,
-        V(pack) the fullest one that still has room. In a cluster the members are chosen from in the same way.
-      - The choice is made for the whole list together, and is the same for the same list and the same VM hosts.
+      - How VMs are placed. V(spread) chooses the VM host with the smallest allocated share of cores, memory and
+        storage, V(pack) the fullest one that has room. In a cluster, a member is chosen in the same way.
+      - All VMs of the list are placed together. The same list and the same VM hosts have the same result.
     type: str
     choices: [spread, pack]
     default: spread
   ignore_unreachable_hosts:
     description:
-      - What to do when a VM host gives no answer that a VM without O(vms[].vmhost) may be on already. By default the VM
-        fails and the others go on. With V(true) it is made on another one, and may be there twice.
-      - A VM that is said to be on such a VM host, or that is on a cluster member that is down, fails as well. With
-        V(true) it is left alone, with a warning.
+      - Whether to continue without VM hosts that do not answer. A VM without O(vms[].vmhost) may already exist there.
+        By default such a VM fails, and the others are not affected. With V(true) it is created on another VM host,
+        and may then exist twice.
+      - A VM that is declared on such a VM host, or is on a cluster member that is down, fails too. With V(true) it is
+        skipped with a warning.
     type: bool
     default: false
   prune:
     description:
-      - Whether VMs of ours that are not in O(vms) are deleted, with the volumes that were made for them.
-      - Only on the VM hosts of O(vmhosts), only with the tag O(prune_tag), at most O(prune_max) of them, and never
-        protected ones. An empty O(vms) is refused. Check mode and C(--diff) show which they are.
+      - Whether to delete VMs with the owner's mark that are not in O(vms), and the volumes that were created for them.
+      - It deletes only VMs on the VM hosts of O(vmhosts), only those with the tag O(prune_tag), at most O(prune_max) of
+        them, and never protected ones. An empty O(vms) is refused. Check mode and C(--diff) show which VMs they are.
     type: bool
     default: false
   prune_tag:
@@ -77,43 +78,43 @@ options:
     type: int
     default: 10
   allow_restart:
-    description: Whether a running VM is restarted for changes that LXD doesn't make while it runs.
+    description: Whether a running VM may be restarted for changes that LXD cannot make while it runs.
     type: bool
     default: false
   stop_timeout:
-    description: Seconds that a guest gets to shut down.
+    description: How many seconds a guest has to shut down.
     type: int
     default: 60
   force_stop:
-    description: Whether to switch a VM off instead of asking its guest to shut down.
+    description: Whether to stop a VM by force instead of requesting its guest to shut down.
     type: bool
     default: false
   concurrency:
-    description: How many VMs are worked on at once, on each VM host. A slow host holds up no other.
+    description: How many VMs are changed at the same time on each VM host. A slow host does not delay others.
     type: int
     default: 8
   wait:
     description:
-      - What to wait for after everything else is done, for every VM that O(vms[].state=started) or
-        O(vms[].state=restarted) is said of. In check mode nothing is waited for.
-      - All VMs of the task are waited for side by side. Each host is asked by one request a round, 0.5 to 3 seconds
-        apart, whatever the number of its VMs; a server that restarts meanwhile is asked on.
-      - A VM that isn't there when O(wait_timeout) ends is in RV(failed_vms) with the code V(timeout) and what is still
-        missing. The others go on.
+      - What to wait for after everything else is done. It applies to every VM with O(vms[].state=started) or
+        O(vms[].state=restarted). In check mode nothing is waited for.
+      - All VMs of the task are waited for at the same time, with one request for each VM host every 0.5 to 3 seconds,
+        whatever the number of its VMs. The wait continues if a server restarts meanwhile.
+      - A VM that does not meet the condition within O(wait_timeout) is in RV(failed_vms) with the code V(timeout) and
+        what is still missing. The others are not affected.
       - V(none) waits for nothing once LXD has started a VM.
-      - V(running) is LXD's status V(Running) or V(Ready). Where nothing was changed it costs no request.
-      - V(address) is an address on one of the VM's own interfaces. The guest's LXD agent tells it; without an agent,
-        LXD tells leases and neighbours on its own networks, and the guest must have been heard of there since it was
-        started. An IPv6 address that LXD only works out from the MAC doesn't count.
-      - V(agent) is the LXD agent in the guest.
-      - V(cloud_init) is the end of cloud-init in the guest, asked through the agent. Its errors are in RV(failed_vms),
-        with the code V(operation_failed), and what it went on after is in the RV(waits[].warnings). A guest that is on
-        the network for a minute and has no agent is V(unsupported).
+      - V(running) waits for LXD's status V(Running) or V(Ready). If nothing was changed, it needs no request.
+      - V(address) waits for an address on one of the VM's own interfaces, from the LXD agent in the guest. Without an
+        agent it comes from leases and neighbours on LXD's own networks, and the guest must have sent and received
+        packets since it was started. An IPv6 address that LXD only computes from the MAC does not count.
+      - V(agent) waits until the LXD agent in the guest answers.
+      - V(cloud_init) waits until cloud-init has finished in the guest, as reported through the agent. Its errors are in
+        RV(failed_vms) with the code V(operation_failed), and its recoverable errors in RV(waits[].warnings). A guest
+        without an agent that has been on the network for a minute fails with the code V(unsupported).
     type: str
     choices: [none, running, address, agent, cloud_init]
     default: running
   wait_timeout:
-    description: Seconds for O(wait), for all VMs of the task together.
+    description: The timeout of O(wait) in seconds, for all VMs of the task together.
     type: int
     default: 300
 seealso:
@@ -316,7 +317,7 @@ placements:
     - {name: web-2, vmhost: kvm-02, target: null, reason: the least promised of 2 candidates,
        against: {as much or more of it is promised: [kvm-01], "zone is south, not north": [kvm-07]}}
 actions:
-  description: What was done, or in check mode would be done, a sentence each.
+  description: What was done, or in check mode would be done, one sentence for each action.
   returned: always
   type: list
   elements: str
@@ -367,7 +368,7 @@ failed_vms:
   elements: dict
   sample: []
 unverified:
-  description: What check mode could not look at because an earlier task of the play would have made it.
+  description: What check mode could not read because an earlier task of the play would have created it.
   returned: in check mode, when there is any
   type: list
   elements: str
@@ -377,7 +378,7 @@ refused:
   type: list
   elements: str
 code:
-  description: What kind of failure it is, such as V(invalid), V(not_owned), V(protected) or V(unreachable).
+  description: The kind of the failure, such as V(invalid), V(not_owned), V(protected) or V(unreachable).
   returned: on failure
   type: str
 hint:

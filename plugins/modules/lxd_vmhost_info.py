@@ -8,15 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lxd_vmhost_info
-short_description: Look at LXD VM hosts
+short_description: Read LXD VM hosts
 version_added: "0.1.0"
 description:
-  - Tells of each VM host of the registry what its entry says, and what its server says now of itself, of its resources,
-    and of the tracked project with its VMs.
-  - VM hosts are read side by side, each with a constant number of requests whatever the number of VMs, and one or two
-    more for each storage pool. One that can't be read is a row with an C(error), and doesn't fail the task.
-  - On the host itself, with O(url=unix:) and without O(project), it tells of a server that isn't a VM host yet.
-  - It never changes anything, and never looks outside of the tracked projects.
+  - Returns the registry entry of each VM host, and what its server reports about itself, its resources, and the tracked
+    project with its VMs.
+  - VM hosts are read in parallel, each with a constant number of requests whatever the number of VMs, and one or two
+    more for each storage pool. A VM host that cannot be read is a row with an C(error), and does not fail the task.
+  - On the host itself, with O(url=unix:) and without O(project), it reads a server that is not a VM host yet.
+  - It never changes anything, and reads nothing outside the tracked projects.
 author:
   - Tenantry contributors (@tenantry)
 extends_documentation_fragment:
@@ -29,16 +29,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The least, all VM hosts
+- name: Read all VM hosts
   tenantry.lxd.lxd_vmhost_info:
-  register: found
+  register: fleet
 
-- name: Where there is memory left
+- name: List the free memory of two VM hosts
   tenantry.lxd.lxd_vmhost_info:
     vmhosts: [kvm-01, kvm-02]
     query: "[?resources].{name: name, free: resources.memory.free}"
 
-- name: Certificates that expire within a month, and hosts that don't answer fail the task
+- name: List certificates that expire within a month, and fail if a host does not answer
   tenantry.lxd.lxd_vmhost_info:
     strict: true
     query: "[?certificate.days_left < `30`].name"
@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vmhosts:
-  description: A row for each VM host. With O(query), whatever that makes of them.
+  description: A row for each VM host, or the result of O(query).
   returned: success
   type: list
   elements: dict
@@ -55,8 +55,8 @@ vmhosts:
       description: The VM host.
       type: str
     error:
-      description: Why it could not be read, as C(code), C(msg) and C(hint). What the registry says of it is there all
-        the same.
+      description: Why it could not be read, as C(code), C(msg) and C(hint). The values of its registry entry are
+        returned all the same.
       returned: for a VM host that could not be read
       type: dict
     name:
@@ -95,26 +95,26 @@ vmhosts:
       description: The ratio, as exact decimal text.
       type: str
     default_storage_pool:
-      description: Where the disks of VMs go that don't say it, or null.
+      description: The storage pool of disks that do not set one, or null.
       type: str
     default_network:
-      description: The network of VMs that don't say one, or null.
+      description: The network of VMs without interfaces, or null.
       type: str
     server:
       description:
         - The server's C(name), C(version), C(flavour) (V(lxd) or V(incus)), C(drivers), whether it is C(clustered), and
-          the C(members) with their C(status). Null where it could not be asked.
-        - C(certificate) is its own, which others pin. C(https_address) is where it listens, and null to anybody but its
-          admin.
+          the C(members) with their C(status). Null if the server could not be read.
+        - C(certificate) is the server's own certificate, which clients pin. C(https_address) is where it listens; only
+          an administrator sees it, for others it is null.
       type: dict
     resources:
       description:
-        - What the host has and what of it is promised. Null where nobody could look.
-        - C(ours) is what the instances of the tracked project may use by their limits, stopped ones too. C(others) is
-          what is used by others at least, where what is used can be seen, else null. What they were promised is told to
-          no tenant. C(overcommitted) is by how much C(ours) exceeds C(total). Sizes are in bytes.
-        - C(free) of C(cores) and C(memory) is what the ratio and the project's C(limit) leave after C(ours), and of a
-          storage pool what is neither used nor promised. It is what M(tenantry.lxd.lxd_vm_compose) places VMs by.
+        - What the host has and how much of it is allocated. Null if it could not be read. Sizes are in bytes.
+        - C(ours) is allocated to the instances of the tracked project by their limits, including stopped ones.
+          C(others) is what others use at least, or null if it is unknown; a tenant cannot see what is allocated to
+          others. C(overcommitted) is the amount by which C(ours) exceeds C(total).
+        - C(free) of C(cores) and C(memory) is what the ratio and the project's C(limit) leave after C(ours). C(free) of
+          a storage pool is neither used nor allocated. M(tenantry.lxd.lxd_vm_compose) places VMs by C(free).
       type: dict
       contains:
         cores:
@@ -122,21 +122,21 @@ vmhosts:
           type: dict
         memory:
           description:
-            - Memory, with what is really C(used) and the C(hugepages). They are C(free) only for VMs that ask for them
-              and are never overcommitted.
+            - Memory, with what is actually C(used) and the C(hugepages). Huge pages are available only to VMs that
+              request them, and are never overcommitted.
           type: dict
         uncounted:
-          description: Instances without limits that could be counted, which are containers mostly.
+          description: Instances without limits to count, which are mostly containers.
           type: list
           elements: str
         storage_pools:
           description:
             - The storage pools. A VM's disk without a size counts as LXD's default of 10 GiB.
-            - C(same_filesystem) names pools that have their space in common with this one. It counts once.
+            - C(same_filesystem) names the pools that share their space with this one. The space counts once.
           type: list
           elements: dict
         networks:
-          description: The networks that the project may use, and how many interfaces of ours are on each.
+          description: The networks that the project may use, with the number of the tenant's interfaces on each.
           type: list
           elements: dict
         numa_nodes:
@@ -145,7 +145,7 @@ vmhosts:
           type: list
           elements: dict
         members:
-          description: The same figures for each member of a cluster; empty where there is none.
+          description: The same figures for each member of a cluster; empty without a cluster.
           type: list
           elements: dict
     vms:
@@ -158,7 +158,7 @@ vmhosts:
       description: The tenant certificate's C(fingerprint), C(not_after) and C(days_left).
       type: dict
     exposure:
-      description: What the holder of that certificate could do beyond the project, a sentence each, by reading only.
+      description: What the holder of that certificate could do beyond the project, one sentence each.
       type: list
       elements: str
   sample:
@@ -204,7 +204,7 @@ vmhosts:
       exposure:
         - The holder could read what hardware the host has, and how full its storage pools and its memory are.
 code:
-  description: What kind of failure it is.
+  description: The kind of the failure.
   returned: on failure
   type: str
 hint:

@@ -103,18 +103,18 @@ secret_path:
   type: str
   sample: /home/me/vms/vmhosts/kvm-01/first-boot.key
 actions:
-  description: What was done, or in check mode would be done, a sentence each.
+  description: What was done, or in check mode would be done, one sentence for each action.
   returned: always
   type: list
   elements: str
   sample: [pin server certificate kvm-01]
 unverified:
-  description: What check mode could not look at because an earlier task of the play would have made it.
+  description: What check mode could not read because an earlier task of the play would have created it.
   returned: in check mode, when there is any
   type: list
   elements: str
 code:
-  description: What kind of failure it is, such as V(timeout) for a machine that doesn't answer, V(not_trusted) for one
+  description: The kind of the failure, such as V(timeout) for a machine that doesn't answer, V(not_trusted) for one
     that isn't the awaited one, V(not_found) where there is no secret, or V(invalid).
   returned: on failure
   type: str
