@@ -63,7 +63,7 @@ PLAY = [
                     "host_bridges": "{{ vmhost_host_bridges }}",
                 },
                 "become": True,
-                "register": "__vmhost_looked",
+                "register": "__vmhost_preflight",
             },
             {"ansible.builtin.include_role": {"name": "tenantry.lxd.vmhost", "tasks_from": "deploy/host_bridges"}},
         ],

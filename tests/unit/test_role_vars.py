@@ -70,7 +70,7 @@ ALL = {"k1": CLUSTER, "k2": CLUSTER, "h1": {}}
 def test_vms_are_composed_where_the_play_reaches(
     hosts: Mapping[str, Mapping[str, Any]], play: Sequence[str] | None, composed: list[str]
 ) -> None:
-    with_facts = {name: {**said, "__vms_mine": []} for name, said in hosts.items()}
+    with_facts = {name: {**said, "__vms_of_host": []} for name, said in hosts.items()}
     found = rendered("vms", "__vms_all", with_facts, play=play, vms_list=VMS)
     assert [vm["name"] for vm in found] == composed
 
@@ -88,10 +88,10 @@ def problems(
     """What is said against it before anything is asked; `vmhost_state` is that of a playbook, as remove's."""
     state = variables.get("vmhost_state")
     told = {
-        name: {**said, **({"__vmhost_says": state or said.get("vmhost_state", "present")} if name in play else {})}
+        name: {**said, **({"__vmhost_state": state or said.get("vmhost_state", "present")} if name in play else {})}
         for name, said in hosts.items()
     }
-    demands = "__vmhost_demands | rejectattr('holds') | map(attribute='otherwise')"
+    demands = "__vmhost_requirements | rejectattr('met') | map(attribute='message')"
     return list(rendered("vmhost", demands, told, host, play, **SAID, **variables))
 
 
@@ -169,21 +169,21 @@ def test_a_server_that_does_not_answer_may_be_a_member(
     hosts = {
         "k1": {
             **CLUSTER,
-            "__vmhost_clustered": k1,
-            "__vmhost_elsewhere": {"results": [k2] if k2 else []},
-            "__vmhost_machines_elsewhere": {"results": then},
+            "__vmhost_cluster_info": k1,
+            "__vmhost_cluster_info_elsewhere": {"results": [k2] if k2 else []},
+            "__vmhost_preflight_elsewhere": {"results": then},
         },
         "k2": CLUSTER,
     }
-    assert rendered("vmhost", "__vmhost_seed", hosts, play=["k1"], __vmhost_first="k1", **SAID) == seed
-    assert rendered("vmhost", "__vmhost_silent", hosts, play=["k1"], __vmhost_first="k1", **SAID) == silent
+    assert rendered("vmhost", "__vmhost_existing_member", hosts, play=["k1"], __vmhost_first_member="k1", **SAID) == seed
+    assert rendered("vmhost", "__vmhost_unanswered_members", hosts, play=["k1"], __vmhost_first_member="k1", **SAID) == silent
 
 
 def test_check_mode_knows_that_nothing_is_installed_yet() -> None:
     for machine, silent in ((BARE, []), (INSTALLED, ["k1"])):
-        hosts = {"k1": {**CLUSTER, "__vmhost_clustered": STOPPED, "__vmhost_looked": machine}}
+        hosts = {"k1": {**CLUSTER, "__vmhost_cluster_info": STOPPED, "__vmhost_preflight": machine}}
         assert (
-            rendered("vmhost", "__vmhost_silent", hosts, ansible_check_mode=True, __vmhost_first="k1", **SAID) == silent
+            rendered("vmhost", "__vmhost_unanswered_members", hosts, ansible_check_mode=True, __vmhost_first_member="k1", **SAID) == silent
         )
 
 
@@ -211,14 +211,14 @@ def test_check_mode_knows_that_nothing_is_installed_yet() -> None:
 )
 def test_the_ports_that_a_member_is_reached_at_are_opened(said: dict[str, Any], address: str, ports: list[str]) -> None:
     hosts = {"k1": CLUSTER}
-    known = {**SAID, **said, "__vmhost_before": STOPPED}
-    assert rendered("vmhost", "__vmhost_cluster_said", hosts, **known) == address
+    known = {**SAID, **said, "__vmhost_info_before": STOPPED}
+    assert rendered("vmhost", "__vmhost_declared_cluster_address", hosts, **known) == address
     assert rendered("vmhost", "__vmhost_opened_ports", hosts, **known) == ports
 
 
 def test_a_server_that_is_alone_keeps_its_port() -> None:
     listens = {"vmhosts": [{"server": {"https_address": "[::]:9443"}, "error": None}]}
-    assert rendered("vmhost", "__vmhost_opened_ports", {"h1": {}}, __vmhost_before=listens, **SAID) == ["9443"]
+    assert rendered("vmhost", "__vmhost_opened_ports", {"h1": {}}, __vmhost_info_before=listens, **SAID) == ["9443"]
 
 
 @pytest.mark.parametrize(
@@ -242,9 +242,9 @@ def test_a_server_that_is_alone_keeps_its_port() -> None:
     ],
 )
 def test_ufw_keeps_the_rule_that_somebody_has_for_the_port(rule: str, opens: bool) -> None:
-    known = {"__vmhost_before": STOPPED, "__vmhost_ufw": {"stdout_lines": [f"ufw {rule}", "ufw allow in on lxdbr0"]}}
+    known = {"__vmhost_info_before": STOPPED, "__vmhost_ufw_output": {"stdout_lines": [f"ufw {rule}", "ufw allow in on lxdbr0"]}}
     networks = {"vmhost_networks": [{"name": "lxdbr0"}]}
-    said = rendered("vmhost", "__vmhost_ufw_rules", {"h1": {}}, **SAID, **known, **networks)
+    said = rendered("vmhost", "__vmhost_ufw_missing_rules", {"h1": {}}, **SAID, **known, **networks)
     bridge = ["route allow in on lxdbr0", "route allow out on lxdbr0"]
     assert said == (["allow 8443/tcp"] if opens else []) + bridge
 
@@ -269,7 +269,7 @@ def test_ufw_keeps_the_rule_that_somebody_has_for_the_port(rule: str, opens: boo
 def test_firewalld_opens_the_zone_that_we_come_in_by(
     zone: dict[str, Any], rich: list[str], rules: list[list[str]]
 ) -> None:
-    known = {"__vmhost_before": STOPPED, "__vmhost_zoned": zone, "__vmhost_rich": {"stdout_lines": rich}}
+    known = {"__vmhost_info_before": STOPPED, "__vmhost_firewalld_zone_query": zone, "__vmhost_firewalld_rich_rules": {"stdout_lines": rich}}
     networks = {"vmhost_networks": [{"name": "lxdbr0"}]}
     said = rendered("vmhost", "__vmhost_firewalld_rules", {"h1": {}}, **SAID, **known, **networks)
     wanted = [*rules, ["--zone=trusted", "--change-interface=lxdbr0"]]
