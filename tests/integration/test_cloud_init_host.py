@@ -44,7 +44,7 @@ SAID: dict[str, Any] = {
     "vmhost_enforce": ["memory"],
     "vmhost_cloud_config": {"locale": "C.UTF-8", "ssh_deletekeys": False, "runcmd": ["echo theirs > /root/theirs"]},
 }
-PIN = "tenantry.lxd.vmhost : Wait for the machine, and pin the certificate that it proves to be its own"
+PIN = "tenantry.lxd.vmhost : Wait for the machine and pin its certificate"
 
 
 def declare(site: Site, **more: Any) -> None:
@@ -186,7 +186,7 @@ def test_a_first_boot_ends_with_a_vm_host_and_a_vm_on_it(booted: Booted) -> None
         assert probe.connect_ex((booted.machine.address, 22)) != 0, "sshd answers"
     # No connection plugin works: whoever tries to log in fails.
     declare(site, vmhost_https_address=[booted.url], vmhost_wait_timeout=240, ansible_connection="ssh")
-    registered = register(site).named("tenantry.lxd.vmhost : Prove the host and register it")["vmhost"]
+    registered = register(site).named("tenantry.lxd.vmhost : Verify and register the VM host")["vmhost"]
     assert registered["project"] == "tenant-a" and registered["exposure"] is not None
     assert (folder / "server.crt").exists() and not (folder / "first-boot.key").exists()
     assert registered["resources"]["memory"]["overcommit"] == "1.5"

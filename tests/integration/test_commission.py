@@ -109,7 +109,7 @@ class Found:
 
 def findings(played: PlayResult) -> dict[str, dict[str, Any]]:
     """What the role told of each VM."""
-    told = [task["result"]["msg"] for task in played.tasks if task["task"].endswith("Tell what was found")]
+    told = [task["result"]["msg"] for task in played.tasks if task["task"].endswith("Show the results")]
     return {each["vm"]["name"]: each for each in told}
 
 

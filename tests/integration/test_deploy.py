@@ -95,7 +95,7 @@ def test_from_nothing_to_a_running_vm_however_often_it_is_cut_short(fresh: Machi
     declare(site, fresh, vmhost_hugepages="16MiB")
     before = files_of(fresh)
     predicted = play(site, check=True)
-    assert predicted.named("tenantry.lxd.vmhost : Say how many at every start")["changed"]
+    assert predicted.named("tenantry.lxd.vmhost : Configure the number of huge pages for the next boot")["changed"]
     declare(site, fresh)
     assert files_of(fresh) == before, "check mode wrote on the machine"
     assert not site.registry.exists(), "check mode wrote a registry"
@@ -112,7 +112,7 @@ def test_from_nothing_to_a_running_vm_however_often_it_is_cut_short(fresh: Machi
     # After every task that changes anything: what check mode only tells of, it says by tasks of its own.
     changing = [task["task"].rpartition(" : ")[2] for task in predicted.tasks if task["result"].get("changed")]
     foretold = {name for name in changing if not name.startswith("Say ")}
-    assert len(cut) == len(set(cut)) and set(cut) == foretold | {"Prove the host and register it"}, cut
+    assert len(cut) == len(set(cut)) and set(cut) == foretold | {"Verify and register the VM host"}, cut
 
     (vm,) = fresh.api("GET", "/1.0/instances?project=tenant-a&recursion=1")
     assert (vm["name"], vm["status"], vm["type"]) == ("web-1", "Running", "virtual-machine")
@@ -153,7 +153,7 @@ def test_a_machine_that_runs_an_lxd_already_is_adopted_with_all_that_is_in_it(in
         vms_here=[],
     )
     predicted = play(site, "deploy", check=True).named(
-        "tenantry.lxd.vmhost : Say in check mode what would be let through"
+        "tenantry.lxd.vmhost : Show in check mode which rules would be added"
     )
     rules = [each["msg"] for each in predicted["results"]]
     assert predicted["changed"] and {"ufw allow 9443/tcp", "ufw route allow in on lxdbr0"} <= set(rules), rules

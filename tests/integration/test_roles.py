@@ -138,7 +138,7 @@ def test_site_registers_composes_and_is_quiet_afterwards(
     )
     played = estate.play("site", environment={"ANSIBLE_KEEP_REMOTE_FILES": "1"})
     assert estate.vms() == {"web-1": "Stopped", "site-1": "Stopped"}
-    registered = played.named("tenantry.lxd.vmhost : Prove the host and register it")["vmhost"]
+    registered = played.named("tenantry.lxd.vmhost : Verify and register the VM host")["vmhost"]
     ((fingerprint, restricted, projects),) = estate.trust()
     assert (restricted, projects) == (True, [estate.project])
     assert registered["certificate"]["fingerprint"] == fingerprint

@@ -98,7 +98,7 @@ def test_rotation_under_load_refuses_nobody_and_retires_later(estate: Estate, tm
     assert set(other.answers) == {200}, other.answers
     print(f"{len(other.answers)} listings with the old pair during the rotation, all answered with 200")
     assert changed(predicted) == changed(real)
-    assert real.named("tenantry.lxd.vmhost : Change over to the next key pair")["rotation"]["way"] == "overlap"
+    assert real.named("tenantry.lxd.vmhost : Switch to the next key pair")["rotation"]["way"] == "overlap"
     new = (folder / "client.crt").read_text()
     assert {each for each, *_rest in estate.trust()} == {fingerprint(old), fingerprint(new)} and new != old
 

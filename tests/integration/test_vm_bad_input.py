@@ -213,7 +213,12 @@ TASKS = [
     compose("defaults", {"defaults": {"name": "web"}}, "invalid", "name"),
     task("vmhosts", {"vms": [{"name": "a"}], "vmhosts": ["kvm-99"]}, "not_found", "kvm-99", hint="lxd_vmhost"),
     task(
-        "zone", {"vms": [{"name": "a"}], "zone": "nowhere"}, "invalid", "no VM host fits", "not nowhere", hint="widen"
+        "zone",
+        {"vms": [{"name": "a"}], "zone": "nowhere"},
+        "invalid",
+        "no VM host matches",
+        "not nowhere",
+        hint="widen",
     ),
     task("pool", {"vms": [{"name": "a"}], "pool": "none"}, "invalid", "pool is not said, not none", hint="widen"),
     task("host_tags", {"vms": [{"name": "a"}], "host_tags": ["x"]}, "invalid", "lacks the tag x", hint="widen"),
@@ -222,8 +227,8 @@ TASKS = [
     compose("wait_timeout", {"wait_timeout": 0}, "invalid", "wait_timeout: 0", hint="1 or more"),
     compose("strategy", {"strategy": "sideways"}, "invalid", "strategy"),
     compose("ignore_unreachable_hosts", {"ignore_unreachable_hosts": "perhaps"}, "invalid", "ignore_unreachable_hosts"),
-    compose("prune", {"prune": True}, "invalid", "prune: vmhosts is not set", hint="name the VM hosts"),
-    compose("prune", {"prune": True, "vms": []}, "invalid", "prune: vms is empty", hint="list what stays"),
+    compose("prune", {"prune": True}, "invalid", "prune: vmhosts is not set", hint="set the VM hosts"),
+    compose("prune", {"prune": True, "vms": []}, "invalid", "prune: vms is empty", hint="the VMs to keep"),
     compose(
         "prune_tag", {"prune": True, "vmhosts": ["kvm-01"]}, "invalid", "prune_tag is not set", hint="with that tag"
     ),
@@ -277,7 +282,7 @@ HOSTS = [
         "owner",
         {"url": "URL", "server_fingerprint": "PIN", "project": "PROJECT", "vms": [{"name": "a"}]},
         "invalid",
-        "no owner is said",
+        "no owner is set",
         hint="owner",
     ),
     task(

@@ -148,7 +148,7 @@ def test_three_machines_become_one_vm_host_from_one_play(site: Site, machines: d
 
     # The rules of k2's firewall come first.
     declare(site, machines, k1={}, k3={})
-    assert cut_short(site).endswith("Begin the cluster")
+    assert cut_short(site).endswith("Create the cluster")
     # Nobody who knows of it answers, and what isn't in the registry yet is a cluster all the same.
     machines["k1"].run("systemctl stop lxd.socket lxd.service")
     declare(site, machines, k1={}, k3={}, k4={})
@@ -184,7 +184,7 @@ def test_a_fourth_joins_and_a_vm_runs_on_it(site: Site, machines: dict[str, Mach
     machines["k1"].import_micro("tenant-a")
     declare(site, machines, **THREE, k4={"vms_here": [{"name": "web-1", **VM}]})
     only = ("--limit", "k4")
-    assert cut_short(site, *only).endswith("Have a token for this member")
+    assert cut_short(site, *only).endswith("Create a join token for this member")
     done = actions(play(site, *only))
     assert "join cluster as k4" in done and "create VM web-1" in done, done
     assert not machines["k1"].run("lxc cluster list-tokens -f csv"), "the token of the run that was cut short is left"

@@ -175,15 +175,28 @@ def test_a_server_that_does_not_answer_may_be_a_member(
         },
         "k2": CLUSTER,
     }
-    assert rendered("vmhost", "__vmhost_existing_member", hosts, play=["k1"], __vmhost_first_member="k1", **SAID) == seed
-    assert rendered("vmhost", "__vmhost_unanswered_members", hosts, play=["k1"], __vmhost_first_member="k1", **SAID) == silent
+    assert (
+        rendered("vmhost", "__vmhost_existing_member", hosts, play=["k1"], __vmhost_first_member="k1", **SAID) == seed
+    )
+    assert (
+        rendered("vmhost", "__vmhost_unanswered_members", hosts, play=["k1"], __vmhost_first_member="k1", **SAID)
+        == silent
+    )
 
 
 def test_check_mode_knows_that_nothing_is_installed_yet() -> None:
     for machine, silent in ((BARE, []), (INSTALLED, ["k1"])):
         hosts = {"k1": {**CLUSTER, "__vmhost_cluster_info": STOPPED, "__vmhost_preflight": machine}}
         assert (
-            rendered("vmhost", "__vmhost_unanswered_members", hosts, ansible_check_mode=True, __vmhost_first_member="k1", **SAID) == silent
+            rendered(
+                "vmhost",
+                "__vmhost_unanswered_members",
+                hosts,
+                ansible_check_mode=True,
+                __vmhost_first_member="k1",
+                **SAID,
+            )
+            == silent
         )
 
 
@@ -242,7 +255,10 @@ def test_a_server_that_is_alone_keeps_its_port() -> None:
     ],
 )
 def test_ufw_keeps_the_rule_that_somebody_has_for_the_port(rule: str, opens: bool) -> None:
-    known = {"__vmhost_info_before": STOPPED, "__vmhost_ufw_output": {"stdout_lines": [f"ufw {rule}", "ufw allow in on lxdbr0"]}}
+    known = {
+        "__vmhost_info_before": STOPPED,
+        "__vmhost_ufw_output": {"stdout_lines": [f"ufw {rule}", "ufw allow in on lxdbr0"]},
+    }
     networks = {"vmhost_networks": [{"name": "lxdbr0"}]}
     said = rendered("vmhost", "__vmhost_ufw_missing_rules", {"h1": {}}, **SAID, **known, **networks)
     bridge = ["route allow in on lxdbr0", "route allow out on lxdbr0"]
@@ -269,7 +285,11 @@ def test_ufw_keeps_the_rule_that_somebody_has_for_the_port(rule: str, opens: boo
 def test_firewalld_opens_the_zone_that_we_come_in_by(
     zone: dict[str, Any], rich: list[str], rules: list[list[str]]
 ) -> None:
-    known = {"__vmhost_info_before": STOPPED, "__vmhost_firewalld_zone_query": zone, "__vmhost_firewalld_rich_rules": {"stdout_lines": rich}}
+    known = {
+        "__vmhost_info_before": STOPPED,
+        "__vmhost_firewalld_zone_query": zone,
+        "__vmhost_firewalld_rich_rules": {"stdout_lines": rich},
+    }
     networks = {"vmhost_networks": [{"name": "lxdbr0"}]}
     said = rendered("vmhost", "__vmhost_firewalld_rules", {"h1": {}}, **SAID, **known, **networks)
     wanted = [*rules, ["--zone=trusted", "--change-interface=lxdbr0"]]
