@@ -106,7 +106,9 @@ def _throwaway_lxd() -> Daemon:
     version = daemon.api("GET", "/1.0")["environment"]["server_version"]
     print(f"  LXD {version} at {daemon.url}, with all it has in {daemon.directory}")
     for gap in daemon.gaps.lines() if daemon.gaps else ():
-        print(f"  bridged: {gap}")
+        print(f"  this machine lacks {gap}")
+    if daemon.gaps and not daemon.gaps.kvm:
+        print("  VMs run with KVM")
     return daemon
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -17,15 +18,16 @@ from typing import Any
 
 import pytest
 
-from tests.lxd import leftovers
+from tests.lxd import gaps, leftovers, teardown
 from tests.lxd.admin import ApiError
 from tests.lxd.certificate import new_client_certificate
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
-from tests.lxd.gaps import measure
+from tests.lxd.firmware_probe import probe_firmware
+from tests.lxd.gaps import measure, real_qemu
 from tests.lxd.image import import_image, micro_image
 from tests.lxd.place import default_root, find
-from tests.lxd.teardown import discard_instances, discard_project, take_down_abandoned
+from tests.lxd.teardown import discard_instances, discard_project, take_down, take_down_abandoned
 from tests.lxd.world import differences
 
 MACHINE: dict[str, Any] = {
@@ -260,6 +262,7 @@ def test_daemon_of_a_run_that_died_is_taken_down_by_the_next() -> None:
     assert find(name, default_root()) is None
 
 
+@pytest.mark.nightly
 def test_daemon_is_quickly_there_and_quickly_gone() -> None:
     measure(default_root())
     began = time.monotonic()
@@ -270,3 +273,73 @@ def test_daemon_is_quickly_there_and_quickly_gone() -> None:
     # A bound for a machine that is busy with other things; on an idle one it is about 1.2 s and 0.3 s.
     assert ready - began < 6
     assert gone - ready < 6
+
+
+# Machines whose KVM doesn't work
+
+INTERNAL_ERROR = "KVM internal error. Suberror: 1"
+# As QEMU does where KVM fails in the firmware: it prints one line, and never ends.
+BROKEN_KVM = """#!/bin/sh
+case " $* " in *" kvm "*) echo "{error}" >&2; exec sleep 1000 ;; esac
+exec {qemu} "$@"
+"""
+
+
+@pytest.fixture
+def broken_kvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A QEMU, first in the PATH, that hangs with KVM; and a /dev/kvm that is there."""
+    program = tmp_path / gaps.QEMU
+    program.write_text(BROKEN_KVM.format(error=INTERNAL_ERROR, qemu=real_qemu()))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(gaps, "_KVM", Path("/dev/null"))
+    return str(program)
+
+
+def test_a_guest_that_gets_through_the_firmware_is_recognized() -> None:
+    assert probe_firmware(real_qemu(), "tcg").works
+
+
+def test_kvm_that_fails_in_the_firmware_is_not_used(broken_kvm: str, tmp_path: Path) -> None:
+    found = probe_firmware(broken_kvm, "kvm", seconds=60)
+    assert (found.works, found.reason) == (False, INTERNAL_ERROR)
+    daemon = Daemon.new("kvmless", tmp_path / "bed", owned=True)
+    try:
+        daemon.start()
+        assert daemon.gaps is not None and daemon.gaps.kvm
+        assert INTERNAL_ERROR in daemon.gaps.lines()[0] and "TCG" in daemon.gaps.lines()[0]
+        import_image(daemon, micro_image())
+        run_machine(daemon, "vm")
+        assert status(daemon, "vm") == "Running"
+    finally:
+        take_down(tmp_path / "bed", [daemon.name])
+
+
+def test_a_qemu_that_prints_nothing_is_given_up(tmp_path: Path) -> None:
+    silent = tmp_path / "qemu"
+    silent.write_text("#!/bin/sh\nexec sleep 1000\n")
+    silent.chmod(0o755)
+    found = probe_firmware(str(silent), "kvm", seconds=0.5)
+    assert (found.works, found.reason) == (False, "no guest program ran within 0.5 s")
+
+
+def test_without_a_kvm_device_qemu_translates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(gaps, "_KVM", tmp_path / "no-kvm")
+    assert measure(tmp_path, fresh=True).lines()[0].startswith("kvm: there is no /dev/kvm; QEMU translates instead")
+
+
+@pytest.mark.parametrize("project", ["default", "hung"])
+def test_a_hung_vm_is_removed_with_its_project(own: Daemon, project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teardown, "_PATIENCE", 3.0)
+    if project != "default":
+        own.api("POST", "/1.0/projects", {"name": project, "config": SHARING})
+    import_image(own, micro_image())
+    run_machine(own, "vm", project)
+    (qemu,) = leftovers.guests_of(str(own.directory), project)
+    os.kill(qemu, signal.SIGSTOP)
+    discard_instances(own, project)
+    assert own.api("GET", "/1.0/instances", query={"project": project}) == []
+    assert leftovers.guests_of(str(own.directory), project) == []
+    if project != "default":
+        discard_project(own, project)
+        assert f"/1.0/projects/{project}" not in own.api("GET", "/1.0/projects")

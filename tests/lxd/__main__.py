@@ -56,7 +56,7 @@ def _up(said: argparse.Namespace) -> int:
     began = time.monotonic()
     daemon = Daemon.new(said.name).start()
     for line in daemon.gaps.lines() if daemon.gaps else ():
-        print(f"bridged: {line}", file=sys.stderr)
+        print(f"this machine lacks {line}", file=sys.stderr)
     if said.image:
         import_image(daemon, micro_image())
     print(f"ready in {time.monotonic() - began:.1f} s", file=sys.stderr)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this machine lacks of what LXD's virtual machines need: each gap measured alone, bridged only where there."""
+"""What this machine lacks for LXD's virtual machines; each gap is measured, and bridged only where it exists."""
 
 from __future__ import annotations
 
@@ -13,17 +13,12 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.lxd.firmware_probe import ProbeResult, probe_firmware
+
 QEMU = "qemu-system-x86_64"
-# A boot sector that writes 0x10 to QEMU's exit port, then halts. QEMU ends with (0x10 << 1) + 1 when a guest ran it.
-_BOOT_SECTOR = bytes([0xB0, 0x10, 0xE6, 0xF4, 0xF4, 0xEB, 0xFD]).ljust(510, b"\0") + b"\x55\xaa"
-_GUEST_RAN = 33
-_GUEST_SECONDS = 5
-# The processor that LXD asks for: some hosts run a plain one and refuse to set what belongs to this one.
-_CPU = "host,hv_passthrough"
 _KVM, _KVM_MADE = Path("/dev/kvm"), "kvm-device-made"
 _NULL_DEVICE = (1, 3)
 _RAISE_MEMLOCK = "import resource as r; r.setrlimit(r.RLIMIT_MEMLOCK, (r.RLIM_INFINITY, r.RLIM_INFINITY))"
@@ -46,22 +41,23 @@ class System:
 
 @dataclasses.dataclass(frozen=True)
 class Gaps:
-    """True where something is missing."""
+    """True for what is missing; `kvm_reason` says why KVM can't be used."""
 
     kvm: bool
     vsock: bool
     tun: bool
     memlock: bool
+    kvm_reason: str = ""
 
     def lines(self) -> list[str]:
-        """One line for each gap: what is missing, and what is done about it. Empty on a machine that has it all."""
-        said = {
-            "kvm: /dev/kvm runs no guest here; QEMU translates instead, several times slower": self.kvm,
+        """Return one line for each gap: what is missing, and what is done about it."""
+        known = {
+            f"kvm: {self.kvm_reason}; QEMU translates instead (TCG), several times slower": self.kvm,
             "vsock: no /dev/vhost-vsock and no module for it; machines run without one, so no LXD agent": self.vsock,
             "tun: /dev/net/tun opens for root only; QEMU keeps root's rights instead of becoming nobody": self.tun,
             "memlock: RLIMIT_MEMLOCK can't be raised; the daemon is made to believe that it was": self.memlock,
         }
-        return [line for line, missing in said.items() if missing]
+        return [line for line, missing in known.items() if missing]
 
     def command(self, program: list[str], system: System | None = None) -> list[str]:
         """How to start the daemon `program` so that it gets over the limits of this machine."""
@@ -83,11 +79,13 @@ class Gaps:
 
 def measure(root: Path, fresh: bool = False) -> Gaps:
     """The gaps of this machine. Whether KVM runs a guest is remembered in `root` until the next boot or `fresh`."""
+    kvm = _remembered_kvm(root, fresh)
     return Gaps(
-        kvm=not _remembered_kvm(root, fresh),
+        kvm=not kvm.works,
         vsock=not vsock_works(),
         tun=not tun_works(),
         memlock=not memlock_works(),
+        kvm_reason=kvm.reason,
     )
 
 
@@ -99,24 +97,12 @@ def real_qemu() -> str:
     return found
 
 
-def kvm_works() -> bool:
-    """Whether a guest really runs: some hosts offer /dev/kvm and then never get through a firmware's first steps."""
+def probe_kvm() -> ProbeResult:
+    """Try whether KVM gets a guest through the firmware, and why not."""
     if not _KVM.exists():
-        return False
-    with tempfile.NamedTemporaryFile() as disk:
-        disk.write(_BOOT_SECTOR)
-        disk.flush()
-        # fmt: off
-        command = [real_qemu(), "-accel", "kvm", "-cpu", _CPU, "-m", "32", "-nodefaults", "-nographic", "-no-reboot",
-                   "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-drive", f"file={disk.name},format=raw,if=ide"]
-        # fmt: on
-        try:
-            return (
-                subprocess.run(command, capture_output=True, timeout=_GUEST_SECONDS, check=False).returncode
-                == _GUEST_RAN
-            )
-        except subprocess.TimeoutExpired:
-            return False
+        return ProbeResult(False, "there is no /dev/kvm")
+    found = probe_firmware(real_qemu(), "kvm")
+    return found if found.works else ProbeResult(False, f"/dev/kvm gets no guest through the firmware: {found.reason}")
 
 
 def make_kvm_device(root: Path) -> None:
@@ -155,17 +141,18 @@ def memlock_works() -> bool:
     )
 
 
-def _remembered_kvm(root: Path, fresh: bool) -> bool:
-    """A KVM that runs nothing is found out only by waiting in vain, which no daemon's start should take."""
+def _remembered_kvm(root: Path, fresh: bool) -> ProbeResult:
+    """Return the result of the probe, which may take seconds, from an earlier daemon's start on the same machine."""
     memory = root / "kvm.json"
-    here = {"boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(), "device": _KVM.exists()}
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    here = {"boot": boot, "device": _KVM.exists(), "qemu": real_qemu()}
     known = _read(memory)
-    if not fresh and known.items() >= here.items() and "works" in known:
-        return bool(known["works"])
-    works = kvm_works()
+    if not fresh and known.items() >= here.items() and "reason" in known:
+        return ProbeResult(bool(known["works"]), str(known["reason"]))
+    found = probe_kvm()
     root.mkdir(parents=True, exist_ok=True)
-    memory.write_text(json.dumps({**here, "works": works}))
-    return works
+    memory.write_text(json.dumps({**here, "works": found.works, "reason": found.reason}))
+    return found
 
 
 def _read(memory: Path) -> Mapping[str, object]:

@@ -92,6 +92,33 @@ def end_processes(directory: str, seconds: float = 10) -> None:
     until(none_left, seconds, f"{directory}: the end of its processes")
 
 
+def guests_of(directory: str, project: str) -> list[int]:
+    """Return the QEMU processes of the project's VMs that the daemon of `directory` started."""
+    # LXD names a VM's folders after its project too, but for project default.
+    mark = f"{directory}/".encode() if project == "default" else f"/{project}_".encode()
+    return [
+        pid
+        for pid in processes_of(directory)
+        if b"qemu-system" in _read(pid, "cmdline").split(b"\0")[0] and mark in _read(pid, "cmdline")
+    ]
+
+
+def kill_guests(directory: str, project: str, seconds: float = 10) -> list[int]:
+    """Kill the project's QEMU processes, hung ones too, and return their numbers."""
+    killed: set[int] = set()
+
+    def none_left() -> bool:
+        found = guests_of(directory, project)
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        killed.update(found)
+        return not found
+
+    until(none_left, seconds, f"{directory}: the end of the QEMU processes of project {project}")
+    return sorted(killed)
+
+
 def mounts_of(directory: str) -> list[str]:
     """Mount points in `directory`, in the order in which they were mounted."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()

@@ -114,7 +114,9 @@ def _recipe(found: Gaps) -> str:
     parts = [
         (here / name).read_bytes() for name in ("machine_image.py", "image.py", "gaps.py", "qemu.py", "memlock.py")
     ]
-    return hashlib.sha256(b"\0".join([*parts, repr(found).encode()])).hexdigest()[:12]
+    return hashlib.sha256(
+        b"\0".join([*parts, repr((found.kvm, found.vsock, found.tun, found.memlock)).encode()])
+    ).hexdigest()[:12]
 
 
 # Building

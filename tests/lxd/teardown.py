@@ -15,6 +15,9 @@ from tests.lxd.cluster import Cluster
 from tests.lxd.daemon import Daemon
 from tests.lxd.place import places
 
+# Seconds that LXD gets for a listing, a stop or a delete before what hangs is killed.
+_PATIENCE = 20.0
+
 
 def take_down(root: Path, names: Iterable[str] | None = None) -> list[str]:
     """Destroy the daemons called `names`, or all that `root` knows of; returns the names."""
@@ -40,7 +43,8 @@ def take_down_abandoned(root: Path) -> list[str]:
 def discard_project(daemon: Daemon | Cluster, name: str) -> None:
     """Remove a project and whatever is in it, by force; a project that is not there is removed already."""
     with contextlib.suppress(ApiError):
-        discard_instances(daemon, name)
+        if daemon.api("GET", "/1.0/projects", query={"recursion": 0}).count(f"/1.0/projects/{name}"):
+            discard_instances(daemon, name)
         for path in daemon.api("GET", f"/1.0/projects/{name}")["used_by"]:
             if not path.startswith("/1.0/profiles/default"):
                 daemon.api("DELETE", urlsplit(path).path, query={"project": name})
@@ -52,12 +56,37 @@ def discard_project(daemon: Daemon | Cluster, name: str) -> None:
 
 
 def discard_instances(daemon: Daemon | Cluster, project: str) -> None:
-    """Remove all instances of a project by force, protected ones too."""
-    for instance in daemon.api("GET", "/1.0/instances", query={"project": project, "recursion": 1}):
+    """Remove all instances of a project by force, protected ones too.
+
+    A QEMU that hangs makes LXD hang with it, in a listing already: it is killed by its number then. If that doesn't
+    help, the daemon is killed and started again, so that later tests get one that answers.
+    """
+    if _try_to_remove_instances(daemon, project):
+        return
+    for each in daemon.members if isinstance(daemon, Cluster) else (daemon,):
+        leftovers.kill_guests(each.place.directory, project)
+    if not isinstance(daemon, Cluster) and not _try_to_remove_instances(daemon, project):
+        daemon.kill()
+        daemon.start()
+    _remove_instances(daemon, project, 2 * _PATIENCE)
+
+
+def _try_to_remove_instances(daemon: Daemon | Cluster, project: str) -> bool:
+    try:
+        _remove_instances(daemon, project, _PATIENCE)
+    except (ApiError, OSError):
+        return False
+    return True
+
+
+def _remove_instances(daemon: Daemon | Cluster, project: str, seconds: float) -> None:
+    listing = {"project": project, "recursion": 1}
+    for instance in daemon.api("GET", "/1.0/instances", query=listing, timeout=seconds):
         path, query = f"/1.0/instances/{instance['name']}", {"project": project}
         config = {**instance["config"], "security.protection.delete": "false"}
         if instance["config"].get("security.protection.delete") == "true":
-            daemon.api("PUT", path, {**instance, "config": config}, query)
+            daemon.api("PUT", path, {**instance, "config": config}, query, timeout=seconds)
         if instance["status"] != "Stopped":
-            daemon.api("PUT", f"{path}/state", {"action": "stop", "force": True, "timeout": 30}, query)
-        daemon.api("DELETE", path, query=query)
+            stop = {"action": "stop", "force": True, "timeout": int(seconds)}
+            daemon.api("PUT", f"{path}/state", stop, query, timeout=seconds)
+        daemon.api("DELETE", path, query=query, timeout=seconds)
