@@ -11,10 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import signal
 import ssl
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +34,7 @@ from ansible_collections.tenantry.lxd.plugins.module_utils._shell.readers.vm_wai
 from tests.integration.playing import Site
 from tests.integration.tenancy import OVERCOMMITTED, Tenant, create_confined_project, register_vm_host
 from tests.integration.test_vm_compose import SMALL, bare
-from tests.lxd import image
+from tests.lxd import image, leftovers
 from tests.lxd.certificate import new_client_certificate
 from tests.lxd.daemon import Daemon
 from tests.lxd.deadline import until
@@ -337,3 +340,23 @@ def test_nothing_is_shown_to_who_wants_none(tenant: Tenant, more: dict[str, Any]
     with play(tenant, 8, **more) as process:
         _output, shown = process.communicate(timeout=120)
     assert "lxd_vm_compose" not in shown and results(tenant)
+
+
+def test_a_vm_that_fails_ends_its_wait_at_once(tenant: Tenant) -> None:
+    tenant.compose([bare("good"), {**HUNG, "name": "fails"}])
+    process = tenant.site.start_module(
+        "lxd_vm_compose",
+        {"vms": [{"name": "good", "state": "present"}, {"name": "fails"}], "wait": "address", "wait_timeout": PATIENT},
+        tenant.vmhost,
+    )
+    mark = tenant.lxd.request_mark()
+    until(lambda: [url for url in listings(tenant, mark) if "recursion=2" in url], 30, "the first round of the wait")
+    (qemu,) = leftovers.guests_of(str(tenant.lxd.directory), tenant.project)
+    began = time.monotonic()
+    os.kill(qemu, signal.SIGKILL)
+    output, complaint = process.communicate(timeout=PATIENT)
+    result = json.loads(output)
+    assert time.monotonic() - began < PATIENT / 3, "the whole timeout was waited for"
+    (failed,) = result["failed_vms"]
+    assert (failed["name"], failed["code"]) == ("fails", "operation_failed"), complaint
+    assert failed["msg"].startswith("VM fails on kvm-01: it has ") and "--show-log" in failed["hint"]

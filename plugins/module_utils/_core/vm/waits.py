@@ -66,6 +66,28 @@ def hopeless(wait: str, instance: Optional[Instance]) -> Optional[errors.Tenantr
     return None
 
 
+# Seconds for which a VM must have a status before the wait for it ends. While QEMU ends, LXD gives a VM that it stops
+# status Error for moments; a guest that reboots can be Stopped for moments.
+_GRACE = {"Error": 2.0, "Stopped": 10.0}
+
+
+def find_grace(instance: Instance) -> Optional[float]:
+    """Return for how many seconds a VM may have its status before the wait fails; None for any length of time.
+
+    A VM on a cluster member that doesn't answer has status Error too, and may be running all the same.
+    """
+    return None if instance.is_unreachable else _GRACE.get(instance.status)
+
+
+def failed_status_error(name: str, status: str, log_line: str, project: str) -> errors.OperationFailed:
+    """Return the error for a VM that failed or stopped while it was waited for; `log_line`: of QEMU's log."""
+    happened = "it has stopped" if status == "Stopped" else f"it has status {status}"
+    return errors.OperationFailed(
+        f"{happened}: {log_line}" if log_line else happened,
+        f"read its log: lxc info {name} --show-log --project {project}",
+    )
+
+
 def agent_answers(instance: Instance) -> bool:
     """Whether LXD's agent in the guest is there: LXD counts the guest's processes through it, and says -1 without."""
     return int((instance.state or {}).get("processes") or -1) > 0

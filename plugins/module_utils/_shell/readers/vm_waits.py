@@ -16,7 +16,7 @@ from ..._core.model import Instance
 from ..._core.placement.assign import Assignment
 from ..._core.vm import cloud_init, waits
 from ..._core.vm.host import VmHostReading
-from ..._lxd import guest, waiting
+from ..._lxd import guest, vm_log, waiting
 from ..._lxd.port import Port
 from ..carry_out import Outcome
 from ..progress import Phase, Progress
@@ -61,6 +61,9 @@ class _Vm:
     seen: Optional[Instance] = None
     cloud_init: Optional[cloud_init.CloudInitStatus] = None
     on_network: float = 0.0
+    # Since when it has had a status that waiting doesn't change.
+    failed_status: str = ""
+    failed_since: float = 0.0
 
     @property
     def recoverable(self) -> Sequence[str]:
@@ -174,6 +177,9 @@ class _HostWait:
             hopeless = waits.hopeless(self._wait, listed.get(vm.name))
             if hopeless is not None:
                 self._over(vm, hopeless)
+            elif self._has_failed(vm, listed[vm.name]):
+                line = vm_log.read_last_line(self._awaited.port, self._awaited.project, vm.name)
+                self._over(vm, waits.failed_status_error(vm.name, vm.failed_status, line, self._awaited.project))
         if self._wait == "cloud_init":
             self._ask_guests()
         for vm in self._open():
@@ -185,13 +191,21 @@ class _HostWait:
                 self._over(vm, waits.failed_cloud_init(ended) if ended is not None and ended.failed else None)
         return not self._open()
 
+    def _has_failed(self, vm: _Vm, instance: Instance) -> bool:
+        """Return whether the VM has had a status for a while that it doesn't leave by itself."""
+        now, grace = time.monotonic(), waits.find_grace(instance)
+        if grace is None or instance.status != vm.failed_status:
+            vm.failed_status, vm.failed_since = instance.status if grace is not None else "", now
+            return False
+        return now - vm.failed_since >= grace
+
     def _over(self, vm: _Vm, failure: Optional[errors.TenantryError]) -> None:
         vm.over = True
         vm.seconds = time.monotonic() - self._began
         if failure is not None:
             # A wait that ran out has said what it lacked; any other end is its own reason.
             vm.lacking = vm.lacking if isinstance(failure, errors.TimedOut) else failure.message
-            vm.failure = type(failure)(f"VM {vm.name} on {vm.host}: {failure.message}", failure.hint)
+            vm.failure = failure.about(f"VM {vm.name} on {vm.host}")
         self._phase.ended(vm.host)
 
     def _ask_guests(self) -> None:

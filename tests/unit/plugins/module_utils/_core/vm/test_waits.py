@@ -146,3 +146,29 @@ def test_a_wait_that_ran_out_names_what_it_was_for() -> None:
     late = waits.late("address", 60, "it runs; no lease and no agent")
     assert (late.code, late.message) == ("timeout", "no address after 60 s: it runs; no lease and no agent")
     assert all(waits.late(wait, 1, "x").hint for wait in waits.WAIT_KINDS if wait != "none")
+
+
+@pytest.mark.parametrize(
+    ("status", "ends"),
+    [("Error", True), ("Stopped", True), ("Running", False), ("Starting", False)],
+)
+def test_a_wait_may_end_by_the_status_of_a_vm(status: str, ends: bool) -> None:
+    assert (waits.find_grace(vm(status=status)) is not None) is ends
+
+
+def test_a_vm_on_an_unreachable_member_may_be_running() -> None:
+    assert waits.find_grace(Instance.from_api({"name": "v", "status": "Error"})) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "log_line", "message"),
+    [
+        ("Stopped", "", "it has stopped"),
+        ("Error", "", "it has status Error"),
+        ("Error", "KVM: entry failed", "it has status Error: KVM: entry failed"),
+    ],
+)
+def test_a_vm_that_failed_is_reported_with_its_log(status: str, log_line: str, message: str) -> None:
+    error = waits.failed_status_error("v", status, log_line, "p")
+    assert (error.code, error.message) == ("operation_failed", message)
+    assert "lxc info v --show-log --project p" in str(error.hint)

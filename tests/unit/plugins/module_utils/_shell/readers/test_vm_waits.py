@@ -139,3 +139,17 @@ def test_a_host_that_refuses_us_fails_its_vms_and_no_others() -> None:
     )
     assert {group: error.code for group, error in failed.items()} == {"a/v": "not_trusted", "a/w": "not_trusted"}
     assert failed["a/v"].message == "VM v on a: a: not authorized" and failed["a/v"].hint == "trust it"
+
+
+@pytest.mark.parametrize(("statuses", "code"), [(("Error",), "operation_failed"), (("Error", "Running"), "timeout")])
+def test_a_vm_that_failed_for_a_while_ends_its_wait(
+    monkeypatch: pytest.MonkeyPatch, statuses: tuple[str, ...], code: str
+) -> None:
+    """A VM that LXD stops has status Error for moments only: a status that changes doesn't end the wait."""
+    monkeypatch.setattr(waits, "_GRACE", {"Error": 0.1})
+    port = Host(lambda round_: [body("v", statuses[round_ % len(statuses)])])
+    port.text = lambda _path, **_rest: "starting\nno memory\n"  # type: ignore[attr-defined]
+    timeout = 20 if code == "operation_failed" else 1
+    failed = VmWaits("address", timeout, Progress()).carry_out([awaited("a", port, "v")])["a/v"]
+    assert failed.code == code
+    assert ("it has status Error: no memory" in failed.message) is (code == "operation_failed")
