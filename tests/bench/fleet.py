@@ -83,7 +83,7 @@ class Fleet:
         process = subprocess.Popen(
             [sys.executable, "-c", start], env=environment, stdin=-1, stdout=-1, stderr=-1, text=True
         )
-        return ground.open_envelope(process, json.dumps({"ANSIBLE_MODULE_ARGS": said}))
+        return ground.read_answer(process, json.dumps({"ANSIBLE_MODULE_ARGS": said}))
 
 
 def _text(path: str) -> str:
@@ -97,7 +97,7 @@ def record(tenant: Tenant, file: Path, vms: int = VMS_EACH) -> list[str]:
     with daemon.requests() as seen:
         ground.composed(tenant, [ground.empty(_FIRST)], _ansible_check_mode=True)
         for module, (options, _plural) in _INFO.items():
-            ground.open_envelope(tenant.site.start_module(module, {**options, "vmhost": tenant.vmhost}, tenant.vmhost))
+            ground.read_answer(tenant.site.start_module(module, {**options, "vmhost": tenant.vmhost}, tenant.vmhost))
     session = floor.Session(tenant)
     answers = {}
     for url in sorted({request.url for request in seen if request.trusted}):

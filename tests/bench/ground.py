@@ -75,10 +75,10 @@ def devices_of(tenant: Tenant) -> dict[str, dict[str, str]]:
 
 def composed(tenant: Tenant, vms: Sequence[dict[str, Any]], **options: Any) -> dict[str, Any]:
     """What lxd_vm_compose answers, started as Ansible starts it; a failure is an error with its words."""
-    return open_envelope(tenant.site.start_module("lxd_vm_compose", {"vms": list(vms), **options}, tenant.vmhost))
+    return read_answer(tenant.site.start_module("lxd_vm_compose", {"vms": list(vms), **options}, tenant.vmhost))
 
 
-def open_envelope(process: subprocess.Popen[str], said: str | None = None) -> dict[str, Any]:
+def read_answer(process: subprocess.Popen[str], said: str | None = None) -> dict[str, Any]:
     """What a module's process answers to what it is told."""
     output, complaint = process.communicate(said, timeout=900)
     if process.returncode:

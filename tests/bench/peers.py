@@ -80,7 +80,7 @@ def bare_module(tenant: Tenant) -> None:
     start = f"import runpy; runpy.run_path({str(BARE)!r}, run_name='__main__')"
     command = [sys.executable, "-c", start]
     process = subprocess.Popen(command, env=dict(os.environ), stdin=-1, stdout=-1, stderr=-1, text=True)
-    ground.open_envelope(process, json.dumps({"ANSIBLE_MODULE_ARGS": _bare_options(tenant)}))
+    ground.read_answer(process, json.dumps({"ANSIBLE_MODULE_ARGS": _bare_options(tenant)}))
 
 
 def _bare_options(tenant: Tenant) -> dict[str, str]:

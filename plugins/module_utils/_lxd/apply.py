@@ -25,6 +25,8 @@ _VOLATILE = "volatile."
 _LASTING_STATUSES = ("Running", "Ready", "Stopped", "Frozen")
 # Seconds that a VM may have a passing status, and seconds between two readings of it.
 _SETTLING, _POLL_INTERVAL = 10.0, 0.2
+# Seconds to wait for another operation on the object before the running operations are listed again.
+_IDLE_SLICE = 5
 
 # LXD reports that a guest has stopped before it has cleaned up after it: a reading in between is soon out of date.
 _READINGS = 3
@@ -217,24 +219,13 @@ def _wait_until_idle(port: Port, request: Request) -> None:
     end = time.monotonic() + request.deadline
     name = (request.creates or request.path)[-1 if request.path[-1] != "state" else -2]
     while time.monotonic() < end:
-        busy = [
-            operation["id"]
-            for operation in Reader(port).running_operations(request.project or "default")
-            if any(name == url.split("?")[0].rsplit("/", 1)[-1] for urls in _resources(operation) for url in urls)
-        ]
+        running = Reader(port).running_operations(request.project or "default")
+        busy = [each for each in running if each.concerns(name)]
         if not busy:
             return
-        params = {"timeout": "5"}
-        try:
-            port.call("GET", ("operations", busy[0], "wait"), params=params, timeout=15)
-        except errors.NotFound:
-            continue
+        with contextlib.suppress(errors.AnswerLost):
+            operations.wait_briefly(port, busy[0].id, _IDLE_SLICE, name)
     raise errors.TimedOut(f"{name}: LXD is still working on it after {request.deadline} s", "run again later")
-
-
-def _resources(operation: Mapping[str, Any]) -> list[list[str]]:
-    # The resources of a token are null.
-    return [urls for urls in (operation.get("resources") or {}).values() if urls]
 
 
 def _exists(port: Port, request: Request) -> bool:

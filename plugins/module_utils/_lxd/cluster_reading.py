@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from .._core import errors
 from .._core.cluster import evacuation as cluster_leaving
 from .._core.cluster.join_token import OpenJoinToken
 from .._core.cluster.spec import EVACUATED, OFFLINE, ClusterMember, ClusterReading
 from .._core.model import Image, Project, Server
+from .._core.operation import Operation
 from .port import Port
 from .reader import Reader
 
@@ -31,14 +31,14 @@ def read(port: Port) -> ClusterReading:
 
 
 def _tokens(port: Port) -> tuple[OpenJoinToken, ...]:
-    told = ((each["metadata"], str(each["id"])) for each in token_operations(port))
+    told = ((each.metadata, each.id) for each in token_operations(port))
     return tuple(OpenJoinToken(str(said["serverName"]), name, str(said.get("expiresAt") or "")) for said, name in told)
 
 
-def token_operations(port: Port) -> list[Mapping[str, Any]]:
+def token_operations(port: Port) -> list[Operation]:
     """The operations that are join tokens nobody has used."""
     running = Reader(port).running_operations("default")
-    return [each for each in running if each["class"] == "token" and "serverName" in (each.get("metadata") or {})]
+    return [each for each in running if each.kind == "token" and "serverName" in each.metadata]
 
 
 def list_contents(port: Port) -> tuple[str, ...]:

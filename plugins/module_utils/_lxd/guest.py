@@ -34,7 +34,8 @@ def run(port: Port, project: str, name: str, command: Sequence[str], deadline: f
         "wait-for-websocket": False,
     }
     answer = port.call("POST", ("instances", name, "exec"), project=project, body=body)
-    ended = operations.wait_for_operation(port, answer, deadline, name).get("metadata") or {}
+    operation = operations.wait_for_operation(port, answer, deadline, name)
+    ended = operation.metadata if operation else {}
     recorded = {number: _path(url) for number, url in (ended.get("output") or {}).items()}
     try:
         output = port.text(recorded["1"], project=project) if "1" in recorded else ""

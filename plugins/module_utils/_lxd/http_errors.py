@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .._core import errors
 
@@ -34,6 +35,14 @@ def error_for_status(status: int, text: object, where: str, path: Sequence[str])
     return kind(
         f"{where}: {thing}: {str(text or '').strip() or f'HTTP {status}'}", _HINTS.get(status, ""), status=status
     )
+
+
+def error_for_envelope(
+    http_status: int, envelope: Mapping[str, Any], where: str, path: Sequence[str]
+) -> errors.TenantryError:
+    """Return the error for LXD's error envelope; a wait that fails comes with HTTP status 200 and an `error_code`."""
+    status = http_status if http_status >= 300 else int(envelope.get("error_code") or 500)
+    return error_for_status(status, envelope.get("error"), where, path)
 
 
 def not_lxd_error(where: str) -> errors.TenantryError:

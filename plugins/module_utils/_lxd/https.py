@@ -164,7 +164,7 @@ class HttpsPort:
         except (OSError, ValueError) as cause:
             raise _connection_error(self.connection.pin, url, cause, "GET", limit) from None
         if not response.ok:
-            raise http_errors.error_for_status(response.status_code, response.json().get("error"), url, path)
+            raise http_errors.error_for_envelope(response.status_code, response.json(), url, path)
         return bytes(response.content).decode("utf-8", "replace")
 
     def close(self) -> None:
@@ -335,4 +335,4 @@ def _reason(cause: BaseException) -> BaseException:
 
 
 def _error_of(cause: Any, url: str, path: Sequence[str]) -> errors.TenantryError:
-    return http_errors.error_for_status(cause.response.status_code, cause.response.json().get("error"), url, path)
+    return http_errors.error_for_envelope(cause.response.status_code, cause.response.json(), url, path)

@@ -19,6 +19,7 @@ from .._core.model import (
     TrustEntry,
     Volume,
 )
+from .._core.operation import Operation
 from .port import Answer, Port
 
 _LIST = {"recursion": "1"}
@@ -152,7 +153,8 @@ class Reader:
         """Read the members of the cluster with their status; none if the server isn't clustered."""
         return self._listing(("cluster", "members")) if self.server.clustered else []
 
-    def running_operations(self, project: str) -> list[Mapping[str, Any]]:
+    def running_operations(self, project: str) -> list[Operation]:
         """Read the operations that are running in the project."""
         grouped = self._port.call("GET", ("operations",), project=project, params=_LIST).metadata or {}
-        return [operation for group in grouped.values() for operation in group if operation["status_code"] < 200]
+        operations = [Operation.from_api(body) for group in grouped.values() for body in group]
+        return [each for each in operations if each.is_running]

@@ -117,8 +117,8 @@ def _open_answer(response: http.client.HTTPResponse, text: bytes, where: str, pa
         payload = None
     if not is_lxd_envelope(payload):
         raise http_errors.not_lxd_error(where)
-    if response.status >= 300:
-        raise http_errors.error_for_status(response.status, payload.get("error"), where, path)
+    if response.status >= 300 or payload["type"] == "error":
+        raise http_errors.error_for_envelope(response.status, payload, where, path)
     return open_envelope(payload, response.getheader("ETag"))
 
 

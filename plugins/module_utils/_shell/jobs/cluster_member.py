@@ -96,7 +96,7 @@ class ClusterJob(OwnServer):
         found = cluster_reading.read(port) if plan.changes else self._found
         if self._wanted.state != "invited" or found.member(self._wanted.name):
             return found, ""
-        told = [each["metadata"] for each in cluster_reading.token_operations(port)]
+        told = [each.metadata for each in cluster_reading.token_operations(port)]
         theirs = [said for said in told if said["serverName"] == self._wanted.name]
         return found, join_token.text_of(theirs[0]) if theirs else ""
 

@@ -227,12 +227,9 @@ def _read_instances(port: Port, reader: Reader, opened: OpenVmHost) -> dict[str,
     if not half:
         return instances
     for operation in reader.running_operations(project):
-        urls = [url for urls in (operation.get("resources") or {}).values() for url in urls]
-        if any(url.split("?")[0].rsplit("/", 1)[-1] in half for url in urls):
+        if any(operation.concerns(name) for name in half):
             try:
-                operations.wait_for_operation(
-                    port, Answer(None, None, operation["id"]), _OTHERS_CREATE, ", ".join(half)
-                )
+                operations.wait_for_operation(port, Answer(None, None, operation.id), _OTHERS_CREATE, ", ".join(half))
             except (errors.OperationFailed, errors.AnswerLost):
                 continue
     return {instance.name: instance for instance in reader.instances(project)}

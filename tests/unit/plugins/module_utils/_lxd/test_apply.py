@@ -60,4 +60,4 @@ class Nobody:
 
 
 def test_trap_29_an_answer_without_an_operation_is_not_waited_for() -> None:
-    assert operations.wait_for_operation(Nobody(), Answer({"a": 1}), 0, "it") == {}
+    assert operations.wait_for_operation(Nobody(), Answer({"a": 1}), 0, "it") is None
