@@ -15,7 +15,7 @@ options:
     description:
       - The server's settings by LXD's names, such as C(images.auto_update_interval) or C(core.proxy_https). A null
         removes the key.
-      - Secrets are refused here; say them in O(secret_config).
+      - Secrets are refused here; set them in O(secret_config).
     type: dict
   secret_config:
     description:
@@ -25,7 +25,7 @@ options:
   https_address:
     description:
       - The address that LXD listens on for other machines, such as V(192.0.2.11:8443), or V([::]:8443) for all
-        addresses of the host. The port is 8443 unless it is said. An empty text ends the listening.
+        addresses of the host. The port is 8443 if omitted. An empty text ends the listening.
       - It has to be one of the host's, and the port free.
     type: str
 """
@@ -51,10 +51,10 @@ options:
           - What it is made of. A disk or a partition (V(/dev/disk/by-id/...), or a link to one), a dataset or volume
             group, or for V(dir) an existing directory.
           - A dataset of zfs that is there is refused when it is mounted or holds anything.
-          - Unsaid, LXD makes a loop file of O(storage_pools[].size), and for V(dir) a directory of its own.
+          - If omitted, LXD makes a loop file of O(storage_pools[].size), and for V(dir) a directory of its own.
         type: str
       size:
-        description: The size of the loop file, such as V(50GiB). Unsaid, LXD chooses.
+        description: The size of the loop file, such as V(50GiB). If omitted, LXD chooses.
         type: str
       config:
         description:
@@ -70,7 +70,7 @@ options:
           - A device that is mounted, is swap, is a part of something else in use or of another storage pool, or can't
             be read is never taken.
           - On other members of a cluster LXD wipes, where it can. LXD 5.0 can't, and takes a disk for V(zfs) whatever
-            it holds; there this has to be said for it.
+            it holds; there this has to be set for it.
         type: bool
         default: false
       members:

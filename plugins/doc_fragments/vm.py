@@ -14,7 +14,7 @@ class ModuleDocFragment:
 options:
   defaults:
     description:
-      - What every VM of the task has unless it says otherwise. Maps are merged by key, lists are not.
+      - What every VM of the task has unless it sets something else. Maps are merged by key, lists are not.
     type: dict
     suboptions: &vm
       state:
@@ -29,25 +29,26 @@ options:
         type: str
       target:
         description:
-          - The cluster member to make it on, or C(@group). Unsaid, the member is chosen as a VM host is.
+          - The cluster member to make it on, or C(@group). If omitted, the member is chosen as a VM host is.
           - A VM that is there is never moved, whatever this says.
         type: str
       architecture:
         description:
-          - The architecture of a new VM as LXD spells it, such as V(x86_64) or V(aarch64). Unsaid, it is the image's.
+          - The architecture of a new VM as LXD spells it, such as V(x86_64) or V(aarch64). If omitted, it is the
+            image's.
         type: str
       cores:
-        description: How many cores it has. A new VM has one unless this or a profile says otherwise.
+        description: How many cores it has. A new VM has one unless this or a profile sets it.
         type: int
       pinned_cores:
         description:
           - The host's cores that it runs on and no others, such as V([2, 3]), instead of O(vms[].cores).
           - "Or how many, such as V({count: 2, numa_node: 0}): the least used ones are chosen, on the NUMA node that
-            suits best where C(numa_node) isn't said. A VM that has as many there keeps the ones it has."
+            suits best where C(numa_node) isn't set. A VM that has as many there keeps the ones it has."
         type: raw
       memory:
         description:
-          - Its memory, such as V(2GiB). A new VM has V(1GiB) unless this or a profile says otherwise.
+          - Its memory, such as V(2GiB). A new VM has V(1GiB) unless this or a profile sets it.
           - Changing it needs a restart.
         type: str
       hugepages:
@@ -59,21 +60,21 @@ options:
         elements: int
       disks:
         description:
-          - Its disks. The first is the root disk; unsaid, a new VM has one in the VM host's default storage pool.
+          - Its disks. The first is the root disk; if omitted, a new VM has one in the VM host's default storage pool.
           - Each further disk is a block volume of its own, named after the VM and the disk.
           - What isn't listed stays.
         type: list
         elements: dict
         suboptions:
           name:
-            description: The disk's name. Unsaid, it is V(root) for the first and C(disk1), C(disk2) for the others.
+            description: The disk's name. If omitted, it is V(root) for the first and C(disk1), C(disk2) for the others.
             type: str
           size:
-            description: Its size, such as V(20GiB). A disk grows and never shrinks. Unsaid, it is what LXD gives it.
+            description: Its size, such as V(20GiB). A disk grows and never shrinks. If omitted, LXD decides.
             type: str
           storage_pool:
             description:
-              - The storage pool of a new disk. Unsaid, it is the VM host's default, else the only one there is.
+              - The storage pool of a new disk. If omitted, it is the VM host's default, else the only one there is.
               - A disk is never moved.
             type: str
           boot_priority:
@@ -88,18 +89,19 @@ options:
             choices: [present, absent]
             default: present
           delete_volume:
-            description: Whether the volume of an absent disk is deleted, if it is ours.
+            description: Whether the volume of an absent disk is deleted, if it is managed.
             type: bool
             default: false
       interfaces:
         description:
-          - Its network interfaces. Unsaid, a new VM has one on the VM host's default network; an empty list is none.
+          - Its network interfaces. If omitted, a new VM has one on the VM host's default network; an empty list is
+            none.
           - What isn't listed stays.
         type: list
         elements: dict
         suboptions:
           name:
-            description: Its name. Unsaid, it is C(eth0), C(eth1) by its place in the list.
+            description: Its name. If omitted, it is C(eth0), C(eth1) by its place in the list.
             type: str
           network:
             description: The network of LXD's that it is on.
@@ -116,7 +118,7 @@ options:
             choices: [bridged, macvlan, sriov, physical]
           mac:
             description:
-              - Its MAC address. Unsaid, LXD chooses one and keeps it.
+              - Its MAC address. If omitted, LXD chooses one and keeps it.
               - One that another interface of the VM, or of a VM on the same network, has is refused.
             type: str
           vlan:
@@ -149,7 +151,7 @@ options:
           boot:
             description:
               - Its boot priority; the higher, the earlier the firmware tries it.
-              - A root disk for which none is said has 1.
+              - A root disk for which none is set has 1.
             type: int
           config:
             description:
@@ -167,18 +169,18 @@ options:
           - Or a map of C(alias) or C(fingerprint) with C(server) (an https address) and C(protocol) (V(simplestreams)
             or V(lxd)).
           - Without it the VM is empty and boots from the network.
-          - It counts when the VM is made, and is not looked at afterwards.
+          - It counts when the VM is made, and is ignored afterwards.
         type: raw
       boot:
         description: What the firmware tries first.
         type: str
         choices: [disk, network]
       secure_boot:
-        description: Whether the firmware starts signed systems only. Unsaid, it is what LXD gives, which is yes.
+        description: Whether the firmware starts signed systems only. If omitted, it is what LXD gives, which is yes.
         type: bool
       cloud_init:
         description:
-          - What cloud-init in the guest is told at its first boot. It may hold passwords, so that it is never shown.
+          - The user data for cloud-init in the guest at its first boot. It may hold passwords, so it is never shown.
           - A map instead of a text is written as YAML.
         type: dict
         suboptions:
@@ -194,7 +196,7 @@ options:
       profiles:
         description:
           - The LXD profiles it uses, in order.
-          - Unsaid, a new VM has none, so that nothing undeclared comes along.
+          - If omitted, a new VM has none, so that nothing undeclared comes along.
         type: list
         elements: str
       config:

@@ -14,7 +14,7 @@ description:
     trusts the tenant certificate for that project alone. LXD listens on the network when all of that is done.
   - In it are the public half of the tenant certificate and a secret of one use, by which
     M(tenantry.lxd.lxd_vmhost_pin) knows the machine. There is no private key, no trust password and no token.
-  - Everything that is wrong is said at once. It is the same text for the same options.
+  - All errors are reported at once. It is the same text for the same options.
   - It is about 13 kilobytes; some clouds take no more than 16.
 author:
   - Tenantry contributors (@tenantry)
@@ -29,10 +29,11 @@ options:
       - C(cpu_overcommit), C(memory_overcommit), C(storage_overcommit) and C(enforce) are those of
         M(tenantry.lxd.lxd_vmhost).
       - C(server) has the server's C(config), C(https_address), C(storage_pools) and C(networks). Whatever the project
-        uses has to be among them. Unsaid, it listens on V([::]:8443).
+        uses has to be among them. If omitted, it listens on V([::]:8443).
       - C(package) is V(auto), V(snap) or V(apt). V(auto) is how it is there already, else the package on Debian 12 and
         newer, else the snap. C(channel) is the snap's, by track and risk.
-      - C(cloud_config) is a map of your own that is merged. Its C(write_files) and C(runcmd) come before ours.
+      - C(cloud_config) is a map of your own that is merged. Its C(write_files) and C(runcmd) come before
+        those of the collection.
     type: dict
     required: true
   certificate:

@@ -13,9 +13,10 @@ description:
   - Makes a host of every VM host in the registry and of every VM in their tracked projects, those that
     M(tenantry.lxd.lxd_vm_compose) made and those that were enlisted.
   - VM hosts are in the group C(lxd_vmhosts) and VMs in C(lxd_vms). VMs are also in C(vmhost_<name>),
-    C(project_<name>), C(zone_<name>), C(pool_<name>), C(tag_<name>) and C(status_<status>), where a zone or pool that
-    a VM doesn't say is its VM host's. Those that we didn't compose are in C(enlisted). VM hosts are in the groups of
-    their zone, pool and tags too. Characters that a group's name can't have become underscores.
+    C(project_<name>), C(zone_<name>), C(pool_<name>), C(tag_<name>) and C(status_<status>), where a VM without a
+    zone or pool of its own has that of its VM host. Instances that this collection didn't compose are in C(enlisted).
+    VM hosts are in the groups of their zone, pool and tags too. Characters that a group's name can't have become
+    underscores.
   - A VM has the variable C(lxd_vm), which is its row of M(tenantry.lxd.lxd_vm_info), and C(ansible_host) where it has
     an address. A VM host has the variable C(lxd_vmhost) with its registry entry and its C(server) as
     M(tenantry.lxd.lxd_vmhost_info) tells it. Nothing else is set, and C(ansible_connection) never is.
@@ -23,7 +24,7 @@ description:
     a warning and is a host all the same, with the variable C(lxd_error) (C(code), C(msg) and C(hint)) and without VMs.
   - It never changes anything, and never looks outside of the tracked projects. A certificate that is restricted to its
     project is enough.
-  - What LXD and its guests say are values and no templates, whatever is written in them.
+  - What LXD and its guests report are values, never templates, whatever is written in them.
   - The file's name ends with C(lxd_vms.yml) or C(lxd_vms.yaml).
 author:
   - Tenantry contributors (@tenantry)
@@ -40,24 +41,24 @@ options:
     choices: [tenantry.lxd.lxd_vms]
   registry:
     description:
-      - The directory that declares our VM hosts, one folder a host. A relative path is relative to the working
+      - The directory that declares the VM hosts, one folder a host. A relative path is relative to the working
         directory of the run.
-      - Unsaid, it is C(vmhosts) beside the directory of the inventory file (inside it where that is the root of a git
-        repository).
+      - If omitted, it is C(vmhosts) beside the directory of the inventory file (inside it where that is the root of a
+        git repository).
       - It never lies below an installed collection. A vaulted key in it is decrypted with the run's vault secrets.
     type: path
     env:
       - name: LXD_VMHOST_REGISTRY
   vmhosts:
     description:
-      - The VM hosts to read. Unsaid, all of the registry.
+      - The VM hosts to read. If omitted, all of the registry.
       - The name of one that isn't registered is a host with C(lxd_error).
     type: list
     elements: str
   include_enlisted:
     description:
-      - Whether instances that are in a tracked project without having been composed by us are hosts too, containers
-        among them.
+      - Whether instances that are in a tracked project without having been composed by this
+        collection are hosts too, containers among them.
       - Everybody who may write to the project decides about their names and tags, and so about their groups.
       - Without, those on a member of a cluster that doesn't answer are left out too, since nobody can tell whose they
         are.
@@ -67,7 +68,7 @@ options:
     description:
       - Jinja2 expressions for the name of a VM. The first that makes a usable one counts, which consists of letters,
         digits, C(.), C(-) and C(_).
-      - Unsaid, and where none makes one, it is the VM's own name.
+      - If omitted, and where none makes one, it is the VM's own name.
       - VMs that would share a name are all called C(<vm>.<project>.<vmhost>) instead, with a warning. So is one that
         would be called like a VM host, a group, V(localhost) or a host that a source before this one told of. Case
         makes no difference.
@@ -75,7 +76,7 @@ options:
     elements: str
   enlisted_hostnames:
     description:
-      - The same for instances that we didn't compose, or of which nobody can tell; unsaid, O(hostnames) is for these
+      - The same for instances that weren't composed, or where this is unknown; if omitted, O(hostnames) is for these
         too.
       - A name that somebody else chose could be that of a host of yours in a source that is read later than this one,
         and Ansible would make one host of both. V(lxd_vm.name ~ '.' ~ lxd_vm.project ~ '.' ~ lxd_vm.vmhost) is no
@@ -84,9 +85,9 @@ options:
     elements: str
   merge_composed:
     description:
-      - Whether a VM that we composed may be the host of that name which a source before this one told of. Its groups
+      - Whether a composed VM may be the host of that name that an earlier source gave. Its groups
         and variables, C(ansible_host) among them, are then added to that host's.
-      - Everybody who may write to the project can write the mark of what we composed as well.
+      - Everybody who may write to the project can write the mark of composed VMs as well.
     type: bool
     default: false
   addresses:
@@ -104,11 +105,11 @@ options:
   address_networks:
     description:
       - The networks that C(ansible_host) may be on, the preferred one first, as an interface's C(network) or C(parent).
-      - Unsaid, any that one of the VM's interfaces is on. What the guest made itself, such as C(docker0), never is.
+      - If omitted, any that one of the VM's interfaces is on. What the guest made itself, such as C(docker0), never is.
     type: list
     elements: str
   address_subnets:
-    description: The subnets that C(ansible_host) may be in, the preferred one first. Unsaid, any.
+    description: The subnets that C(ansible_host) may be in, the preferred one first. If omitted, any.
     type: list
     elements: str
   timeout:
@@ -127,7 +128,7 @@ EXAMPLES = r"""
 # inventory/zz.lxd_vms.yml, the least: all VM hosts of the registry beside the inventory directory
 plugin: tenantry.lxd.lxd_vms
 ---
-# Only what we composed, on two hosts; reached by IPv6 where there is one, and on one network
+# Only composed VMs, on two hosts; reached by IPv6 where there is one, and on one network
 plugin: tenantry.lxd.lxd_vms
 vmhosts: [kvm-01, kvm-02]
 include_enlisted: false
@@ -376,7 +377,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"<vm>.<project>.<vmhost>: {', '.join(shared)}"
             )
         if lost:
-            self.display.warning(f"VMs left out, since their full names aren't theirs alone either: {', '.join(lost)}")
+            self.display.warning(f"VMs left out, since their full names aren't unique either: {', '.join(lost)}")
 
 
 def _same(vm: Row, told: Any) -> bool:

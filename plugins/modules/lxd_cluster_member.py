@@ -21,7 +21,7 @@ description:
     C(auto), one with a device of its own host (gpu, usb, a disk of a local pool beside the root, an interface with a
     parent), and a custom volume of a local pool.
     A member that doesn't answer is removed only with O(force=true).
-  - It never gives a storage pool a disk or partition that holds data, unless O(storage_pools[].wipe) is said for that
+  - It never gives a storage pool a disk or partition that holds data, unless O(storage_pools[].wipe) is set for that
     pool, and never one that is in use.
 author:
   - Tenantry contributors (@tenantry)
@@ -38,7 +38,7 @@ options:
     description:
       - V(present), on the member itself, has it in a cluster. With O(bootstrap) it begins one, with O(token) it joins.
       - V(invited), on a member, has a token with which O(name) may join. One that is there and unused is given again,
-        and one that is good for less than ten minutes is cancelled and made anew. There is none for a name that the
+        and one that is good for less than ten minutes is cancelled and replaced. There is none for a name that the
         cluster has already.
       - V(uninvited), on a member, cancels unused tokens for O(name).
       - V(absent), on another member, moves the instances of O(name) to others and removes it.
@@ -51,7 +51,7 @@ options:
     default: false
   address:
     description:
-      - Where other members reach this one, such as V(192.0.2.11:8443). The port is 8443 unless it is said. Needed for
+      - Where other members reach this one, such as V(192.0.2.11:8443). The port is 8443 if omitted. Needed for
         beginning and joining.
       - A server that listens nowhere listens there from then on.
     type: str

@@ -2,17 +2,17 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Look at the tracked projects of LXD VM hosts."""
+"""Gather information about the tracked projects of LXD VM hosts."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lxd_project_info
-short_description: Look at the tracked projects of LXD VM hosts
+short_description: Gather information about the tracked projects of LXD VM hosts
 version_added: "0.1.0"
 description:
-  - Tells, for each VM host of the registry, the project that we track there, with its limits, what is used of them, and
-    what the holder of our certificate could do beyond it.
+  - Returns, for each VM host of the registry, the tracked project, with its limits, what is used of them, and
+    what the holder of its certificate could do beyond it.
   - VM hosts are read side by side. One that can't be read is a row with an C(error), and doesn't fail the task.
 author:
   - Tenantry contributors (@tenantry)

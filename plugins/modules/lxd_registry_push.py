@@ -16,7 +16,7 @@ description:
   - Commits the files that this collection writes below the registry, and nothing else, whatever is changed or staged in
     the repository. A plain private key is refused; only a vaulted one travels.
   - The commit stands on the tip of the remote's branch. Where somebody else pushes at the same moment, it is made again
-    on what they pushed, three times. A file that they and we changed is a conflict, and nothing is pushed.
+    on what they pushed, three times. A file that both sides changed is a conflict, and nothing is pushed.
   - Where the checkout stood at that tip, it stands at the new commit afterwards. Otherwise it is left as it is,
     and so is one that somebody's lock keeps; that is a warning.
   - Check mode says what would be committed. It asks the remote, and moves no branch.
@@ -37,8 +37,8 @@ options:
     required: true
   registry:
     description:
-      - The directory that declares our VM hosts, inside the repository.
-      - Unsaid, it is E(LXD_VMHOST_REGISTRY), else C(vmhosts) beside the inventory directory. In an AWX job it is
+      - The directory that declares the VM hosts, inside the repository.
+      - If omitted, it is E(LXD_VMHOST_REGISTRY), else C(vmhosts) beside the inventory directory. In an AWX job it is
         C(vmhosts) in the project.
     type: path
   state:
@@ -54,7 +54,7 @@ options:
     type: str
     default: origin
   branch:
-    description: The branch to push to. Unsaid, it is the one that is checked out.
+    description: The branch to push to. If omitted, it is the one that is checked out.
     type: str
   author_name:
     description: Who commits.

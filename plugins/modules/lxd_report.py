@@ -14,7 +14,7 @@ description:
   - Reads every VM host of the registry, side by side, and writes a static site into one folder. It has an overview of
     the fleet, a page for each host with its project and its resources, the public halves of the tenant certificates,
     and the same as C(report.json) and as C(metrics.prom).
-  - Nothing of the site is fetched from elsewhere when somebody looks at it, and it works without JavaScript and from a
+  - Nothing of the site is fetched from elsewhere when somebody opens it, and it works without JavaScript and from a
     disk.
   - A VM host that can't be read is on the report with its error, and doesn't fail the task.
   - Only files that differ are written, each by a rename, and the pages of hosts that are gone are removed. The time of
@@ -30,13 +30,14 @@ extends_documentation_fragment:
 options:
   vmhosts:
     description:
-      - The VM hosts to tell of, by their names in the registry. Unsaid, all of them.
+      - The VM hosts to include, by their names in the registry. If omitted, all of them.
     type: list
     elements: str
   path:
     description:
       - The folder of the site on the controller. It is made if it isn't there.
-      - Unsaid, it is C(report) beside the registry. A relative path is relative to the working directory of the run.
+      - If omitted, it is C(report) beside the registry. A relative path is relative to the working directory of the
+        run.
     type: path
   templates:
     description:
@@ -67,7 +68,7 @@ EXAMPLES = r"""
   tenantry.lxd.lxd_report:
     templates: ["{{ playbook_dir }}/../roles/report/templates"]
 
-- name: Some hosts, with a heading of our own
+- name: Some hosts, with another heading
   tenantry.lxd.lxd_report:
     vmhosts: [kvm-01, kvm-02]
     path: /srv/www/vmhosts

@@ -12,15 +12,15 @@ short_description: Give a running LXD its settings, storage pools and networks
 version_added: "0.1.0"
 description:
   - Says what a running LXD is to have, whether C(lxd init) was ever run there or not. What is missing is made, what
-    differs is changed, and what isn't said is kept.
+    differs is changed, and what isn't declared is kept.
   - Maps are merged by key, and a null removes a key. Values compare by what they mean, so that V(2GiB) and
     V(2147483648) are the same.
   - It runs on the host itself, with C(become), and asks LXD by its unix socket. It needs Python 3.9 and no package.
-  - It never deletes a storage pool or a network, and never makes one anew. One that exists with another driver, type or
+  - It never deletes a storage pool or a network, and never replaces one. One that exists with another driver, type or
     source is a V(conflict), said before anything is written.
-  - It never gives LXD a disk or partition that holds data, unless O(storage_pools[].wipe) is said for that pool, and
+  - It never gives LXD a disk or partition that holds data, unless O(storage_pools[].wipe) is set for that pool, and
     never one that is in use.
-  - On a cluster, pools and networks are made on all members. One that was begun and cut short, or that a member
+  - On a cluster, pools and networks are made on all members. One whose creation was interrupted, or that a member
     couldn't make, is finished by the next run, once what was in the way is put right.
 author:
   - Tenantry contributors (@tenantry)

@@ -18,11 +18,11 @@ description:
     person has to run on the server; the next run completes.
   - Or it runs on the LXD host itself, over its unix socket (O(url=unix:)) and with the public half only,
     O(certificate). That needs Python 3.9 and no package. What only a package can read of a certificate is null there.
-  - A trust entry of this certificate that isn't as wanted is mended with an admin's authority, and is an error without
+  - A trust entry of this certificate that differs is corrected with an admin's authority, and is an error without
     it. A certificate that is wider than wanted is never accepted quietly.
   - The private key never leaves the controller, shows in no result, and never replaces another one unless O(rotate)
-    says so. Entries of the same name with another certificate are reported and left alone.
-  - A run that was cut short at any point is finished by the next one.
+    is set. Entries of the same name with another certificate are reported and left alone.
+  - A run that was interrupted at any point is finished by the next one.
 author:
   - Tenantry contributors (@tenantry)
 extends_documentation_fragment:
@@ -32,7 +32,7 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The name of the entry in the server's trust store. Unsaid, it is O(vmhost), or the name in O(trust_token).
+      - The name of the entry in the server's trust store. If omitted, it is O(vmhost), or the name in O(trust_token).
     type: str
   state:
     description:
@@ -49,7 +49,7 @@ options:
     description:
       - The folder that holds C(client.crt) and C(client.key), on the controller. A relative path is relative to the
         working directory of the run.
-      - Unsaid, it is the folder of O(vmhost) in O(registry).
+      - If omitted, it is the folder of O(vmhost) in O(registry).
     type: str
   certificate:
     description:
@@ -72,7 +72,7 @@ options:
     type: int
     default: 3650
   common_name:
-    description: The common name of a new certificate. Unsaid, it is C(<name>@<owner>).
+    description: The common name of a new certificate. If omitted, it is C(<name>@<owner>).
     type: str
   vault_key:
     description:
@@ -85,7 +85,7 @@ options:
     description:
       - The projects that the certificate is for. Needed with an admin's authority or O(trust_password), unless
         O(restricted=false); an empty list is refused.
-      - Unsaid, they are kept, and O(trust_token) brings its own.
+      - If omitted, they are kept, and O(trust_token) brings its own.
     type: list
     elements: str
   restricted:
@@ -126,7 +126,7 @@ options:
       - By the tenant alone it is a swap. LXD replaces the certificate at once, so other controllers are refused until
         they have the new key. It is on durable storage before (C(client.key.next)), and a run after a crash tries both.
       - With O(certificate) and O(private_key) those are what it changes to.
-      - Refused where the key came from the environment or an option and no O(directory) is said.
+      - Refused where the key came from the environment or an option and no O(directory) is set.
     type: str
     choices: [never, expiring, now]
     default: never
@@ -155,8 +155,8 @@ options:
     description:
       - Whether what is written into the folder is there after this run. Where it isn't, no key is made or rotated; it
         would be lost and leave a trust entry that nobody can use.
-      - Unsaid, it isn't where the environment is that of an AWX job (E(AWX_HOST), E(AWX_PRIVATE_DATA_DIR)), or where
-        keys come from it (E(LXD_CLIENT_KEY_DIR), E(LXD_CLIENT_KEYS)), unless O(directory) is said.
+      - If omitted, it isn't where the environment is that of an AWX job (E(AWX_HOST), E(AWX_PRIVATE_DATA_DIR)), or
+        where keys come from it (E(LXD_CLIENT_KEY_DIR), E(LXD_CLIENT_KEYS)), unless O(directory) is set.
     type: bool
   remove_files:
     description:
@@ -314,7 +314,7 @@ rotation:
       type: str
   sample:
     way: swap
-    because: "rotate: now; nobody but the tenant itself is here, and it may only replace its certificate"
+    because: "rotate: now; only the tenant itself is here, and it may only replace its certificate"
     old_fingerprint: 6d1c5f2b3f0e8a97c4d2b1a0f9e8d7c6b5a4938271605f4e3d2c1b0a99887766
     new_fingerprint: 0f72635c5f2b3f0e8a97c4d2b1a0f9e8d7c6b5a4938271605f4e3d2c1b0a9988
 orphaned_trust:

@@ -2,13 +2,13 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Look at the tenant certificates of LXD VM hosts."""
+"""Gather information about the tenant certificates of LXD VM hosts."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lxd_tenant_cert_info
-short_description: Look at tenant certificates of LXD VM hosts
+short_description: Gather information about tenant certificates of LXD VM hosts
 version_added: "0.1.0"
 description:
   - Reads the certificate that is kept for each VM host, and what the host's server says of it.
@@ -99,9 +99,9 @@ certificates:
       elements: str
     orphaned:
       description:
-        - Other trust entries that look like ours, as far as they may be seen (an admin sees all of them). Those whose
-          certificate was made for O(owner) and that no VM host of the registry uses, and those of the same name, which
-          may be anybody's. Nothing is ever removed for being here.
+        - Other trust entries that look like those of this tenant, as far as they may be seen (an admin
+          sees all of them). Those whose certificate was made for O(owner) and that no VM host of the registry uses, and
+          those of the same name, which may be anybody's. Nothing is ever removed for being here.
       type: list
       elements: dict
       contains:
@@ -116,7 +116,7 @@ certificates:
           type: list
           elements: str
         because:
-          description: Why it is thought ours.
+          description: Why it may be one of this tenant.
           type: str
         command:
           description: What ends the trust in it, for a person to run on the server.

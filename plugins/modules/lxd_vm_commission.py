@@ -8,15 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lxd_vm_commission
-short_description: Mark an enlisted VM as commissioned, and erase it only where that is said
+short_description: Mark an enlisted VM as commissioned, and erase it only if asked to
 version_added: "0.1.0"
 description:
-  - Writes into an enlisted VM, one that is in our project without having been composed by us, that it was commissioned,
-    and when. The role C(tenantry.lxd.commission) looks into the VM first.
-  - The mark is one key of the VM's config (C(user.tenantry.commissioned)). Unless O(erase) is said, nothing else of the
-    VM is changed, whether it runs or not, and it doesn't become ours by that. No module deletes or changes it for its
-    mark.
-  - A VM that we composed, or that carries another owner's mark, is refused; so is any VM in a project that isn't ours.
+  - Writes into an enlisted VM, one that is in the tenant's project without having been composed, that
+    it was commissioned, and when. The role C(tenantry.lxd.commission) inspects the VM first.
+  - The mark is one key of the VM's config (C(user.tenantry.commissioned)). Unless O(erase) is set, nothing else of the
+    VM is changed, whether it runs or not, and it stays unmanaged. No module deletes or changes it because of
+    this mark.
+  - A composed VM, or one with another owner's mark, is refused; so is any VM in another owner's project.
 author:
   - Tenantry contributors (@tenantry)
 extends_documentation_fragment:
@@ -34,18 +34,18 @@ options:
     choices: [present, absent]
     default: present
   again:
-    description: Whether a VM that carries the mark already is marked anew, with the time of this run.
+    description: Whether a VM that has the mark already is marked again, with the time of this run.
     type: bool
     default: false
   erase:
     description:
-      - Whether the VM is made anew, with nothing on its disk, as it is marked. What was on it is lost for good. A VM
-        that carries the mark already is not erased, unless O(again) is said too.
+      - Whether the VM is replaced, with an empty disk, as it is marked. What was on it is lost for good. A VM
+        that carries the mark already is not erased, unless O(again) is set too.
       - The new VM has the name, config, devices, profiles, size and MAC addresses of the old one; the addresses are
         written in its devices from then on, and C(user.tenantry.erased) tells when that was, and by which name. It is
-        stopped, and still not ours.
+        stopped, and still unmanaged.
       - It is made as C(<name>-erased) and takes the old one's name once that is deleted, for which the project needs
-        room for both. A run that was cut short in between is taken up by the next one with this option.
+        room for both. A run that was interrupted in between is finished by the next one with this option.
       - Refused, with nothing deleted, are a VM that isn't stopped or is protected against deletion, one with snapshots
         or backups, and one with disks that are volumes of their own or come from the host.
     type: bool
@@ -55,7 +55,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Somebody has looked into it
+- name: Somebody has inspected it
   tenantry.lxd.lxd_vm_commission:
     vmhost: kvm-01
     name: legacy-db

@@ -259,7 +259,7 @@ vms:
       description: Whether it is protected against deletion.
       type: bool
     commissioned:
-      description: Null, since what we compose needs no commissioning.
+      description: Null, since a composed VM needs no commissioning.
       type: str
     config:
       description: Its LXD config, profiles included. Of texts for the guest's first boot only the length shows.
@@ -313,9 +313,9 @@ placements:
       description: What spoke against the other candidates, each reason with their names.
       type: dict
   sample:
-    - {name: web-1, vmhost: kvm-01, target: null, reason: said by the task, against: {}}
-    - {name: web-2, vmhost: kvm-02, target: null, reason: the least promised of 2 candidates,
-       against: {as much or more of it is promised: [kvm-01], "zone is south, not north": [kvm-07]}}
+    - {name: web-1, vmhost: kvm-01, target: null, reason: chosen by the task, against: {}}
+    - {name: web-2, vmhost: kvm-02, target: null, reason: the least allocated of 2 candidates,
+       against: {as much or more of it is allocated: [kvm-01], "zone is south, not north": [kvm-07]}}
 actions:
   description: What was done, or in check mode would be done, one sentence for each action.
   returned: always
@@ -325,7 +325,7 @@ actions:
     - create VM web-1
     - start VM web-1
 needs_restart:
-  description: VMs that run and differ from what was said in what LXD changes only while they are stopped.
+  description: VMs that run and differ from their declaration in what LXD changes only while they are stopped.
   returned: always
   type: list
   elements: dict

@@ -2,16 +2,16 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Look at the virtual machines of the tracked projects."""
+"""Gather information about the virtual machines of the tracked projects."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lxd_vm_info
-short_description: Look at the virtual machines of LXD VM hosts
+short_description: Gather information about the virtual machines of LXD VM hosts
 version_added: "0.1.0"
 description:
-  - Tells of every instance in the tracked project of each VM host, those composed by us and those that were enlisted.
+  - Returns every instance in the tracked project of each VM host, composed and enlisted.
   - Reads all VM hosts side by side, with two requests each whatever the number of VMs.
   - It never changes anything, and never looks outside of the tracked projects.
 author:
@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - tenantry.lxd.attributes.info
 options:
   names:
-    description: The VMs to tell of. Unsaid, all of them.
+    description: The VMs to return. If omitted, all of them.
     type: list
     elements: str
   addresses:
@@ -91,7 +91,7 @@ vms:
       type: str
     enlisted:
       description:
-        - Whether it is in the project without having been composed by us. Null for one on a member of a cluster that
+        - Whether it is in the project without having been composed. Null for one on a member of a cluster that
           doesn't answer, and without O(owner), which a registered VM host has.
       type: bool
     created_at:

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Look at the VM hosts of the registry: entry, server, resources, VMs, certificate."""
+"""Gather information about the VM hosts of the registry: entry, server, resources, VMs, certificate."""
 
 from __future__ import annotations
 

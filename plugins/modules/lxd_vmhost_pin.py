@@ -44,7 +44,7 @@ options:
   url:
     description:
       - Where the machine will answer, V(https://host:8443) (the port may be left out). Several are tried in order.
-      - Unsaid, it is what the registry's entry says.
+      - If omitted, it is what the registry's entry says.
     type: list
     elements: str
   wait_timeout:
@@ -59,8 +59,8 @@ options:
     default: false
 notes:
   - O(vmhost) is not needed here, since O(name) says the host. What else a connection has is taken so that defaults of
-    the action group can say it, and plays no part.
-  - A machine that is installed anew has a new key. Remove the C(server.crt) of its folder, and make new user
+    the action group can set it, and has no effect.
+  - A machine that is installed again has a new key. Remove the C(server.crt) of its folder, and make new user
     data.
 seealso:
   - plugin: tenantry.lxd.vmhost_user_data

@@ -206,7 +206,7 @@ def test_everything_that_speaks_against_a_machine_is_said_at_once(installed: Mac
             "storage pool theirs: it exists with driver dir, not btrfs",
             "/dev/none: there is no such device",
             "this kernel has no zfs",
-            "eth0 carries our own connection",
+            "eth0 carries Ansible's connection",
         ):
             assert any(words in each for each in said), f"{words!r} is not in {said}"
         assert files_of(installed) == before

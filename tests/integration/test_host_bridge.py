@@ -299,10 +299,10 @@ def test_everything_that_speaks_against_bridges_is_said_at_once(machines: dict[s
             "a bridge over eth0 would cut the SSH connection off",
             "there is no eth9",
             "d0 is in theirs already",
-            "a bridge of that name is there, and we didn't make it",
+            "a bridge of that name exists, and this collection didn't create it",
             "an interface has that name, and is no bridge",
             "the name has 23 characters",
-            "dhcp, addresses: say one of them",
+            "dhcp, addresses: set one of them",
             "'192.0.2.7' is no address with its prefix length",
         ):
             assert any(words in each for each in problems), f"{words!r} is not in {problems}"

@@ -220,7 +220,7 @@ TASKS = [
         "not nowhere",
         hint="widen",
     ),
-    task("pool", {"vms": [{"name": "a"}], "pool": "none"}, "invalid", "pool is not said, not none", hint="widen"),
+    task("pool", {"vms": [{"name": "a"}], "pool": "none"}, "invalid", "pool is not set, not none", hint="widen"),
     task("host_tags", {"vms": [{"name": "a"}], "host_tags": ["x"]}, "invalid", "lacks the tag x", hint="widen"),
     compose("wait", {"wait": "for it"}, "invalid", "wait"),
     compose("warn_within", {"warn_within": "soon"}, "invalid", "warn_within"),

@@ -277,7 +277,9 @@ def test_cloud_init_is_asked_for_its_end_and_its_errors(port: Port, container: s
     sh(port, container, 'echo \'{"status": "running", "stage": "modules"}\' > /tmp/said')
     row, failed = waited(port, container, 2)
     assert failed["kvm-01/guest"].code == "timeout"
-    assert "cloud-init isn't done after 2 s: it says running, stage modules" in failed["kvm-01/guest"].message
+    assert (
+        "cloud-init isn't done after 2 s: cloud-init reports running, stage modules" in failed["kvm-01/guest"].message
+    )
 
     sh(port, container, "rm /bin/cloud-init")
     row, failed = waited(port, container)

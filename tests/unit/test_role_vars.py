@@ -122,7 +122,7 @@ def test_what_is_said_for_a_whole_cluster_holds(
         ({**MEMBERS, "k1": {**CLUSTER, "vmhost_state": "absent"}}, ["k1", "k2", "k3"], {}, "k2, k3 is not to go"),
         ({**MEMBERS, "k4": LEAVES}, ["k4"], {"vmhost_state": "rotated"}, "has left kvm or is to leave it"),
         (dict.fromkeys(MEMBERS, LEAVES), ["k1", "k2", "k3"], {}, "k1, k2, k3 are to leave kvm"),
-        ({"k1": {}, "k2": {}}, ["k1"], CLUSTER, "say it in the inventory"),
+        ({"k1": {}, "k2": {}}, ["k1"], CLUSTER, "set it in the inventory"),
     ],
 )
 def test_one_member_takes_nothing_with_it_that_is_the_clusters(

@@ -46,7 +46,7 @@ def read_device(path: str) -> BlockDevice:
         return BlockDevice(path, is_block=False)
     failure = _find_holder(real)
     if failure and failure != errno.EBUSY:
-        return BlockDevice(path, unread=f"{os.strerror(failure)}{'; say become: true' if failure in _MAY_NOT else ''}")
+        return BlockDevice(path, unread=f"{os.strerror(failure)}{'; set become: true' if failure in _MAY_NOT else ''}")
     parts = tuple(_parts(real))
     users = list(dict.fromkeys(user for each in (real, *parts) for user in _users(each)))
     if failure and not users:

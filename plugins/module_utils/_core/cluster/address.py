@@ -26,5 +26,5 @@ def found(said: str, what: str, came_in_by: str) -> tuple[str, int]:
     if not said.startswith(":"):
         return checked(said, what)
     if not came_in_by:
-        raise Invalid(f"{what}: the connection here doesn't tell by which address it came in", _HINT)
+        raise Invalid(f"{what}: this connection doesn't show by which address it came in", _HINT)
     return checked(server_settings.shown_address(came_in_by, server_settings.address(said, what)[1]), what)

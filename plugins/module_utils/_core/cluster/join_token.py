@@ -67,6 +67,6 @@ def text_of(metadata: Mapping[str, Any]) -> str:
     """The token that an operation of LXD's holds, as LXD's own client would print it."""
     body = {ours: metadata.get(theirs) for ours, theirs in _FIELDS.items()}
     if not all(body.values()):
-        raise NotTrusted("token: the server tells of it and not what it is", "ask as an admin, by the unix socket")
+        raise NotTrusted("token: the server lists it without its content", "ask as an admin, by the unix socket")
     body["expires_at"] = metadata.get("expiresAt") or _NEVER
     return base64.b64encode(json.dumps(body).encode()).decode("ascii")

@@ -49,7 +49,8 @@ def _present(spec: ClusterMemberSpec, reading: ClusterReading, host: str) -> Ite
         return
     if reading.here:
         raise Conflict(
-            f"{spec.name}: this server is the member {reading.here} of a cluster", "members keep their names; say that"
+            f"{spec.name}: this server is the member {reading.here} of a cluster",
+            "members keep their names; set that name",
         )
     if spec.bootstrap:
         yield _bootstrap(spec, reading, host)

@@ -91,7 +91,7 @@ def parse_member_spec(params: Mapping[str, Any], fingerprint: str) -> ClusterMem
     if said and params.get("bootstrap"):
         problems.append("bootstrap, token: a server begins a cluster or joins one; leave one of them out")
     if token and not params.get("cluster_certificate"):
-        problems.append("cluster_certificate: say the cluster's certificate, so that the token goes to nobody else")
+        problems.append("cluster_certificate: set it to the cluster's certificate, so that the token goes nowhere else")
     wanted = ClusterMemberSpec(
         name=name,
         state=state,
@@ -128,7 +128,7 @@ def _address(params: Mapping[str, Any], problems: list[str]) -> str:
     said = str(params.get("address") or "")
     if not said:
         if params["state"] == "present" and (params.get("bootstrap") or params.get("token")):
-            problems.append("address: say where the other members reach this one, such as 192.0.2.11:8443")
+            problems.append("address: set where the other members reach this one, such as 192.0.2.11:8443")
         return ""
     try:
         return server_settings.shown_address(*cluster_address.checked(said, "address"))

@@ -27,7 +27,7 @@ def find_bridge_problems(wanted: Sequence[BridgeSpec], found: HostNetwork, serve
         return []
     if not found.manager:
         known = ", ".join(MANAGERS)
-        return [("host_bridges: nothing that we know keeps this machine's network", f"known are {known}")]
+        return [("host_bridges: no supported network manager configures this machine", f"known are {known}")]
     told = [each for bridge in wanted if bridge.present for each in _of_present(bridge, found, server)]
     told += [each for bridge in wanted if not bridge.present for each in _of_absent(bridge, found)]
     return [*_of_manager(wanted, found), *told]
@@ -59,23 +59,23 @@ def _of_present(bridge: BridgeSpec, found: HostNetwork, server: Server) -> Itera
 
 def _of_name(bridge: BridgeSpec, found: HostNetwork, server: Server) -> Iterator[tuple[str, str]]:
     if bridge.name in [network.name for network in server.networks]:
-        yield "networks has a network of that name, which LXD would keep", "say it in one of them"
+        yield "networks has a network of that name, which LXD would keep", "declare it in one of them"
         return
     if bridge.name in found.ours:
         before = found.ours[bridge.name]
         if before and bridge.interface and before != bridge.interface:
-            yield f"it is over {before}, not {bridge.interface}", "have it absent first, then make it anew"
+            yield f"it is over {before}, not {bridge.interface}", "set state: absent for it first, then create it again"
         return
     link = found.links.get(bridge.name)
     other = "name another; or list it in vmhost_bridges as it is, and leave it out here"
     if bridge.name in found.managed:
-        yield "LXD keeps a network of that name", "say it in networks, or name another bridge"
+        yield "LXD keeps a network of that name", "declare it in networks, or name another bridge"
     elif link and link.kind != "bridge":
         yield "an interface has that name, and is no bridge", "name another"
     elif link:
-        yield "a bridge of that name is there, and we didn't make it", other
+        yield "a bridge of that name exists, and this collection didn't create it", other
     elif bridge.name in found.claimed:
-        yield f"{found.claimed[bridge.name]} makes it, and isn't ours", other
+        yield f"{found.claimed[bridge.name]} creates it, and is not managed by this collection", other
 
 
 def _of_card(bridge: BridgeSpec, found: HostNetwork, server: Server) -> Iterator[tuple[str, str]]:
@@ -91,7 +91,7 @@ def _of_card(bridge: BridgeSpec, found: HostNetwork, server: Server) -> Iterator
     if card.master and not _is_in_ours(bridge, found):
         yield f"interface: {card.name} is in {card.master} already", "take it out there, or name another card"
     if bridge.mtu and card.largest_mtu and bridge.mtu > card.largest_mtu:
-        yield f"mtu: {card.name} goes up to {card.largest_mtu}", "say less"
+        yield f"mtu: {card.name} goes up to {card.largest_mtu}", "set a smaller one"
     yield from _of_others(card, found, server)
 
 
@@ -103,7 +103,7 @@ def _of_others(card: Link, found: HostNetwork, server: Server) -> Iterator[tuple
     for network in server.networks:
         taken = f"{network.config.get('bridge.external_interfaces') or ''},{network.config.get('parent') or ''}"
         if card.name in [name.strip() for name in taken.split(",")]:
-            yield f"interface: network {network.name} is over {card.name} too", "say it in one of them"
+            yield f"interface: network {network.name} is over {card.name} too", "declare it in one of them"
 
 
 def _takes(link: Link) -> bool:
@@ -147,23 +147,23 @@ def _of_addresses(bridge: BridgeSpec, found: HostNetwork) -> Iterator[tuple[str,
             listed = ", ".join(lost)
             yield (
                 f"{card.name} has {listed}, which would be lost",
-                "say dhcp: true for one that DHCP gave, or that very address; or take it away first",
+                "set dhcp: true for one that DHCP gave, or that very address; or remove it first",
             )
         if card.name in found.fixed:
-            yield found.fixed[card.name], "have the manager leave the card to us"
+            yield found.fixed[card.name], "configure that manager to ignore the interface"
     for link in found.links.values():
         if link.name in (bridge.name, bridge.interface):
             continue
         ours = {each.split("/")[0] for each in said} & {each.split("/")[0] for each in link.addresses}
         if ours:
-            yield f"addresses: {', '.join(sorted(ours))} is on {link.name} already", "say another"
+            yield f"addresses: {', '.join(sorted(ours))} is on {link.name} already", "choose another"
 
 
 def _of_absent(bridge: BridgeSpec, found: HostNetwork) -> Iterator[tuple[str, str]]:
     what, link = f"host bridge {bridge.name}: it stays", found.links.get(bridge.name)
     if bridge.name not in found.ours:
         if link:
-            yield f"{what}: we didn't make it", "leave it out here"
+            yield f"{what}: this collection didn't create it", "leave it out here"
         return
     card = found.ours[bridge.name]
     others = [each for each in found.ports(bridge.name) if each != card]

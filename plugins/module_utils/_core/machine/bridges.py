@@ -108,9 +108,9 @@ def parse_bridge_specs(said: Optional[Sequence[Mapping[str, Any]]], problems: li
     """The list, checked; what can't be whatever the machine is like is added to `problems`."""
     bridges = tuple(_bridge(each, problems) for each in said or ())
     there = [bridge for bridge in bridges if bridge.present]
-    problems.extend(f"host_bridges: {name} is said twice" for name in _twice([bridge.name for bridge in bridges]))
+    problems.extend(f"host_bridges: {name} is declared twice" for name in _twice([bridge.name for bridge in bridges]))
     problems.extend(
-        f"host_bridges: interface {name} is said for two bridges, and can be in one"
+        f"host_bridges: interface {name} is declared for two bridges, and can be in one"
         for name in _twice([bridge.interface for bridge in there if bridge.interface])
     )
     return bridges
@@ -149,7 +149,7 @@ def _of_wanted(bridge: BridgeSpec) -> Iterator[str]:
     elif not _CARD.fullmatch(bridge.interface):
         yield f"interface: {bridge.interface!r:.40} can't be the name of a network card"
     if bridge.dhcp and bridge.addresses:
-        yield "dhcp, addresses: say one of them"
+        yield "dhcp, addresses: set one of them"
     yield from (each for text in bridge.addresses for each in _of_address(text))
     yield from _of_gateway(bridge)
     yield from (each for text in bridge.nameservers for each in _of_nameserver(text, bridge))
@@ -165,7 +165,7 @@ def _of_address(text: str) -> Iterator[str]:
         return
     edges = (interface.network.network_address, interface.network.broadcast_address)
     if interface.version == 4 and interface.network.prefixlen < 31 and interface.ip in edges:
-        yield f"addresses: {text} is the subnet's own; say one of a machine"
+        yield f"addresses: {text} is the subnet's own; choose one of a machine"
 
 
 def _of_nameserver(text: str, bridge: BridgeSpec) -> Iterator[str]:
@@ -186,7 +186,7 @@ def _of_gateway(bridge: BridgeSpec) -> Iterator[str]:
         return
     subnets = [interface for interface in map(_interface, bridge.addresses) if interface is not None]
     if bridge.dhcp:
-        yield "gateway: DHCP says which; leave it out"
+        yield "gateway: DHCP gives it; leave it out"
     elif gateway in [interface.ip for interface in subnets]:
         yield f"gateway: {gateway} is an address of the bridge itself"
     elif not any(gateway in interface.network for interface in subnets):

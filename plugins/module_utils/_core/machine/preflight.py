@@ -161,7 +161,7 @@ def _packaged(machine: Machine) -> bool:
 
 def _of_system(machine: Machine) -> Iterator[Problem]:
     if not machine.root:
-        yield Problem("root", "this user is not root", "say become: true, and give the user that right")
+        yield Problem("root", "this user is not root", "set become: true, and give the user that right")
     oldest = _OLDEST.get(machine.os)
     if oldest is not None and machine.release < oldest:
         least = ".".join(f"{number:02}" if place else str(number) for place, number in enumerate(oldest))
@@ -190,7 +190,7 @@ def _of_memory(machine: Machine, asked: PreflightSpec) -> Iterator[Problem]:
         yield Problem("memory", f"it has {has} of memory", "a VM host wants 1GiB at the least, beside its VMs")
     if asked.hugepages and asked.hugepages > machine.memory - _LEAST_MEMORY // 2:
         takes = units.format_size(asked.hugepages)
-        yield Problem("memory", f"hugepages: {takes} is more than the memory it can spare", "say fewer")
+        yield Problem("memory", f"hugepages: {takes} is more than the memory it can spare", "set fewer")
 
 
 def _of_time(machine: Machine, asked: PreflightSpec) -> Iterator[Problem]:
@@ -214,7 +214,7 @@ def _of_package(machine: Machine, asked: PreflightSpec) -> Iterator[Problem]:
         yield Problem(
             "package",
             f"LXD is there already as {machine.lxd}{holds}; nothing is ever moved from {machine.lxd} to {way}",
-            f"say {machine.lxd} or auto",
+            f"set {machine.lxd} or auto",
         )
         return
     yield from _of_snap(machine, asked.channel) if way == "snap" else _of_apt(machine, asked.channel)
@@ -235,7 +235,7 @@ def _of_snap(machine: Machine, said: str) -> Iterator[Problem]:
         hint = (
             "does snapd run, and reach the store? see `snap info lxd`; behind a proxy `snap set system proxy.https=...`"
         )
-        yield Problem("package", "the snap store tells nothing of LXD", hint)
+        yield Problem("package", "the snap store has no information on LXD", hint)
     elif channel.count("/") == 1 and offered and channel not in offered:
         stable = sorted(name for name in offered if name.endswith("/stable"))
         yield Problem("package", f"channel: there is no {channel}", f"write one of {units.shorten(stable)}")
@@ -255,9 +255,9 @@ def _of_apt(machine: Machine, channel: str) -> Iterator[Problem]:
     if channel:
         yield Problem("package", f"channel: {channel} is of the snap, and the package has none", "leave channel out")
     if machine.os == "ubuntu":
-        yield Problem("package", "Ubuntu's package lxd installs the snap", "say snap or auto")
+        yield Problem("package", "Ubuntu's package lxd installs the snap", "set snap or auto")
     elif not machine.lxd and not machine.candidate and machine.apt_lists:
-        yield Problem("package", f"{machine.title or machine.os} has no package lxd", "say snap")
+        yield Problem("package", f"{machine.title or machine.os} has no package lxd", "set snap")
 
 
 def _of_kernel(machine: Machine, spec: ServerSpec) -> Iterator[Problem]:
@@ -286,7 +286,7 @@ def _of_taken(machine: Machine, network: NetworkSpec, key: str, name: str) -> It
     # The bridge that this network is already; of Open vSwitch all ports have one and the same master.
     own = (network.name, _OVS if network.config.get("bridge.driver") == "openvswitch" else "")
     if name == machine.ssh_interface:
-        yield Problem("network", f"{what} carries our own connection, which would be cut off", "name another interface")
+        yield Problem("network", f"{what} carries Ansible's connection, which would be lost", "name another interface")
     elif master and master not in own:
         yield Problem("network", f"{what} is a port of {master}, which would lose it", "name another interface")
     elif machine.interfaces.get(name):

@@ -38,9 +38,9 @@ class HostFilters:
         if self.vmhosts is not None and host.name not in self.vmhosts:
             return "not in vmhosts"
         if self.zone is not None and host.zone != self.zone:
-            return f"zone is {host.zone or 'not said'}, not {self.zone}"
+            return f"zone is {host.zone or 'not set'}, not {self.zone}"
         if self.pool is not None and host.pool != self.pool:
-            return f"pool is {host.pool or 'not said'}, not {self.pool}"
+            return f"pool is {host.pool or 'not set'}, not {self.pool}"
         lacking = sorted(self.tags - host.tags)
         return f"lacks the tag {', '.join(lacking)}" if lacking else ""
 
@@ -109,7 +109,7 @@ def locate_vm(
             f"VM {name}: it may be on {', '.join(silent)}, which can't be read: {unread[silent[0]].message}",
             "run again when it answers, set vmhost, or risk a second VM with ignore_unreachable_hosts: true",
         )
-    taken = dict.fromkeys(found, "an instance of that name is there, and isn't ours")
+    taken = dict.fromkeys(found, "an instance of that name exists and is not managed")
     return Whereabouts(free=tuple(each for each in names if each in hosts and each not in found), taken=taken)
 
 

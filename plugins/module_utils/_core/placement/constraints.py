@@ -48,14 +48,14 @@ def _limited(ask: Demand, book: HostLedger) -> Optional[Objection]:
         return Objection(
             "pinned_cores: the project has limits.cpu, under which LXD takes no pinned cores",
             Unsupported,
-            "say cores; or let the admin take cpu out of vmhost_enforce (enforce of lxd_vmhost) and limits.cpu off the "
+            "set cores; or let the admin take cpu out of vmhost_enforce (enforce of lxd_vmhost) and limits.cpu off the "
             "project: then the ratio holds only when VMs are planned",
         )
     if config.get("limits.memory") and ask.percent:
         return Objection(
             "memory: the project has limits.memory, under which LXD takes no percentage",
             Unsupported,
-            "say memory as a size, such as 2GiB",
+            "set memory to a size, such as 2GiB",
         )
     return None
 
@@ -65,15 +65,15 @@ def _lacking(ask: Demand, book: HostLedger) -> Optional[Objection]:
     listings = book.host.listings
     networks = {each.name for each in listings.networks if each.managed} if listings else ask.networks
     for network in sorted(ask.networks - networks):
-        return Objection(f"has no network {network}", NotFound, "say a network that the project may use")
+        return Objection(f"has no network {network}", NotFound, "choose a network that the project may use")
     if listings and ask.image and not find_images(ask.image, listings.images):
-        return Objection(f"has no image {ask.image}", NotFound, "say an image that is there, or one with its server")
+        return Objection(f"has no image {ask.image}", NotFound, "choose an image that exists, or one with its server")
     pools = [each.name for each in listings.pools] if listings else book.pools
     for pool in sorted({name or "" for name in ask.disks}):
         if pool and pools and pool not in pools:
-            return Objection(f"has no storage pool {pool}", NotFound, "say a storage pool that is there")
+            return Objection(f"has no storage pool {pool}", NotFound, "choose a storage pool that exists")
         if not pool and book.default_pool is None and (pools or book.known):
-            return Objection("has no default_storage_pool", Invalid, "say storage_pool, or set default_storage_pool")
+            return Objection("has no default_storage_pool", Invalid, "set storage_pool or default_storage_pool")
     return None
 
 
@@ -175,7 +175,7 @@ def _pools(ask: Demand, place: MachineLedger) -> Optional[Objection]:
     for pool in sorted({name or place.default_pool or "" for name in ask.disks}):
         space = place.room.pools.get(pool) if place.room else None
         if space is not None and space.status and space.status not in ("Created", "Pending"):
-            return Objection(f"storage pool {pool} is {space.status.lower()}", Unreachable, "the admin may look at it")
+            return Objection(f"storage pool {pool} is {space.status.lower()}", Unreachable, "ask the admin to fix it")
     return None
 
 

@@ -286,7 +286,7 @@ def _choice(ask: Demand, shape: _Shape, found: MachineLedger, cores: tuple[int, 
 
 
 def _told(shape: _Shape, found: MachineLedger, way: str) -> Mapping[str, tuple[str, ...]]:
-    rest = "as much or more of it is promised" if way == "spread" else "as much or less of it is promised"
+    rest = "as much or more of it is allocated" if way == "spread" else "as much or less of it is allocated"
     others = [each for each in shape.group.candidates if each is not found]
     dynamic = _by_reason(
         (each.label, f"too little free: {shape.full[each.index]}" if each.index in shape.full else rest)
@@ -301,5 +301,5 @@ def _reason(ask: Demand, shape: _Shape, way: str) -> str:
     count = len(shape.group.candidates)
     if count == 1:
         return "the only candidate"
-    which = "the least promised" if way == "spread" else "the fullest with room"
+    which = "the least allocated" if way == "spread" else "the fullest with room"
     return f"{which} of {count} candidates"

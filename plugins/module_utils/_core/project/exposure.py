@@ -175,7 +175,7 @@ def _managed_networks_sentence(project: Project, names: list[str]) -> str:
         )
     return (
         f"The holder could change the configuration of {_name_networks(names)}: addresses, DHCP, DNS, firewall and "
-        "forwards of everybody who uses it, and delete it while nobody does; bridges instead of networks prevent that."
+        "forwards of everybody who uses it, and delete it while it is unused; bridges instead of networks prevent that."
     )
 
 

@@ -64,7 +64,7 @@ class Dataset:
 def refusal_of_dataset(dataset: Dataset) -> str:
     """Why it can't become a storage pool: LXD takes its mount point away, and with it whoever used the files in it."""
     if dataset.unread:
-        return f"what is in it can't be told: {dataset.unread}"
+        return f"its content can't be read: {dataset.unread}"
     if dataset.mounted:
         return f"it is mounted at {dataset.mounted}, and LXD would take it from there"
     if dataset.used > _EMPTY:

@@ -63,7 +63,7 @@ def _of_existing(part: Part, there: PartReading, reading: ServerReading) -> Iter
         )
         return
     if there.status not in _WHOLE and not part.begun:
-        yield Conflict(f"{part.title}: LXD says that it is {there.status}", "put it right on the server, or delete it")
+        yield Conflict(f"{part.title}: its status is {there.status}", "repair it on the server, or delete it")
     if part.kind is not POOL or part.begun:
         return
     for member in there.on or ("",):
@@ -109,7 +109,7 @@ def _of_pool_here(part: Part, pool: PoolSpec, member: str, reading: ServerReadin
     what = f"{part.title}: {source}"
     began = _began_with(part, member)
     if source and began and reading.resolved.get(source, source) not in {reading.resolved.get(e, e) for e in began}:
-        yield Conflict(f"{what}: it was begun with {began[0]}", "say that; or delete on the server what was begun")
+        yield Conflict(f"{what}: it was begun with {began[0]}", "set that; or delete on the server what was begun")
         return
     device, dataset = reading.devices.get(source), reading.datasets.get(source)
     if device is not None:
@@ -119,7 +119,7 @@ def _of_pool_here(part: Part, pool: PoolSpec, member: str, reading: ServerReadin
             yield Conflict(f"{what}: {refused}", "name an empty disk or partition")
     refused = devices.refusal_of_dataset(dataset) if dataset is not None else ""
     if refused:
-        yield Conflict(f"{what}: {refused}", "name one that isn't there, which LXD makes, or that nobody uses")
+        yield Conflict(f"{what}: {refused}", "name one that doesn't exist, which LXD creates, or one that is unused")
 
 
 def _began_with(part: Part, member: str) -> list[str]:

@@ -44,11 +44,11 @@ def _network(said: Mapping[str, Any], problems: list[str]) -> NetworkSpec:
         if kind != "bridge":
             problems.append(f"{what}: dhcp, dns: only a bridge serves these; leave them out")
         elif key in config and not units.is_same_value(key, config[key], value):
-            problems.append(f"{what}: config.{key}: dhcp or dns says {value}; leave one of them out")
+            problems.append(f"{what}: config.{key}: dhcp or dns sets {value}; leave one of them out")
         config[key] = value
     members = of_members(said.get("members"), what, problems)
     if kind in ("macvlan", "sriov", "physical") and not (config.get("parent") or members):
-        problems.append(f"{what}: a {kind} network is over an interface of the host; say it in config.parent")
+        problems.append(f"{what}: a {kind} network is over an interface of the host; set it in config.parent")
     network = NetworkSpec(name, config, said.get("description"), members, kind)
     network.check_members(what, problems)
     return network

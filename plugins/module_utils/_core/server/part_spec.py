@@ -53,7 +53,7 @@ class PartSpec:
         """A key that the whole cluster shares can't be said for one member."""
         foreign = sorted({key for values in self.members.values() for key in values if key not in self.MEMBER_KEYS})
         if foreign:
-            problems.append(f"{what}: members: {', '.join(foreign)} is the same on all members; say it in config")
+            problems.append(f"{what}: members: {', '.join(foreign)} is the same on all members; set it in config")
 
 
 def of_members(said: Any, what: str, problems: list[str]) -> dict[str, dict[str, str | None]]:
@@ -70,7 +70,7 @@ def of_members(said: Any, what: str, problems: list[str]) -> dict[str, dict[str,
 def check_once(parts: Iterable[PartSpec], what: str, problems: list[str]) -> None:
     """Nothing may be said twice in one list."""
     names = [part.name for part in parts]
-    problems.extend(f"{what}: {name} is said twice" for name in sorted({n for n in names if names.count(n) > 1}))
+    problems.extend(f"{what}: {name} is declared twice" for name in sorted({n for n in names if names.count(n) > 1}))
 
 
 def check_name(name: str, what: str, longest: int, problems: list[str]) -> None:
@@ -84,7 +84,7 @@ def texts(said: Any, own: Mapping[str, Any], what: str, problems: list[str]) -> 
     found: dict[str, str | None] = {}
     for key, value in [*(said or {}).items(), *own.items()]:
         if key in found:
-            problems.append(f"{what}: config.{key}: {key} says the same; leave one of them out")
+            problems.append(f"{what}: config.{key}: {key} sets the same; leave one of them out")
             continue
         if str(key).startswith("volatile."):
             problems.append(f"{what}: config.{key}: it is LXD's own; leave it out")

@@ -59,7 +59,7 @@ def _pool(said: Mapping[str, Any], problems: list[str]) -> PoolSpec:
     what = f"storage pool {name}"
     check_name(name, what, _LONGEST_NAME, problems)
     if not driver:
-        problems.append(f"{what}: driver is not said; write dir, btrfs, lvm or zfs")
+        problems.append(f"{what}: driver is not set; write dir, btrfs, lvm or zfs")
     own = {SOURCE: said.get(SOURCE), SIZE: said.get(SIZE)}
     config = texts(said.get("config"), {key: value for key, value in own.items() if value is not None}, what, problems)
     members = of_members(said.get("members"), what, problems)
@@ -70,7 +70,7 @@ def _pool(said: Mapping[str, Any], problems: list[str]) -> PoolSpec:
 
 def _check(pool: PoolSpec, what: str, problems: list[str]) -> None:
     if WIPE in pool.config or any(WIPE in values for values in pool.members.values()):
-        problems.append(f"{what}: config.{WIPE}: say wipe: true, which looks at the device first")
+        problems.append(f"{what}: config.{WIPE}: set wipe: true, which checks the device first")
     places = {"": pool.on(""), **{f"members.{member}: ": pool.on(member) for member in pool.members}}
     for where, config in places.items():
         _check_place(pool, f"{what}: {where}", config, problems)

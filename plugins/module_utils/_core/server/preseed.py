@@ -25,14 +25,14 @@ def preseed(params: Mapping[str, Any]) -> dict[str, Any]:
     problems = [f"{key}: null removes a key, and a new server has none" for key in _nulls(wanted)]
     for kind, each in [("storage pool", pool) for pool in wanted.pools] + [("network", net) for net in wanted.networks]:
         if each.members:
-            problems.append(f"{kind} {each.name}: members: a preseed is for one server; say source and config")
+            problems.append(f"{kind} {each.name}: members: a preseed is for one server; set source and config")
         problems += [
             f"{kind} {each.name}: {key}: a preseed is kept in clear; set it afterwards"
             for key in each.config
             if is_secret(key)
         ]
     wiped = [pool.name for pool in wanted.pools if pool.wipe]
-    problems += [f"storage pool {name}: wipe: nobody looks at the device first" for name in wiped]
+    problems += [f"storage pool {name}: wipe: the device would not be checked first" for name in wiped]
     problems += [f"{key}: a preseed is kept in clear; set it afterwards" for key in wanted.config if is_secret(key)]
     if problems:
         raise server.all_of(problems)

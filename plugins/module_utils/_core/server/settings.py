@@ -43,9 +43,9 @@ def want(params: Mapping[str, Any], problems: list[str]) -> dict[str, str | None
         for key, value in (params.get(option) or {}).items():
             name = str(key)
             if name in said:
-                problems.append(f"{option}.{name}: it is said twice; config and secret_config are one map to LXD")
+                problems.append(f"{option}.{name}: it is declared twice; config and secret_config are one map to LXD")
             elif option == "config" and is_secret(name) and value is not None:
-                problems.append(f"config.{name}: it is a secret; say it under secret_config, which no output shows")
+                problems.append(f"config.{name}: it is a secret; set it under secret_config, which no output shows")
             else:
                 said[name] = _value(name, value, option, problems)
     if params.get("https_address") is not None:
@@ -68,7 +68,7 @@ def _value(name: str, value: Any, option: str, problems: list[str]) -> str | Non
 
 def _add_address(said: str, settings: dict[str, str | None], problems: list[str]) -> None:
     if HTTPS_ADDRESS in settings:
-        problems.append(f"config.{HTTPS_ADDRESS}: https_address says the same; leave one of them out")
+        problems.append(f"config.{HTTPS_ADDRESS}: https_address sets the same; leave one of them out")
         return
     settings[HTTPS_ADDRESS] = _checked(said, "https_address", problems) if said else None
 

@@ -26,7 +26,7 @@ from .pair import (
 )
 
 NOWHERE = (
-    "say directory, or vmhost with a registry; where the registry is a checkout that ends with its job, do it where "
+    "set directory, or vmhost with a registry; where the registry is a checkout that ends with its job, do it where "
     "the registry is kept; a task that goes to another machine is done on the controller (delegate_to: localhost)"
 )
 

@@ -31,7 +31,7 @@ def find_orphans(
         if owner and owner_of(entry.pem) == owner:
             found.append((entry, f"it was made for owner {owner}, and no VM host of the registry uses it"))
         elif name and entry.name == name:
-            found.append((entry, "it has the name of our entry; it may be anybody's"))
+            found.append((entry, "it has the name of this tenant's entry; it may be anybody's"))
     return sorted(found, key=lambda pair: (pair[0].name, pair[0].fingerprint))
 
 

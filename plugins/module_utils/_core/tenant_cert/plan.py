@@ -159,7 +159,7 @@ def _absent(spec: TenantCertSpec, reading: TrustReading) -> Decision:
     return Decision(Plan(tuple(changes), warnings=warnings + unasked), pair, None, None, orphans)
 
 
-_UNASKED = "certificate {name}: the server could not be asked whether it still trusts it: say url and a key"
+_UNASKED = "certificate {name}: the server could not be asked whether it still trusts it: set url and a key"
 
 
 def _files_gone(spec: TenantCertSpec, reading: TrustReading) -> list[Change]:

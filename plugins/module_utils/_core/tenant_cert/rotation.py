@@ -96,7 +96,7 @@ def begun(spec: TenantCertSpec, reading: TrustReading) -> Optional[RotationPlan]
     if spec.rotate_way == OVERLAP:
         return _plan_waiting(spec, reading, folder, RotationPlan(OVERLAP, f"{reason}; {_BESIDE}", old, new, down, None))
     if old.fingerprint in reading.trusted:
-        because = f"{reason}; nobody but the tenant itself is here, and it may only replace its certificate"
+        because = f"{reason}; only the tenant itself is here, and it may only replace its certificate"
         return _swap(spec, reading, folder, RotationPlan(SWAP, because, old, new, down, None))
     return None
 

@@ -129,7 +129,7 @@ def _check_attachment(
 def _network_not_found(name: str, network: str, there: Iterable[str], host: VmHostReading) -> TenantryError:
     hint = f"there: {', '.join(sorted(there)) or 'none'}"
     if network in restrictions.usable_bridges(host.project.config):
-        hint = f"the project reaches it as a bridge: say parent: {network} with type: bridged instead of network"
+        hint = f"the project reaches it as a bridge: set parent: {network} with type: bridged instead of network"
     elif restrictions.usable_networks(host.project.config):
         more = restrictions.add_network(network, host.project.config)
         hint += f"; an administrator can permit another one by restricted.networks.access: {more}"

@@ -281,4 +281,6 @@ def _check_pool(disk: vm_devices.DiskSpec, there: Mapping[str, str] | None) -> N
 def check_growth(name: str, found: str | None, wanted: int) -> None:
     """A disk only grows: LXD refuses to shrink a block volume, and a filesystem would lose its end."""
     if found and parse_size(found, f"disk {name}") > wanted:
-        raise Invalid(f"disk {name} has {found}, more than the {format_size(wanted)} said", "a disk is never shrunk")
+        raise Invalid(
+            f"disk {name} has {found}, more than the {format_size(wanted)} declared", "a disk is never shrunk"
+        )

@@ -117,7 +117,7 @@ def _state(name: str, host: VmHostReading, action: str, policy: RestartPolicy) -
     if action == "stop":
         body.update(timeout=policy.stop_timeout, force=policy.force_stop)
         goal, deadline = ("Stopped",), policy.stop_timeout + 60
-        hint = "the guest didn't shut down; give it a longer stop_timeout, or say force_stop: true"
+        hint = "the guest didn't shut down; give it a longer stop_timeout, or set force_stop: true"
     return Request(
         "PUT", (*_path(name), "state"), host.project.name, body=body, target_statuses=goal, deadline=deadline, hint=hint
     )

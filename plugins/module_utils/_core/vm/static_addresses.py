@@ -34,7 +34,7 @@ def check_static_addresses(
 def _check_address(
     option: str, said: str, family: int, filtered: bool, network: Network, own: Optional[Sequence[str]]
 ) -> None:
-    without = f"leave it out, or say ipv{family}_filter: true to allow the guest no other address"
+    without = f"leave it out, or set ipv{family}_filter: true to allow the guest no other address"
     if said == "none":
         if not filtered:
             raise Invalid(

@@ -30,7 +30,7 @@ _NOT_THERE = {
 }
 _HINTS = {
     "running": "look at its console, or give it a longer wait_timeout",
-    "address": "does the guest ask for an address by DHCP? give it a longer wait_timeout, or say wait: running",
+    "address": "does the guest ask for an address by DHCP? give it a longer wait_timeout, or set wait: running",
     "agent": "is lxd-agent in its image? wait: address does without",
     "cloud_init": "give it a longer wait_timeout; in the guest: cloud-init status --long",
 }
@@ -126,7 +126,7 @@ def without_agent() -> errors.Unsupported:
 def failed_cloud_init(status: CloudInitStatus) -> errors.OperationFailed:
     """What cloud-init itself calls an error."""
     return errors.OperationFailed(
-        f"cloud-init failed: {'; '.join(status.errors) or 'it says no more'}",
+        f"cloud-init failed: {'; '.join(status.errors) or 'it gives no reason'}",
         "in the guest: cloud-init status --long, /var/log/cloud-init-output.log",
     )
 
@@ -168,7 +168,7 @@ def _worked_out(address: str, network: Mapping[str, Any]) -> bool:
 
 def _no_address(instance: Instance) -> str:
     if agent_answers(instance):
-        return "it runs, and its agent tells of none"
+        return "it runs, and its agent reports none"
     told = [
         (each, network) for network in _networks(instance) for each in list_addresses({"network": {"nic": network}})
     ]
@@ -192,4 +192,4 @@ def _cloud_init_missing(instance: Instance, cloud_init: Optional[CloudInitStatus
         return "the agent is there, and cloud-init didn't answer"
     if cloud_init.ended:
         return ""
-    return f"it says {cloud_init.status}" + (f", stage {cloud_init.stage}" if cloud_init.stage else "")
+    return f"cloud-init reports {cloud_init.status}" + (f", stage {cloud_init.stage}" if cloud_init.stage else "")

@@ -124,7 +124,7 @@ def _limit(host: str, kind: str, ratio: str, reading: VmHostState) -> str:
     total = figure.total
     if total is None:
         raise Unreachable(
-            f"{host}: {kind}_overcommit: a member of the cluster doesn't answer, so nobody knows what there is",
+            f"{host}: {kind}_overcommit: a member of the cluster doesn't answer, so its resources are unknown",
             "run again when all members are back",
         )
     most = capacity.compute_capacity(total, ratio)

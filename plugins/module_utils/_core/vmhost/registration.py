@@ -72,7 +72,7 @@ def merge_entry(
         if value is None:
             continue
         if key in ("project", "owner") and not value:
-            raise Invalid(f"{name}: {key}: it is empty", f"say {key}; there is no default")
+            raise Invalid(f"{name}: {key}: it is empty", f"set {key}; there is no default")
         data.pop(key, None)
         if value not in ("", []):
             data[key] = value

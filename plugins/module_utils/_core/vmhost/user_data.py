@@ -118,11 +118,11 @@ def _problems(said: Mapping[str, Any]) -> Iterator[str]:
     """What no other part of the collection would refuse."""
     yield from (f"{key}: there is no such option" for key in sorted(set(said) - _KNOWN))
     if not said.get("vmhost"):
-        yield "vmhost: it is not said; write the host's name in the registry"
+        yield "vmhost: it is not set; write the host's name in the registry"
     if (said.get("package") or "auto") not in PACKAGES:
         yield f"package: write one of {', '.join(PACKAGES)}"
     if said.get("channel") and said.get("package") == "apt":
-        yield "channel: only a snap has one; leave it out, or say package: snap"
+        yield "channel: only a snap has one; leave it out, or set package: snap"
     elif said.get("channel"):
         yield from _channel(str(said["channel"]))
     held = set(said.get("enforce") or ())
@@ -130,7 +130,7 @@ def _problems(said: Mapping[str, Any]) -> Iterator[str]:
     limited = {kind for kind in vmhost_limits.HELD if kind in (said.get("limits") or {})}
     said_ratios = {kind for kind in vmhost_limits.HELD if said.get(f"{kind}_overcommit") is not None}
     for kind in sorted(limited & (held | said_ratios)):
-        yield f"limits.{kind}: its overcommit ratio makes the same limit; say one of them"
+        yield f"limits.{kind}: its overcommit ratio makes the same limit; set one of them"
     yield from _absent(said)
     extra = said.get("cloud_config") or {}
     if not isinstance(extra, Mapping):
@@ -156,7 +156,7 @@ def _absent(said: Mapping[str, Any]) -> Iterator[str]:
     for kind, names in asked.items():
         made = {str(each.get("name")) for each in server.get(kind) or () if isinstance(each, Mapping)}
         for name in sorted({str(name) for name in names if name} - made):
-            yield f"{kind}: {name} is to be used, and a new server has none of that name; say there how it is made"
+            yield f"{kind}: {name} is to be used, and a new server has none of that name; declare it there in full"
 
 
 def _ratio(said: Mapping[str, Any], kind: str) -> Optional[str]:

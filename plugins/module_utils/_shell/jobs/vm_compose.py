@@ -103,7 +103,7 @@ class ComposeJob:
         if vmhost or params.get("vmhost") or params.get("url"):
             host = str(vmhost or params.get("vmhost") or "")
             self._fleet.open(host).names.add(spec.name)
-            return Assignment(spec, host, "said by the task")
+            return Assignment(spec, host, "chosen by the task")
         if self._candidates is None:
             tags = frozenset(params.get("host_tags") or ())
             said = HostFilters(_tuple(params.get("vmhosts")), params.get("pool"), params.get("zone"), tags)

@@ -198,7 +198,7 @@ class PresentJob:
             text = pem.pem_of(pem.der_of(server.certificate))
         if told and told != pin:
             raise errors.NotTrusted(
-                f"{self._wanted.name}: the server says that its certificate is {told}, and pinned is {pin}",
+                f"{self._wanted.name}: the server reports the certificate {told}, and {pin} is pinned",
                 "give the certificate that it shows as server_cert",
                 fingerprint=told,
             )

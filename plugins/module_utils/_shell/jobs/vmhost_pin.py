@@ -150,8 +150,8 @@ class PinnedJob(_Folder):
                 return
         raise errors.TimedOut(
             f"{self._found.host}: the machine doesn't answer after {patience} s: {silence}",
-            "boot it with its user data, and run again; how far it is says /var/log/cloud-init-output.log there, and "
-            "its console",
+            "boot it with its user data, and run again; its progress is in /var/log/cloud-init-output.log there, and "
+            "on its console",
         )
 
     def execution_context(self) -> ExecutionContext:

@@ -29,7 +29,7 @@ from ..vm_results import failed_vm
 from .vmhost import find_row
 
 _CLEARED = "cleared"
-_STAYS = "it stays registered, since VMs of ours are left on it"
+_STAYS = "it stays registered, since managed VMs are left on it"
 
 
 class AbsentJob:
@@ -91,7 +91,7 @@ class AbsentJob:
             said = self._params.get(option)
             if entry is not None and said not in (None, getattr(entry, option)):
                 raise errors.Invalid(
-                    f"{self._name}: {option}: the registry says {getattr(entry, option)}, and the task {said}",
+                    f"{self._name}: {option}: it is {getattr(entry, option)} in the registry, and {said} in the task",
                     "only VMs of the registered project are deleted; leave it out",
                 )
         return target

@@ -45,7 +45,7 @@ def check_trusted(port: Port) -> None:
     """The server answers to this certificate as to one it knows."""
     if not port.server.trusted:
         raise errors.NotTrusted(
-            "proof: the server doesn't trust the certificate that it was just told to trust",
+            "proof: the server doesn't trust the certificate that was just added to its trust store",
             "is the server's clock right? a certificate from its future is refused",
         )
 

@@ -65,7 +65,7 @@ def test_a_disk_that_can_be_read_and_holds_nothing_is_empty(disk: str) -> None:
 @pytest.mark.parametrize(
     ("number", "why"),
     [
-        (errno.EACCES, "can't be read: Permission denied; say become: true"),
+        (errno.EACCES, "can't be read: Permission denied; set become: true"),
         (errno.EIO, "can't be read: Input/output error"),
         (errno.EBUSY, "it is in use: something on this machine holds"),
     ],

@@ -78,15 +78,15 @@ def said_by(wanted: cluster.ClusterMemberSpec, found: ClusterReading) -> list[st
     [
         ({"name": "-m2"}, "can't be a member's"),
         ({"name": "m/2"}, "can't be a member's"),
-        ({"bootstrap": True}, "address: say where"),
+        ({"bootstrap": True}, "address: set where"),
         ({"bootstrap": True, "address": "[::]:8443"}, "every address of the host"),
         ({"bootstrap": True, "address": "0.0.0.0:8443"}, "every address of the host"),
         ({"bootstrap": True, "address": "kvm-01"}, "is no address to listen on"),
         ({"token": "nonsense", "address": "192.0.2.2"}, "no token to join"),
         ({"token": token("m3"), "address": "192.0.2.2", "cluster_certificate": "PEM"}, "lets 'm3' in"),
-        ({"token": token(), "address": "192.0.2.2"}, "cluster_certificate: say"),
+        ({"token": token(), "address": "192.0.2.2"}, "cluster_certificate: set"),
         ({"token": token(), "address": "192.0.2.2", "cluster_certificate": "PEM", "bootstrap": True}, "leave one"),
-        ({"storage_pools": [{"name": "a"}]}, "driver is not said"),
+        ({"storage_pools": [{"name": "a"}]}, "driver is not set"),
     ],
 )
 def test_what_can_never_be_right_is_refused(said: dict[str, Any], words: str) -> None:
@@ -248,7 +248,7 @@ def test_a_port_alone_is_at_the_address_that_we_came_in_by(said: str, came_in_by
 @pytest.mark.parametrize(
     ("said", "came_in_by", "words"),
     [
-        (":8443", "", "doesn't tell by which address"),
+        (":8443", "", "doesn't show by which address"),
         ("[::]:8443", "192.0.2.9", "every address of the host"),
         ("kvm-01.example.com:8443", "192.0.2.9", "is no address to listen on"),
     ],
@@ -263,7 +263,7 @@ def test_a_time_that_nobody_can_read_is_no_time() -> None:
 
 
 def test_a_token_that_the_server_keeps_to_itself_is_an_error_with_words() -> None:
-    with pytest.raises(NotTrusted, match="not what it is"):
+    with pytest.raises(NotTrusted, match="without its content"):
         join_token.text_of({"serverName": "m2", "fingerprint": FINGERPRINT, "addresses": ["192.0.2.1:8443"]})
 
 

@@ -65,7 +65,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"name": "default"}, "can't be a name"),
     ({"interface": None}, "interface: write the network card"),
     ({"interface": "eth*"}, "'eth*' can't be the name of a network card"),
-    ({"dhcp": True, "addresses": ["192.0.2.2/24"]}, "dhcp, addresses: say one of them"),
+    ({"dhcp": True, "addresses": ["192.0.2.2/24"]}, "dhcp, addresses: set one of them"),
     ({"addresses": ["192.0.2.2"]}, "'192.0.2.2' is no address with its prefix length"),
     ({"addresses": ["192.0.2.300/24"]}, "is no address with its prefix length"),
     ({"addresses": ["192.0.2.0/24"]}, "is the subnet's own"),
@@ -75,7 +75,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"addresses": ["192.0.2.2/24"], "gateway": "2001:db8::1"}, "is outside of the addresses' subnets"),
     ({"addresses": ["192.0.2.2/24"], "gateway": "192.0.2.2"}, "is an address of the bridge itself"),
     ({"addresses": ["192.0.2.2/24"], "gateway": "router"}, "'router' is no address"),
-    ({"dhcp": True, "gateway": "192.0.2.1"}, "gateway: DHCP says which"),
+    ({"dhcp": True, "gateway": "192.0.2.1"}, "gateway: DHCP gives it"),
     ({"dhcp": True, "nameservers": ["ns.example.com"]}, "nameservers: 'ns.example.com' is no address"),
     ({"nameservers": ["192.0.2.53"]}, "has no IPv4 address to reach 192.0.2.53 by"),
     ({"dhcp": True, "nameservers": ["2001:db8::53"]}, "has no IPv6 address"),
@@ -91,8 +91,8 @@ def test_what_cannot_be_said(said: dict[str, Any], why: str) -> None:
 
 
 def test_names_and_cards_are_said_once() -> None:
-    assert want({}, {"interface": "eth2"})[1] == ["host_bridges: br0 is said twice"]
-    assert "eth1 is said for two bridges" in want({}, {"name": "br1"})[1][0]
+    assert want({}, {"interface": "eth2"})[1] == ["host_bridges: br0 is declared twice"]
+    assert "eth1 is declared for two bridges" in want({}, {"name": "br1"})[1][0]
     assert want({}, {"name": "br1", "state": "absent"})[1] == []
 
 
@@ -155,7 +155,7 @@ AGAINST: list[tuple[HostNetwork, dict[str, Any], str]] = [
     (
         dataclasses.replace(BARE, manager=""),
         {},
-        "nothing that we know keeps this machine's network; known are netplan, NetworkManager, networkd, ifupdown",
+        "no supported network manager configures this machine; known are netplan, NetworkManager, networkd, ifupdown",
     ),
     (
         dataclasses.replace(BARE, manager="ifupdown", unheard="it doesn't read ours"),
@@ -191,11 +191,11 @@ AGAINST: list[tuple[HostNetwork, dict[str, Any], str]] = [
     (on(BARE, Link("mac0", "macvlan", over="eth1")), {}, "mac0 takes the traffic of eth1"),
     (BARE, {"mtu": 9001}, "mtu: eth1 goes up to 9000"),
     (on(BARE, Link("br0", "dummy")), {}, "an interface has that name, and is no bridge"),
-    (on(BARE, BRIDGE), {}, "a bridge of that name is there, and we didn't make it"),
+    (on(BARE, BRIDGE), {}, "a bridge of that name exists, and this collection didn't create it"),
     (on(BARE, BRIDGE, managed=frozenset({"br0"})), {}, "LXD keeps a network of that name"),
-    (dataclasses.replace(BARE, claimed={"br0": "/etc/x"}), {}, "/etc/x makes it, and isn't ours"),
+    (dataclasses.replace(BARE, claimed={"br0": "/etc/x"}), {}, "/etc/x creates it, and is not managed"),
     (dataclasses.replace(BARE, fixed={"eth1": "/etc/y brings eth1 up"}), {}, "/etc/y brings eth1 up"),
-    (on(MADE, Link("eth2")), {"interface": "eth2"}, "it is over eth1, not eth2; have it absent first"),
+    (on(MADE, Link("eth2")), {"interface": "eth2"}, "it is over eth1, not eth2; set state: absent for it first"),
     (on(BARE, card(addresses=(LEASE,))), {}, "eth1 has 203.0.113.7/24, which would be lost"),
     (on(BARE, card(addresses=(LEASE,))), {"dhcp": True}, "which would be lost"),
     (on(BARE, card(addresses=(LEASE,))), {"addresses": ["203.0.113.8/24"]}, "which would be lost"),
@@ -208,7 +208,7 @@ AGAINST: list[tuple[HostNetwork, dict[str, Any], str]] = [
         {"state": "absent"},
         "on it are web of project a; take these off",
     ),
-    (on(BARE, BRIDGE), {"state": "absent"}, "it stays: we didn't make it"),
+    (on(BARE, BRIDGE), {"state": "absent"}, "it stays: this collection didn't create it"),
     (on(MADE, **SSH_ON_BRIDGE), {"state": "absent"}, "the SSH connection would be cut off"),
     (on(MADE, default_routes={"br0": ("198.51.100.1",)}), {"state": "absent"}, "it has the default route"),
 ]

@@ -103,7 +103,7 @@ AGAINST: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"channel": "5.21/stable"}, "5.21/stable is of the snap"),
     ({"snap": STORE}, {"package": "snap", "channel": "a b"}, "'a b' is no channel"),
     ({"snap": STORE}, {"package": "snap", "channel": "6/stable"}, "no 6/stable; write one of 5.21/stable"),
-    ({"snap": ""}, {"package": "snap"}, "the snap store tells nothing"),
+    ({"snap": ""}, {"package": "snap"}, "the snap store has no information"),
     ({"os": "rocky"}, {"package": "snap"}, "there is no snap"),
     ({"snap": STORE}, {"package": "snap", "channel": "edge"}, "'edge' names no track"),
     (
@@ -117,7 +117,7 @@ AGAINST: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         "older than git-b98b242",
     ),
     ({}, {"wanted": {"storage_pools": [{"name": "z", "driver": "zfs"}]}}, "storage pool z: this kernel has no zfs"),
-    ({}, over("eth0"), "eth0 carries our own connection, which would be cut off"),
+    ({}, over("eth0"), "eth0 carries Ansible's connection, which would be lost"),
     ({}, over("eth2"), "eth2 has the address 192.0.2.12"),
     ({"masters": {"eth1": "bond0"}}, over("eth1"), "eth1 is a port of bond0"),
     ({}, over("eth1,eth9"), "eth9: there is no such interface"),

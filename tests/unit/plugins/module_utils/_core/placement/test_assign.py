@@ -73,7 +73,7 @@ def test_a_choice_keeps_what_spoke_against_others_before() -> None:
     one = Assignment(wanted(), None, free=("a", "b"), against={"zone is x": ["c"]})
     (done,) = vm_sited.assign_hosts([one], hosts, "spread").sited
     assert done.host == "b" and done.free == () and done.reason
-    assert done.against == {"zone is x": ["c"], "as much or more of it is promised": ["a"]}
+    assert done.against == {"zone is x": ["c"], "as much or more of it is allocated": ["a"]}
 
 
 def test_refusals_come_all_at_once() -> None:
@@ -89,8 +89,8 @@ def test_refusals_come_all_at_once() -> None:
 
 def test_a_url_without_a_name_in_the_registry_is_a_host_too() -> None:
     hosts = {"": host("https://kvm:8443")}
-    (done,) = vm_sited.assign_hosts([Assignment(wanted(), "", "said by the task")], hosts, "spread").sited
-    assert (done.host, done.reason) == ("", "said by the task")
+    (done,) = vm_sited.assign_hosts([Assignment(wanted(), "", "chosen by the task")], hosts, "spread").sited
+    assert (done.host, done.reason) == ("", "chosen by the task")
 
 
 def test_where_nothing_can_be_read_yet_the_first_stands_for_the_choice() -> None:

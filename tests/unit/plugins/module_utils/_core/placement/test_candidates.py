@@ -50,8 +50,8 @@ def test_the_registry_says_who_fits(said: dict[str, Any], names: Any) -> None:
     ("said", "host", "reason"),
     [
         ({"zone": "north"}, "b", "zone is south, not north"),
-        ({"zone": "north"}, "d", "zone is not said, not north"),
-        ({"pool": "prod"}, "d", "pool is not said, not prod"),
+        ({"zone": "north"}, "d", "zone is not set, not north"),
+        ({"pool": "prod"}, "d", "pool is not set, not prod"),
         ({"tags": frozenset({"gpu", "ssd"})}, "b", "lacks the tag gpu, ssd"),
         ({"vmhosts": ("a",)}, "b", "not in vmhosts"),
     ],
@@ -83,7 +83,7 @@ def test_a_vm_is_where_it_is() -> None:
 def test_a_vm_that_is_nowhere_may_be_made_where_its_name_is_free() -> None:
     there = vm_candidates.locate_vm("vm", "abc", fleet(a=[], b=[THEIRS], c=[body("other")]), {}, False)
     assert (there.host, there.free) == (None, ("a", "c"))
-    assert there.taken == {"b": "an instance of that name is there, and isn't ours"}
+    assert there.taken == {"b": "an instance of that name exists and is not managed"}
 
 
 def test_ours_on_two_hosts_is_a_conflict() -> None:
@@ -115,5 +115,5 @@ def test_a_said_host_is_refused_where_another_candidate_has_it() -> None:
 def test_reasons_are_told_by_reason() -> None:
     assert vm_candidates.group_by_reason({"b": "x", "a": "x", "c": "y"}) == {"x": ["a", "b"], "y": ["c"]}
     many = [HostLabels(f"host-{number}") for number in range(9)]
-    with pytest.raises(errors.Invalid, match="host-4 and 4 more: zone is not said, not west"):
+    with pytest.raises(errors.Invalid, match="host-4 and 4 more: zone is not set, not west"):
         vm_candidates.find_candidates(many, HostFilters(zone="west"))

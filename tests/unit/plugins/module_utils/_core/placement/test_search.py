@@ -85,10 +85,10 @@ def test_the_reason_for_the_choice_and_against_each_other_host() -> None:
     filters = HostFilters(zone=None, vmhosts=("best", "full", "more", "elsewhere", "netless"))
     (ask,) = asks([vm()], wanted, filters=filters)
     chosen = place_vms([ask], wanted).chosen["vm"]
-    assert chosen.host == "best" and chosen.reason == "the least promised of 4 candidates"
+    assert chosen.host == "best" and chosen.reason == "the least allocated of 4 candidates"
     assert chosen.against == {
         "cpu_overcommit: 0 permits no allocation": ("netless",),
-        "as much or more of it is promised": ("elsewhere", "full", "more"),
+        "as much or more of it is allocated": ("elsewhere", "full", "more"),
     }
     packed = place_vms([ask], wanted, "pack").chosen["vm"]
     assert packed.host == "more" and packed.against["too little free: cores"] == ("full",)
@@ -109,9 +109,9 @@ def test_a_host_that_is_said_and_room_that_is_enough_for_one_order_only() -> Non
 
 # Cores and memory of VMs that don't fit two hosts of 4 cores and 8 GiB when the largest is spread first.
 TIGHT: list[Any] = [
-    pytest.param([(3, 2), (1, 6), (2, 5)], "the least promised", id="by memory"),
-    pytest.param([(2, 3), (1, 5), (2, 5), (3, 1)], "the least promised", id="by cores"),
-    pytest.param([(3, 1), (1, 2), (1, 3), (1, 4), (2, 3)], "the least promised", id="by disk, and so by name"),
+    pytest.param([(3, 2), (1, 6), (2, 5)], "the least allocated", id="by memory"),
+    pytest.param([(2, 3), (1, 5), (2, 5), (3, 1)], "the least allocated", id="by cores"),
+    pytest.param([(3, 1), (1, 2), (1, 3), (1, 4), (2, 3)], "the least allocated", id="by disk, and so by name"),
     pytest.param([(2, 4), (1, 3), (1, 1), (3, 1), (1, 6)], "the fullest with room", id="packed"),
 ]
 

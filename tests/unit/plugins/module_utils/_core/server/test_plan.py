@@ -246,7 +246,7 @@ def test_a_disk_of_another_pool_is_never_wiped(key: str, clustered: bool, device
         (Dataset("tank/data", 96 << 10), ""),
         (Dataset("tank/data", 96 << 10, "/srv"), "it is mounted at /srv"),
         (Dataset("tank/data", 5 << 30), "it holds 5GiB"),
-        (Dataset("tank/data", unread="no zfs"), "what is in it can't be told: no zfs"),
+        (Dataset("tank/data", unread="no zfs"), "its content can't be read: no zfs"),
     ],
 )
 def test_a_dataset_with_something_in_it_is_refused(dataset: Dataset, why: str) -> None:

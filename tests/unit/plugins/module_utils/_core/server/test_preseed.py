@@ -52,7 +52,7 @@ def test_the_preseed_is_the_declaration_in_lxds_words() -> None:
             "br0: bgp.peers.x.password: .*clear",
         ),
         ({"storage_pools": [{**POOL, "config": {"x.api.token": "hunter2"}}]}, "fast: x.api.token: .*kept in clear"),
-        ({"storage_pools": [{**POOL, "source": "/dev/vdb", "wipe": True}]}, "nobody looks"),
+        ({"storage_pools": [{**POOL, "source": "/dev/vdb", "wipe": True}]}, "would not be checked"),
         ({"storage_pools": [{**POOL, "members": {"one": {"source": "/dev/vdb"}}}]}, "for one server"),
     ],
 )
@@ -72,7 +72,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"config": {"core.proxy_http": ["a"]}}, "config.core.proxy_http: list"),
     ({"storage_pools": [{"name": "a/b", "driver": "dir"}]}, "storage pool a/b: it can't be a name"),
     ({"storage_pools": [{"name": "a"}]}, "storage pool a: driver"),
-    ({"storage_pools": [POOL, POOL]}, "fast is said twice"),
+    ({"storage_pools": [POOL, POOL]}, "fast is declared twice"),
     ({"storage_pools": [{**POOL, "source": "vdb"}]}, "fast: source: 'vdb' is not a path"),
     ({"storage_pools": [{**POOL, "size": "many"}]}, "fast: size: 'many' is not a size"),
     ({"storage_pools": [{**POOL, "size": "1GiB", "source": "/dev/vdb"}]}, "fast: size: it is the size of a loop"),
@@ -81,15 +81,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"storage_pools": [{**POOL, "members": {"one": "/dev/vdb"}}]}, "members.one: write a map"),
     ({"storage_pools": [{**POOL, "config": {"source.wipe": "true"}}]}, "fast: config.source.wipe"),
     ({"storage_pools": [{**POOL, "config": {"volatile.initial_source": "x"}}]}, "it is LXD's own"),
-    ({"storage_pools": [{**POOL, "source": "/dev/vdb", "config": {"source": "/dev/vdc"}}]}, "source says the same"),
+    ({"storage_pools": [{**POOL, "source": "/dev/vdb", "config": {"source": "/dev/vdc"}}]}, "source sets the same"),
     ({"storage_pools": [{"name": "d", "driver": "dir", "source": "/dev/vdb"}]}, "dir takes a directory"),
     ({"storage_pools": [{**POOL, "members": {"one": {"btrfs.mount_options": "x"}}}]}, "the same on all members"),
     ({"networks": [{"name": "a-name-too-long-for-it"}]}, "1 to 15"),
     ({"networks": [{**NETWORK, "type": "token-ring"}]}, "none of bridge"),
     ({"networks": [{**NETWORK, "type": "macvlan"}]}, "over an interface"),
     ({"networks": [{**NETWORK, "type": "macvlan", "dhcp": False, "config": {"parent": "eth1"}}]}, "only a bridge"),
-    ({"networks": [{**NETWORK, "dhcp": False, "config": {"ipv4.dhcp": "true"}}]}, "dhcp or dns says false"),
-    ({"networks": [NETWORK, NETWORK]}, "br0 is said twice"),
+    ({"networks": [{**NETWORK, "dhcp": False, "config": {"ipv4.dhcp": "true"}}]}, "dhcp or dns sets false"),
+    ({"networks": [NETWORK, NETWORK]}, "br0 is declared twice"),
 ]
 
 

@@ -102,7 +102,7 @@ def test_an_address_is_one_that_the_guest_has(networks: Any, agent: bool, expect
             vm({"eth0": network(LEASE, counters=SILENT)}),
             "it runs; 10.0.0.7 was leased before this start, and the guest wasn't heard of since",
         ),
-        ("address", vm({}, agent=True), "it runs, and its agent tells of none"),
+        ("address", vm({}, agent=True), "it runs, and its agent reports none"),
         ("agent", NO_NETWORK, "it runs; no address either"),
         ("agent", LEASED, "it runs, with the address 10.0.0.7"),
         ("agent", vm({}, agent=True), ""),
@@ -121,8 +121,8 @@ def test_what_is_missing_is_said(wait: str, found: Instance, said: str) -> None:
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (CloudInitStatus("running", "modules-final"), "it says running, stage modules-final"),
-        (CloudInitStatus("not started"), "it says not started"),
+        (CloudInitStatus("running", "modules-final"), "cloud-init reports running, stage modules-final"),
+        (CloudInitStatus("not started"), "cloud-init reports not started"),
         (CloudInitStatus(""), "the agent is there, and cloud-init didn't answer"),
         (CloudInitStatus("done"), ""),
         (CloudInitStatus("disabled"), ""),
