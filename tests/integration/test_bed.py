@@ -286,14 +286,15 @@ exec {qemu} "$@"
 
 
 @pytest.fixture
-def broken_kvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A QEMU, first in the PATH, that hangs with KVM; and a /dev/kvm that is there."""
+def broken_kvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A QEMU, first in the PATH, that hangs with KVM; and a /dev/kvm."""
     program = tmp_path / gaps.QEMU
     program.write_text(BROKEN_KVM.format(error=INTERNAL_ERROR, qemu=real_qemu()))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(gaps, "_KVM", Path("/dev/null"))
-    return str(program)
+    gaps.make_kvm_device(tmp_path)
+    yield str(program)
+    gaps.remove_kvm_device(tmp_path)
 
 
 def test_a_guest_that_gets_through_the_firmware_is_recognized() -> None:

@@ -208,10 +208,12 @@ def fallen(formed_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) ->
     tenant = register_vm_host(site, formed_cluster, name, urls=formed_cluster.urls, **WIDE)
     tenant.compose(on_each("a", "b", "c"))
     formed_cluster["m2"].kill()
-    formed_cluster.awaits("m2", "Offline")
-    yield tenant
-    formed_cluster.heal()
-    discard_project(formed_cluster, name)
+    try:
+        formed_cluster.awaits("m2", "Offline")
+        yield tenant
+    finally:
+        formed_cluster.heal()
+        discard_project(formed_cluster, name)
 
 
 class TestWithADeadMember:

@@ -27,14 +27,15 @@ _CODE = bytes([0xB0, _EXIT_VALUE, 0xE6, _EXIT_PORT, 0xF4, 0xEB, 0xFD])
 # Translated, OVMF takes 2 to 5 seconds on an idle machine; a KVM that works takes one.
 SECONDS = 30
 _FIRMWARE = Path("/usr/share/OVMF")
-_PAIRS = (("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd", "OVMF_VARS.fd"))
+# The pair that Debian 12's LXD boots comes first: what one pair does with KVM says nothing of the other.
+_PAIRS = (("OVMF_CODE.fd", "OVMF_VARS.fd"), ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"))
 # What LXD asks QEMU for with KVM: some hosts can't set what belongs to this processor.
 _PROCESSORS = {"kvm": "host,hv_passthrough"}
 
 
 @dataclasses.dataclass(frozen=True)
 class ProbeResult:
-    """Whether the guest ran, and if not, why: the first line of QEMU's error, or that nothing happened."""
+    """Whether the guest ran, and if not, why: a line of QEMU's error, or that nothing happened."""
 
     works: bool
     reason: str = ""
@@ -42,6 +43,8 @@ class ProbeResult:
 
 def probe_firmware(qemu: str, accelerator: str, seconds: float = SECONDS) -> ProbeResult:
     """Run the EFI program with `accelerator` ("kvm" or "tcg"); QEMU is killed after `seconds` at the latest."""
+    if _find_firmware() is None:
+        return ProbeResult(False, f"{_FIRMWARE} has no firmware (package ovmf)")
     with tempfile.TemporaryDirectory(prefix="firmware-probe-") as folder:
         command = _command(qemu, accelerator, Path(folder))
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -53,8 +56,12 @@ def probe_firmware(qemu: str, accelerator: str, seconds: float = SECONDS) -> Pro
             process.wait()
 
 
+def _find_firmware() -> tuple[str, str] | None:
+    return next((pair for pair in _PAIRS if all((_FIRMWARE / name).exists() for name in pair)), None)
+
+
 def _command(qemu: str, accelerator: str, folder: Path) -> list[str]:
-    code, variables = next(pair for pair in _PAIRS if all((_FIRMWARE / name).exists() for name in pair))
+    code, variables = _find_firmware() or _PAIRS[0]
     shutil.copy(_FIRMWARE / variables, folder / "vars.fd")
     boot = folder / "disk" / "EFI" / "BOOT"
     boot.mkdir(parents=True)
@@ -85,13 +92,16 @@ def _wait(process: subprocess.Popen[bytes], end: float, seconds: float) -> Probe
             break
         if ready and not chunk:
             # QEMU has closed its output: it ends now.
-            process.wait(max(1.0, end - time.monotonic()))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(1.0, end - time.monotonic()))
             break
     if process.poll() == _GUEST_RAN:
         return ProbeResult(True)
     lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
     nothing = f"no guest program ran within {seconds:g} s" if process.poll() is None else "QEMU ended without a message"
-    return ProbeResult(False, lines[0] if lines else nothing)
+    # QEMU may warn of other things before it.
+    failures = [line for line in lines if "error" in line.lower()]
+    return ProbeResult(False, (failures or lines or [nothing])[0])
 
 
 def efi_program() -> bytes:

@@ -94,12 +94,13 @@ def end_processes(directory: str, seconds: float = 10) -> None:
 
 def guests_of(directory: str, project: str) -> list[int]:
     """Return the QEMU processes of the project's VMs that the daemon of `directory` started."""
-    # LXD names a VM's folders after its project too, but for project default.
-    mark = f"{directory}/".encode() if project == "default" else f"/{project}_".encode()
+    # LXD names a VM's log folder after its project too, but for project default; a VM's name has no underscore.
+    name = r"[^/_]+" if project == "default" else f"{re.escape(project)}_[^/]+"
+    mark = re.compile(f"{re.escape(directory)}/logs/{name}/".encode())
     return [
         pid
         for pid in processes_of(directory)
-        if b"qemu-system" in _read(pid, "cmdline").split(b"\0")[0] and mark in _read(pid, "cmdline")
+        if b"qemu-system" in _read(pid, "cmdline").split(b"\0")[0] and mark.search(_read(pid, "cmdline"))
     ]
 
 

@@ -43,7 +43,7 @@ def take_down_abandoned(root: Path) -> list[str]:
 def discard_project(daemon: Daemon | Cluster, name: str) -> None:
     """Remove a project and whatever is in it, by force; a project that is not there is removed already."""
     with contextlib.suppress(ApiError):
-        if daemon.api("GET", "/1.0/projects", query={"recursion": 0}).count(f"/1.0/projects/{name}"):
+        if _has_project(daemon, name):
             discard_instances(daemon, name)
         for path in daemon.api("GET", f"/1.0/projects/{name}")["used_by"]:
             if not path.startswith("/1.0/profiles/default"):
@@ -53,6 +53,14 @@ def discard_project(daemon: Daemon | Cluster, name: str) -> None:
     except ApiError as error:
         if error.status != 404:
             raise
+
+
+def _has_project(daemon: Daemon | Cluster, name: str) -> bool:
+    """Return whether the project exists; True where the daemon doesn't answer, which may be because of its VMs."""
+    try:
+        return f"/1.0/projects/{name}" in daemon.api("GET", "/1.0/projects", query={"recursion": 0})
+    except OSError:
+        return True
 
 
 def discard_instances(daemon: Daemon | Cluster, project: str) -> None:
