@@ -69,7 +69,7 @@ class ActionModule(ActionBase):
         except errors.TenantryError as failure:
             result.update(failed=True, msg=str(failure), code=failure.code, hint=failure.hint)
             return result
-        with self._shown(options, task_vars or {}):
+        with self._show_progress(options, task_vars or {}):
             result.update(
                 self._execute_module(
                     module_name=self._task.action,
@@ -81,7 +81,7 @@ class ActionModule(ActionBase):
         return result
 
     @contextlib.contextmanager
-    def _shown(self, options: dict[str, Any], task_vars: dict[str, Any]) -> Iterator[None]:
+    def _show_progress(self, options: dict[str, Any], task_vars: dict[str, Any]) -> Iterator[None]:
         """Tell a module that may take long, and runs here, where to say how far it is, and show that meanwhile."""
         here = self._connection.transport == "local" and not self._task.async_val
         if not here or self._kind != "lxd_vm_compose" or self._task.no_log or not progress.is_wanted():
@@ -110,9 +110,9 @@ class ActionModule(ActionBase):
             for row in found["_connections"]:
                 row.pop("folder", None)
         if self._kind == "lxd_tenant_cert":
-            found["_kept"] = self._kept(options, found["_connections"])
+            found["_kept"] = self._locate_key_pair(options, found["_connections"])
         if self._kind in ("lxd_tenant_cert", "lxd_tenant_cert_info", "lxd_report"):
-            found["_known"] = self._known(options, names)
+            found["_known"] = self._list_known_fingerprints(options, names)
         if options.get("vault_key"):
             found["_vault"] = self._vault_secret()
         return {**options, "_controller": json.dumps(found)}
@@ -145,7 +145,7 @@ class ActionModule(ActionBase):
     def _kind(self) -> str:
         return str(self._task.action).rsplit(".", 1)[-1]
 
-    def _kept(self, options: dict[str, Any], connections: list[dict[str, Any]]) -> dict[str, Any]:
+    def _locate_key_pair(self, options: dict[str, Any], connections: list[dict[str, Any]]) -> dict[str, Any]:
         """Where the key pair is kept: a folder on the controller, and no folder for a task on another machine."""
         if self._connection.transport != "local":
             return {}
@@ -158,7 +158,7 @@ class ActionModule(ActionBase):
         fields = ("folder", "private_key", "key_source", "next_private_key")
         return {field: row[field] for field in fields if field in row}
 
-    def _known(self, options: dict[str, Any], named: list[str]) -> list[str]:
+    def _list_known_fingerprints(self, options: dict[str, Any], named: list[str]) -> list[str]:
         """The fingerprints of every certificate that the registry has; of a host that is being made or goes, too."""
         store = file_store.FileStore(options["registry"])
         names = {*store.names(), *(named if self._kind == "lxd_tenant_cert" else ())}

@@ -196,7 +196,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             self._rule = address_choice.rule(*(self.get_option(f"address_{kind}") or () for kind in _ADDRESS))
             registered = self._registered(path)
-            self._fill(registered, self._found(registered, path, cache))
+            self._fill(registered, self._read_or_load(registered, path, cache))
         except errors.TenantryError as error:
             raise AnsibleParserError(f"{error.message}; {error.hint}") from None
         finally:
@@ -224,9 +224,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"{path}: it can't be read: {cause.message}", "is the vault password given (--vault-password-file)?"
             ) from None
 
-    def _found(self, registered: Mapping[str, Row], path: str, cache: bool) -> dict[str, Any]:
+    def _read_or_load(self, registered: Mapping[str, Row], path: str, cache: bool) -> dict[str, Any]:
         """What each VM host answers, from the cache where it is there; one that didn't answer is asked every time."""
-        asked = {name: self._asked(row) for name, row in registered.items()}
+        asked = {name: self._build_question(row) for name, row in registered.items()}
         key, kept, now = self.get_cache_key(path), {}, time.time()
         if self.get_option("cache") and cache:
             kept = inventory_cache.usable(self._cache.get(key), asked, now, self.get_option("cache_timeout"))
@@ -234,11 +234,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         read = self._read_hosts(missing)
         if self.get_option("cache") and missing:
             answers = {name: each for name, each in read.items() if not isinstance(each, errors.TenantryError)}
-            self._cache[key] = {**kept, **inventory_cache.kept(answers, asked, now)}
+            self._cache[key] = {**kept, **inventory_cache.build_cache_entries(answers, asked, now)}
         return {**{name: each["found"] for name, each in kept.items()}, **read}
 
-    def _asked(self, row: Row) -> dict[str, Any]:
-        return inventory_cache.asked(row.get("entry") or {}, self.get_option("addresses"))
+    def _build_question(self, row: Row) -> dict[str, Any]:
+        return inventory_cache.build_cache_question(row.get("entry") or {}, self.get_option("addresses"))
 
     def _read_hosts(self, missing: list[Row]) -> dict[str, Any]:
         if not missing:
@@ -350,14 +350,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         strict, compose = self.get_option("strict"), self.get_option("compose")
         groups, keyed = self.get_option("groups"), self.get_option("keyed_groups")
         if compose:
-            self._set_composite_vars(compose, self._seen(name, variables), name, strict)
+            self._set_composite_vars(compose, self._build_template_variables(name, variables), name, strict)
         if groups:
-            self._add_host_to_composed_groups(groups, self._seen(name, variables), name, strict)
+            self._add_host_to_composed_groups(groups, self._build_template_variables(name, variables), name, strict)
         if keyed:
-            self._add_host_to_keyed_groups(keyed, self._seen(name, variables), name, strict)
+            self._add_host_to_keyed_groups(keyed, self._build_template_variables(name, variables), name, strict)
 
     @staticmethod
-    def _seen(name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _build_template_variables(name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         return {**variables, "inventory_hostname": name}
 
     def _warn_of_groups(self, vmhosts: Iterable[str]) -> None:

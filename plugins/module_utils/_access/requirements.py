@@ -15,16 +15,16 @@ from .._pki import key_pair
 def check_pylxd() -> None:
     """An https connection is pylxd's; the unix socket needs nothing."""
     if https.PYLXD_IMPORT_ERROR is not None:
-        raise _missing("pylxd", https.PYLXD_IMPORT_ERROR)
+        raise _missing_package_error("pylxd", https.PYLXD_IMPORT_ERROR)
 
 
 def check_cryptography() -> None:
     """Key pairs are made and read by cryptography."""
     if key_pair.CRYPTOGRAPHY_IMPORT_ERROR is not None:
-        raise _missing("cryptography", key_pair.CRYPTOGRAPHY_IMPORT_ERROR)
+        raise _missing_package_error("cryptography", key_pair.CRYPTOGRAPHY_IMPORT_ERROR)
 
 
-def _missing(package: str, cause: ImportError) -> errors.TenantryError:
+def _missing_package_error(package: str, cause: ImportError) -> errors.TenantryError:
     return errors.Unsupported(
         f"{package}: the Python that runs this module ({sys.executable}) doesn't have it ({cause})",
         "run the task on the controller (delegate_to: localhost, connection: local, ansible_python_interpreter: "

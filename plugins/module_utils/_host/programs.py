@@ -16,7 +16,7 @@ _PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bi
 _SECONDS = 60
 
 
-class Said(NamedTuple):
+class ProgramResult(NamedTuple):
     """How a program ended, and what it printed."""
 
     code: int
@@ -29,7 +29,7 @@ def find(name: str) -> Optional[str]:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_PLACES}")
 
 
-def run(name: str, *arguments: str, seconds: int = _SECONDS) -> Optional[Said]:
+def run(name: str, *arguments: str, seconds: int = _SECONDS) -> Optional[ProgramResult]:
     """Run a program in plain English; None where there is none of that name. One that hangs has failed."""
     program = find(name)
     if program is None:
@@ -47,10 +47,12 @@ def run(name: str, *arguments: str, seconds: int = _SECONDS) -> Optional[Said]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Said(-1, "", f"no end after {seconds} s")
+        return ProgramResult(-1, "", f"no end after {seconds} s")
     except OSError as cause:
-        return Said(-1, "", cause.strerror or type(cause).__name__)
-    return Said(ended.returncode, ended.stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace"))
+        return ProgramResult(-1, "", cause.strerror or type(cause).__name__)
+    return ProgramResult(
+        ended.returncode, ended.stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace")
+    )
 
 
 def run_or_fail(name: str, *arguments: str) -> str:

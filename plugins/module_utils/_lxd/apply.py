@@ -128,7 +128,7 @@ def _prepare_retry(
     if request.expect is not None:
         ready = _with_current_etag(port, request, results)
         if ready.etag == sent.etag:
-            raise quota.explain_refusal(port, request, failure)
+            raise quota.quota_error(port, request, failure)
         return ready
     if request.creates:
         # Another run created the same object first: LXD 5.0 fails the operation, newer versions answer 409. The object
@@ -142,7 +142,7 @@ def _prepare_retry(
     # Because of a race of its own, LXD 5.0 fails one in ten concurrent creates from an image, and cleans up after it.
     # Any other failure will repeat, at the price of one more request.
     if last:
-        raise quota.explain_refusal(port, request, failure)
+        raise quota.quota_error(port, request, failure)
     return sent
 
 

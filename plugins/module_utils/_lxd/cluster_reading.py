@@ -68,10 +68,10 @@ def _name_image(image: Image) -> str:
 def list_remaining(port: Port, member: ClusterMember) -> tuple[str, ...]:
     """What is on a member and doesn't leave it with an evacuation; of a dead one, all that is known of."""
     reader = Reader(port)
-    return tuple(_left(reader, member))
+    return tuple(_list_member_contents(reader, member))
 
 
-def _left(reader: Reader, member: ClusterMember) -> Iterator[str]:
+def _list_member_contents(reader: Reader, member: ClusterMember) -> Iterator[str]:
     immobile = member.status in (OFFLINE, EVACUATED)
     every = reader.pools()
     pools = [pool for pool in every if not pool.shared]

@@ -83,7 +83,7 @@ class HttpsPort:
             # Client() sends GET /1.0 once; its answer describes the server.
             client = pylxd.Client(endpoint=url, session=self._session, timeout=limits)
         except pylxd.exceptions.LXDAPIException as cause:
-            raise _error_of(cause, url, ()) from None
+            raise _envelope_error(cause, url, ()) from None
         except (pylxd.exceptions.ClientConnectionFailed, OSError, ValueError) as cause:
             error = _connection_error(self.connection.pin, url, cause, "GET", limits[1])
             raise _TimedOut(error) if _timed_out(cause) else error from None
@@ -123,14 +123,14 @@ class HttpsPort:
             try:
                 response = _send(self._client, method, path, options)
             except pylxd.exceptions.LXDAPIException as cause:
-                raise _error_of(cause, url, path) from None
+                raise _envelope_error(cause, url, path) from None
             except (OSError, ValueError) as cause:
                 if _was_not_sent(cause) and self._switch_member(url):
                     continue
-                raise self._failure(url, cause, method, limit) from cause
+                raise self._request_error(url, cause, method, limit) from cause
             return open_envelope(response.json(), response.headers.get("ETag"))
 
-    def _failure(self, url: str, cause: BaseException, method: str, limit: float) -> errors.TenantryError:
+    def _request_error(self, url: str, cause: BaseException, method: str, limit: float) -> errors.TenantryError:
         if isinstance(cause, requests.exceptions.ConnectTimeout):
             return errors.Unreachable(f"{url}: no answer", "check that the host is up")
         return _connection_error(self.connection.pin, url, cause, method, limit)
@@ -334,5 +334,5 @@ def _reason(cause: BaseException) -> BaseException:
         cause = inner
 
 
-def _error_of(cause: Any, url: str, path: Sequence[str]) -> errors.TenantryError:
+def _envelope_error(cause: Any, url: str, path: Sequence[str]) -> errors.TenantryError:
     return http_errors.error_for_envelope(cause.response.status_code, cause.response.json(), url, path)

@@ -14,7 +14,7 @@ from .port import Port
 from .reader import Reader
 
 
-def explain_refusal(port: Port, request: Request, failure: errors.OperationFailed) -> errors.TenantryError:
+def quota_error(port: Port, request: Request, failure: errors.OperationFailed) -> errors.TenantryError:
     """The failure, or NoRoom with the limit that leaves too little for what the request takes of it."""
     try:
         limits = _limits(port, request)

@@ -213,7 +213,7 @@ def _check_key(label: str, der: bytes, loaded: x509.Certificate, key_type: str) 
     try:
         key = serialization.load_der_private_key(der, password=None)
     except TypeError:
-        raise pem.has_passphrase() from None
+        raise pem.passphrase_error() from None
     except (ValueError, UnsupportedAlgorithm):
         raise errors.Invalid(f"private key: what its PEM holds is not a {label.lower()}", "copy it again") from None
     der_format = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -75,7 +75,7 @@ def private_key_of(text: str) -> tuple[str, bytes]:
         instead = "it is a certificate" if is_only_certificate(text) else "it is not a whole PEM private key"
         raise errors.Invalid(f"private key: {instead}", _KEY_HINT)
     if match["label"] == "ENCRYPTED PRIVATE KEY" or "Proc-Type:" in match["body"]:
-        raise has_passphrase()
+        raise passphrase_error()
     if match["label"] == "OPENSSH PRIVATE KEY":
         raise errors.Invalid("private key: it is a key of OpenSSH, which TLS can't read", _KEY_HINT)
     der = _decode(match["body"])
@@ -84,7 +84,7 @@ def private_key_of(text: str) -> tuple[str, bytes]:
     return match["label"], der
 
 
-def has_passphrase() -> errors.Invalid:
+def passphrase_error() -> errors.Invalid:
     """The refusal of a key that needs a person to type."""
     return errors.Invalid(
         "private key: it has a passphrase, which no unattended run can type",

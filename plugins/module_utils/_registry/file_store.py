@@ -89,7 +89,7 @@ class FileStore:
         path = self.path(name, ENTRY_FILE)
         text = durable.read(path)
         if text is None:
-            raise errors.NotFound(f"vmhost {name}: not in the registry {self.root}", self._known(name))
+            raise errors.NotFound(f"vmhost {name}: not in the registry {self.root}", self._suggest_name(name))
         return entries.parse(name, vmhost_yaml.load(text, path))
 
     def gitignore(self) -> tuple[str, str, str]:
@@ -107,7 +107,7 @@ class FileStore:
             durable.replace(path, wanted, FILE_MODE)
             return True
 
-    def _known(self, name: str) -> str:
+    def _suggest_name(self, name: str) -> str:
         known = self.names()
         if not known:
             return "the registry is empty; register the host with tenantry.lxd.lxd_vmhost, or check the registry option"

@@ -74,7 +74,9 @@ class Repository:
         self._demand_remote()
         asked = self._run(["ls-remote", "--exit-code", self._remote, _REF + self.branch])
         if asked.returncode == _NO_BRANCH:
-            raise errors.NotFound(f"remote: {self._shown} has no branch {self.branch}", "set branch, or push it once")
+            raise errors.NotFound(
+                f"remote: {self._remote_name} has no branch {self.branch}", "set branch, or push it once"
+            )
         self._demand(asked, "can't be asked")
         found = asked.stdout.split()[0]
         if self._run(["cat-file", "-e", f"{found}^{{commit}}"]).returncode:
@@ -89,7 +91,7 @@ class Repository:
         if pushed.returncode:
             if any(line.startswith("!\t") for line in pushed.stdout.splitlines()) and self.tip() != tip:
                 raise errors.Stale(
-                    f"remote: {self._shown} {self.branch} was pushed to by somebody else at the same moment",
+                    f"remote: {self._remote_name} {self.branch} was pushed to by somebody else at the same moment",
                     "run again",
                 )
             self._demand(pushed, f"doesn't take a commit for {self.branch}")
@@ -124,7 +126,7 @@ class Repository:
     # Running git
 
     @property
-    def _shown(self) -> str:
+    def _remote_name(self) -> str:
         return self.remote
 
     def _demand_remote(self) -> None:
@@ -137,7 +139,8 @@ class Repository:
         if ended.returncode:
             said = " ".join((ended.stderr or ended.stdout).split())[-300:]
             raise errors.Unreachable(
-                f"remote: {self._shown} {what}: {said}", "nothing was pushed; give the job a key that may push there"
+                f"remote: {self._remote_name} {what}: {said}",
+                "nothing was pushed; give the job a key that may push there",
             )
 
     def _line(self, *arguments: str) -> str:

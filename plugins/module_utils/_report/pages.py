@@ -41,14 +41,14 @@ class Pages:
         try:
             return "" if loader is None else loader.get_source(self._environment, name)[0]
         except jinja2.TemplateNotFound as cause:
-            raise self._missing(cause) from None
+            raise self._missing_template_error(cause) from None
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:
         """Render a template with these values."""
         try:
             return self._environment.get_template(name).render(values)
         except jinja2.TemplateNotFound as cause:
-            raise self._missing(cause) from None
+            raise self._missing_template_error(cause) from None
         except jinja2.TemplateSyntaxError as cause:
             where = f"{cause.filename or cause.name}, line {cause.lineno}"
             raise errors.Invalid(f"templates: {where}: {cause.message}", "correct the template") from None
@@ -58,7 +58,7 @@ class Pages:
                 "see docs/reference/report.md for the variables of a template",
             ) from None
 
-    def _missing(self, cause: jinja2.TemplateNotFound) -> errors.TenantryError:
+    def _missing_template_error(self, cause: jinja2.TemplateNotFound) -> errors.TenantryError:
         return errors.Invalid(
             f"templates: {cause.name} is in none of {', '.join(self._folders)}",
             "the role report adds the collection's own folder, roles/report/templates, to report_templates",

@@ -56,7 +56,7 @@ class ResourceFigure:
     free: Optional[int] = None
 
     @property
-    def left(self) -> Optional[int]:
+    def remaining(self) -> Optional[int]:
         """What the ratio leaves, whatever the project's limit."""
         return None if self.most is None or self.ours is None else max(0, self.most - self.ours)
 
@@ -76,7 +76,7 @@ class NumaNodeFigures:
     vms: tuple[str, ...]
 
     @property
-    def taken(self) -> int:
+    def pinned_count(self) -> int:
         """How many of its cores have a VM pinned to them."""
         return len(self.pins)
 
@@ -108,7 +108,7 @@ class ProjectLimit:
     used: int
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """What it leaves."""
         return max(0, self.most - self.used)
 
@@ -303,7 +303,7 @@ def _over_all(
 def _under(figure: ResourceFigure, limit: Optional[ProjectLimit]) -> ResourceFigure:
     if limit is None:
         return figure
-    free = None if figure.free is None else min(figure.free, limit.left)
+    free = None if figure.free is None else min(figure.free, limit.remaining)
     return dataclasses.replace(figure, limit=limit.most, free=free)
 
 
@@ -318,7 +318,7 @@ def _capped(room: MachineFigures, limits: Mapping[str, ProjectLimit]) -> Machine
 
 def find_pool_limit(limits: Mapping[str, ProjectLimit], pool: str) -> Optional[int]:
     """What the project's limits leave of a storage pool; None where there is none."""
-    left = [limits[key].left for key in ("disk", f"disk.pool.{pool}") if key in limits]
+    left = [limits[key].remaining for key in ("disk", f"disk.pool.{pool}") if key in limits]
     return min(left) if left else None
 
 

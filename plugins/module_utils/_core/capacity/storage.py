@@ -64,7 +64,7 @@ def build_pool_spaces(
         for pool in group:
             mine = None if ours is None else ours.get(pool.name, 0)
             together = None if ours is None else sum(ours.get(each.name, 0) for each in group)
-            others, left = _left(pool.total, most, pool.used, together)
+            others, left = _compute_free_space(pool.total, most, pool.used, together)
             beside = tuple(each.name for each in group if each.name != pool.name)
             found[pool.name] = PoolSpace(
                 pool.name,
@@ -102,7 +102,7 @@ def _sum(known: Sequence[Optional[int]]) -> Optional[int]:
     return None if None in known else sum(value for value in known if value is not None)
 
 
-def _left(
+def _compute_free_space(
     total: Optional[int], most: Callable[[int], int], used: Optional[int], ours: Optional[int]
 ) -> tuple[Optional[int], Optional[int]]:
     """What others use at least, and what is free: a thin pool promises more than is used, others use unpromised."""

@@ -21,7 +21,7 @@ def checked(said: str, what: str) -> tuple[str, int]:
     return host, port
 
 
-def found(said: str, what: str, came_in_by: str) -> tuple[str, int]:
+def complete_address(said: str, what: str, came_in_by: str) -> tuple[str, int]:
     """As `checked`; a port alone (":8443") is one of the address that somebody came in by."""
     if not said.startswith(":"):
         return checked(said, what)

@@ -17,12 +17,14 @@ _SCHEMA = 1
 _ENTRY = ("url", "urls", "project", "owner")
 
 
-def asked(entry: Mapping[str, Any], addresses: bool) -> dict[str, Any]:
+def build_cache_question(entry: Mapping[str, Any], addresses: bool) -> dict[str, Any]:
     """What decides what an answer is worth: another question makes it worthless."""
     return {"schema": _SCHEMA, "addresses": addresses, **{key: entry.get(key) for key in _ENTRY}}
 
 
-def kept(answers: Mapping[str, Any], questions: Mapping[str, Any], now: float) -> dict[str, dict[str, Any]]:
+def build_cache_entries(
+    answers: Mapping[str, Any], questions: Mapping[str, Any], now: float
+) -> dict[str, dict[str, Any]]:
     """The answers of VM hosts, by name, as they are kept."""
     return {name: {"asked": questions[name], "read_at": now, "found": each} for name, each in answers.items()}
 

@@ -91,7 +91,7 @@ class Machine:
     firewall: str
     network_manager: str
 
-    def shown(self) -> dict[str, Any]:
+    def to_result(self) -> dict[str, Any]:
         """The facts for people and roles."""
         facts = dataclasses.asdict(self)
         facts["snap"] = self.snap is not None

@@ -48,14 +48,14 @@ class Assignment:
 
 
 @dataclasses.dataclass(frozen=True)
-class Placed:
+class AssignmentResult:
     """The VMs that have a host now, in their order, and by name those that are refused."""
 
     sited: list[Assignment]
     refused: list[tuple[str, TenantryError]]
 
 
-def assign_hosts(sited: Sequence[Assignment], hosts: Mapping[str, VmHostReading], strategy: str) -> Placed:
+def assign_hosts(sited: Sequence[Assignment], hosts: Mapping[str, VmHostReading], strategy: str) -> AssignmentResult:
     """A host for every VM, chosen over all of them together; where any is refused, nothing should be written."""
     keys = {host.name: key for key, host in hosts.items()}
     asks: list[Demand] = []
@@ -66,9 +66,9 @@ def assign_hosts(sited: Sequence[Assignment], hosts: Mapping[str, VmHostReading]
             asks.append(ask)
     asked = {name for ask in asks for name in ask.filters.vmhosts or ()}
     found = place_vms(asks, [host for host in hosts.values() if host.name in asked], strategy)
-    return Placed(
+    return AssignmentResult(
         [
-            _settled(each, found.chosen.get(str(index)), keys, hosts)
+            _assign_choice(each, found.chosen.get(str(index)), keys, hosts)
             for index, each in enumerate(sited)
             if str(index) not in found.refused
         ],
@@ -85,7 +85,7 @@ def _ask(
     return compute_demand(key, one.wanted, [hosts[name] for name in names], filters[names])
 
 
-def _settled(
+def _assign_choice(
     one: Assignment, choice: Optional[PlacementChoice], keys: Mapping[str, str], hosts: Mapping[str, VmHostReading]
 ) -> Assignment:
     """The VM with its host. In check mode there may be none to choose from: earlier tasks would have made them."""

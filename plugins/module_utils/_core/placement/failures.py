@@ -49,7 +49,7 @@ class FailureLedger:
         self._now: dict[int, dict[str, Any]] = {}
         self._shared: dict[int, list[dict[str, Any]]] = {}
 
-    def no_room(
+    def no_room_error(
         self,
         ask: Demand,
         places: Sequence[MachineLedger],
@@ -66,7 +66,7 @@ class FailureLedger:
             what = f"VM {ask.name} on {places[0].label}: no room: {said[0].split(': ', 1)[1]}"
         else:
             what = f"VM {ask.name}: no VM host has room: {'; '.join(said)}"
-        return NoRoom(what, _HINT, asked=_asked(ask, places[0]), hosts=hosts)
+        return NoRoom(what, _HINT, asked=_list_demands(ask, places[0]), hosts=hosts)
 
     def _row(self, place: MachineLedger) -> dict[str, Any]:
         if place.index not in self._now:
@@ -77,16 +77,16 @@ class FailureLedger:
 
     def _short(self, ask: Demand, place: MachineLedger, lacking: str) -> str:
         key = f"storage pool {_short_pool(ask, place)}" if lacking == DISK else lacking
-        row, asked = self._row(place), _asked(ask, place)
+        row, asked = self._row(place), _list_demands(ask, place)
         free, left = row["free"].get(key), row["left"].get(key)
         more = "more asked" if ask.at else "asked"
-        said = f"{_shown(key, asked.get(key))} {more}, {_shown(key, free)} free"
+        said = f"{_format_count(key, asked.get(key))} {more}, {_format_count(key, free)} free"
         if free is not None and left is not None and left < free:
-            said += f", {_shown(key, left)} beside the other VMs of this task"
+            said += f", {_format_count(key, left)} beside the other VMs of this task"
         return said
 
 
-def _shown(key: str, count: Optional[int]) -> str:
+def _format_count(key: str, count: Optional[int]) -> str:
     if count is None:
         return "unknown"
     if key == CORES:
@@ -98,7 +98,7 @@ def _shown(key: str, count: Optional[int]) -> str:
     return f"{count * 100 // 2**30 / 100:.2f} GiB {what}"
 
 
-def _asked(ask: Demand, place: MachineLedger) -> dict[str, int]:
+def _list_demands(ask: Demand, place: MachineLedger) -> dict[str, int]:
     asked = {CORES: ask.cores, MEMORY: ask.memory}
     if ask.hugepages:
         asked[HUGEPAGES] = round_to_pages(ask.hugepages, place.page)
@@ -118,8 +118,8 @@ def _free(place: MachineLedger) -> dict[str, Optional[int]]:
         HUGEPAGES: place.hugepages,
         COUNT: book.count,
     }
-    for pool, purses in place.purses.items():
-        found[f"storage pool {pool}"] = min(purse.left for purse in purses)
+    for pool, budgets in place.budgets.items():
+        found[f"storage pool {pool}"] = min(budget.remaining for budget in budgets)
     return {key: None if count is not None and count >= PLENTY // 2 else count for key, count in found.items()}
 
 
@@ -129,5 +129,5 @@ def _short_pool(ask: Demand, place: MachineLedger) -> str:
     for pool, count in ask.disks.items():
         name = pool or place.default_pool or ""
         asked[name] = asked.get(name, 0) + count
-    short = [name for name, count in asked.items() if any(p.left < count for p in place.purses.get(name, ()))]
+    short = [name for name, count in asked.items() if any(p.remaining < count for p in place.budgets.get(name, ()))]
     return min(short or asked, default="")

@@ -27,13 +27,13 @@ _SCALE = 1 << 40
 CORES, MEMORY, HUGEPAGES, DISK, COUNT = "cores", "memory", "hugepages", "storage", "instances"
 
 
-class Purse:
+class Budget:
     """Bytes that several disks are paid from: a filesystem, or a limit of the project."""
 
-    __slots__ = ("left",)
+    __slots__ = ("remaining",)
 
     def __init__(self, left: Optional[int]) -> None:
-        self.left = PLENTY if left is None else left
+        self.remaining = PLENTY if left is None else left
 
 
 class HostLedger:
@@ -47,7 +47,7 @@ class HostLedger:
         try:
             for kind, text in host.ratios.items():
                 capacity.parse_ratio(text, f"{host.name}: {kind}_overcommit")
-            self.figures = capacity.count_capacity(_seen(host)) if self.known else None
+            self.figures = capacity.count_capacity(_build_capacity_input(host)) if self.known else None
         except Invalid as wrong:
             self.wrong = wrong
         self.cores = self.memory = self.count = PLENTY
@@ -58,11 +58,11 @@ class HostLedger:
     def reset(self) -> None:
         """Everything as it was found."""
         limits = self.figures.limits if self.figures else {}
-        left = {key: limit.left for key, limit in limits.items()}
+        left = {key: limit.remaining for key, limit in limits.items()}
         self.cores, self.memory = left.get("cpu", PLENTY), left.get("memory", PLENTY)
         self.count = min(left.get("instances", PLENTY), left.get("virtual-machines", PLENTY))
-        shared: dict[str, Purse] = {}
-        bounds = {key: Purse(count) for key, count in left.items() if key == "disk" or key.startswith("disk.pool.")}
+        shared: dict[str, Budget] = {}
+        bounds = {key: Budget(count) for key, count in left.items() if key == "disk" or key.startswith("disk.pool.")}
         for place in self.places:
             place.reset(shared, bounds)
 
@@ -78,7 +78,7 @@ class HostLedger:
         return list(self.figures.pools) if self.figures else []
 
 
-def _seen(host: VmHostReading) -> CapacityInput:
+def _build_capacity_input(host: VmHostReading) -> CapacityInput:
     return CapacityInput(
         project=host.project,
         instances=tuple(host.instances.values()),
@@ -95,6 +95,7 @@ class MachineLedger:
 
     __slots__ = (
         "book",
+        "budgets",
         "cores",
         "default_pool",
         "hugepages",
@@ -107,7 +108,6 @@ class MachineLedger:
         "ordinary",
         "page",
         "pins",
-        "purses",
         "room",
         "used_cores",
         "used_memory",
@@ -124,7 +124,7 @@ class MachineLedger:
         self.most_cores = self.most_memory = self.used_cores = self.used_memory = self.vms = 0
         self.cores = self.memory = self.ordinary = self.hugepages = PLENTY
         self.pins: dict[int, int] = {}
-        self.purses: dict[str, tuple[Purse, ...]] = {}
+        self.budgets: dict[str, tuple[Budget, ...]] = {}
 
     @property
     def named_member(self) -> str:
@@ -133,27 +133,27 @@ class MachineLedger:
         closed = is_true(config.get("restricted")) and config.get("restricted.cluster.target") != "allow"
         return self.member if self.book.host.server.clustered and not closed else ""
 
-    def reset(self, shared: dict[str, Purse], bounds: Mapping[str, Purse]) -> None:
-        """Everything as it was found; `shared`: the purses of pools that all members have in common."""
+    def reset(self, shared: dict[str, Budget], bounds: Mapping[str, Budget]) -> None:
+        """Everything as it was found; `shared`: the budgets of pools that all members have in common."""
         room = self.room
         if room is None:
             return
-        self.cores, self.memory = _or_plenty(room.cores.left), _or_plenty(room.memory.left)
-        self.ordinary, self.hugepages = _or_plenty(room.ordinary), _or_plenty(room.hugepages.left)
+        self.cores, self.memory = _or_plenty(room.cores.remaining), _or_plenty(room.memory.remaining)
+        self.ordinary, self.hugepages = _or_plenty(room.ordinary), _or_plenty(room.hugepages.remaining)
         self.most_cores, self.used_cores = room.cores.most or 0, room.cores.ours or 0
         self.most_memory, self.used_memory = room.memory.most or 0, room.memory.ours or 0
         self.vms = room.instances
         self.pins = {core: count for node in room.nodes for core, count in node.pins.items()}
-        self.purses = {}
+        self.budgets = {}
         for space in room.pools.values():
             limits = [bounds[key] for key in ("disk", f"disk.pool.{space.name}") if key in bounds]
-            self.purses[space.name] = (self._purse(space, shared), *limits)
+            self.budgets[space.name] = (self._find_budget(space, shared), *limits)
 
-    def _purse(self, space: PoolSpace, shared: dict[str, Purse]) -> Purse:
+    def _find_budget(self, space: PoolSpace, shared: dict[str, Budget]) -> Budget:
         if space.shared:
-            return shared.setdefault(space.name, Purse(space.left))
-        beside = [self.purses[name][0] for name in space.beside if name in self.purses]
-        return beside[0] if beside else Purse(space.left)
+            return shared.setdefault(space.name, Budget(space.left))
+        beside = [self.budgets[name][0] for name in space.beside if name in self.budgets]
+        return beside[0] if beside else Budget(space.left)
 
     def share(self) -> int:
         """How much of what may be promised is, of cores or of memory, whichever is more."""
@@ -176,11 +176,11 @@ class MachineLedger:
         return "" if self._holds(ask.disks) else DISK
 
     def _holds(self, disks: Mapping[Optional[str], int]) -> bool:
-        asked: dict[Purse, int] = {}
+        asked: dict[Budget, int] = {}
         for pool, count in disks.items():
-            for purse in self.purses.get(pool or self.default_pool or "", ()):
-                asked[purse] = asked.get(purse, 0) + count
-                if asked[purse] > purse.left:
+            for budget in self.budgets.get(pool or self.default_pool or "", ()):
+                asked[budget] = asked.get(budget, 0) + count
+                if asked[budget] > budget.remaining:
                     return False
         return True
 
@@ -193,8 +193,8 @@ class MachineLedger:
         self.hugepages -= round_to_pages(ask.hugepages, self.page)
         self.used_cores, self.used_memory = self.used_cores + ask.cores, self.used_memory + ask.memory
         for pool, count in ask.disks.items():
-            for purse in self.purses.get(pool or self.default_pool or "", ()):
-                purse.left -= count
+            for budget in self.budgets.get(pool or self.default_pool or "", ()):
+                budget.remaining -= count
         if ask.at is None:
             self.vms += 1
             book.count -= 1

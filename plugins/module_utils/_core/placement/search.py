@@ -114,7 +114,7 @@ class _Search:
             else:
                 self.unfit[ask.key] = no_room_error(ask, group.reasons)
 
-    def _asked(self, filters: HostFilters) -> list[HostLedger]:
+    def _select_ledgers(self, filters: HostFilters) -> list[HostLedger]:
         if filters.vmhosts is None:
             return self.books
         return [self._by_name[name] for name in sorted(set(filters.vmhosts)) if name in self._by_name]
@@ -147,7 +147,7 @@ class _Search:
         told = {}
         for ask, shape in without:
             group = shape.group
-            told[ask.key] = self.ledger.no_room(ask, group.candidates, shape.full, group.reasons)
+            told[ask.key] = self.ledger.no_room_error(ask, group.candidates, shape.full, group.reasons)
         return told
 
     def _reset(self) -> None:
@@ -219,7 +219,7 @@ class _Search:
             *(bool(ask.hugepages), ask.percent, frozenset(ask.disks)),
         )
         if key not in self._groups:
-            self._groups[key] = _grouped(ask, self._asked(ask.filters))
+            self._groups[key] = _grouped(ask, self._select_ledgers(ask.filters))
         return self._groups[key]
 
 
@@ -278,14 +278,14 @@ def _by_reason(labelled: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]
 def _choice(ask: Demand, shape: _Shape, found: MachineLedger, cores: tuple[int, ...], way: str) -> PlacementChoice:
     key = (found.index, len(shape.full))
     if key not in shape.told:
-        shape.told[key] = _told(shape, found, way)
+        shape.told[key] = _explain_candidates(shape, found, way)
     reason = _reason(ask, shape, way) + (f"; pinned to {format_cpu_set(cores)}, the least used" if cores else "")
     if found.book.host.server.clustered and found.room and not found.named_member and ask.at is None:
         reason += "; LXD chooses the member, the project may name none"
     return PlacementChoice(found.book.name, found.named_member, cores, reason, shape.told[key])
 
 
-def _told(shape: _Shape, found: MachineLedger, way: str) -> Mapping[str, tuple[str, ...]]:
+def _explain_candidates(shape: _Shape, found: MachineLedger, way: str) -> Mapping[str, tuple[str, ...]]:
     rest = "as much or more of it is allocated" if way == "spread" else "as much or less of it is allocated"
     others = [each for each in shape.group.candidates if each is not found]
     dynamic = _by_reason(

@@ -56,9 +56,9 @@ def _of_part(part: Part, reading: ServerReading) -> Iterator[TenantryError]:
 
 
 def _of_existing(part: Part, there: PartReading, reading: ServerReading) -> Iterator[TenantryError]:
-    if there.kind != part.said:
+    if there.kind != part.driver_or_type:
         yield Conflict(
-            f"{part.title}: it exists with {part.kind.field} {there.kind}, not {part.said}",
+            f"{part.title}: it exists with {part.kind.field} {there.kind}, not {part.driver_or_type}",
             "choose another name; an existing one is never recreated",
         )
         return

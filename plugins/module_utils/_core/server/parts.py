@@ -50,7 +50,7 @@ class Part:
     found: PartReading | None
 
     @property
-    def said(self) -> str:
+    def driver_or_type(self) -> str:
         """Its driver or type."""
         return self.wanted.driver if isinstance(self.wanted, PoolSpec) else self.wanted.type
 
@@ -105,7 +105,7 @@ def plan_part(part: Part, reading: ServerReading, host: str) -> list[Change]:
 
 def _create(part: Part, reading: ServerReading, host: str) -> Change:
     path, name, wanted, members = (part.kind.path,), part.wanted.name, part.wanted, reading.members
-    head = {"name": name, part.kind.field: part.said}
+    head = {"name": name, part.kind.field: part.driver_or_type}
     own = {member: {**_without_nulls(wanted.on(member)), **_wipe(part, member, reading)} for member in members}
     begin = tuple(
         Request("POST", path, params={"target": member}, body={**head, "config": config})
@@ -115,7 +115,11 @@ def _create(part: Part, reading: ServerReading, host: str) -> Change:
     config = {} if part.tried else _without_nulls(wanted.common if members or part.found else wanted.config)
     body = {**head, "description": wanted.description or "", "config": config}
     end = Request("POST", path, body=body, creates=(*path, name), deadline=_DEADLINE, slow=True)
-    after = {part.kind.field: part.said, "description": wanted.description or "", "config": mask_secrets(config)}
+    after = {
+        part.kind.field: part.driver_or_type,
+        "description": wanted.description or "",
+        "config": mask_secrets(config),
+    }
     if members:
         after["members"] = {member: mask_secrets(config) for member, config in own.items()}
     lost = ", ".join(f"wipes {each}" for each in wiped_elsewhere(part, reading))

@@ -35,23 +35,23 @@ def plan_server(spec: ServerSpec, reading: ServerReading, host: str) -> Plan:
 def _parts(spec: ServerSpec, reading: ServerReading) -> list[Part]:
     pools = [Part(POOL, pool, reading.pools.get(pool.name)) for pool in spec.pools]
     networks = [Part(NETWORK, network, reading.networks.get(network.name)) for network in spec.networks]
-    return [*(_settled(part, reading) for part in pools), *networks]
+    return [*(_find_renamed_device(part, reading) for part in pools), *networks]
 
 
-def _settled(part: Part, reading: ServerReading) -> Part:
+def _find_renamed_device(part: Part, reading: ServerReading) -> Part:
     """A pool that was made of the device that is said now: LXD may keep it under another name, which then counts."""
     pool, there = part.wanted, part.found
     if there is None or part.begun or not isinstance(pool, PoolSpec):
         return part
     if not there.on:
         return dataclasses.replace(
-            part, wanted=dataclasses.replace(pool, config=_kept(pool.config, there.config, reading))
+            part, wanted=dataclasses.replace(pool, config=_keep_sources(pool.config, there.config, reading))
         )
-    members = {name: _kept(pool.on(name), has.config, reading) for name, has in there.on.items()}
+    members = {name: _keep_sources(pool.on(name), has.config, reading) for name, has in there.on.items()}
     return dataclasses.replace(part, wanted=dataclasses.replace(pool, members={**pool.members, **members}))
 
 
-def _kept(wanted: Values, has: Mapping[str, str], reading: ServerReading) -> dict[str, str | None]:
+def _keep_sources(wanted: Values, has: Mapping[str, str], reading: ServerReading) -> dict[str, str | None]:
     said, real = wanted.get(SOURCE), reading.resolved
     known = [each for each in (has.get(SOURCE), has.get("volatile.initial_source")) if each]
     if said and any(real.get(each, each) == real.get(said, said) for each in known):
@@ -93,7 +93,7 @@ def predicted(spec: ServerSpec, reading: ServerReading) -> dict[str, Any]:
         description = part.wanted.description
         row = {
             "name": part.wanted.name,
-            part.kind.field: part.said,
+            part.kind.field: part.driver_or_type,
             "description": description if description is not None else (part.found.description if part.found else ""),
             "config": mask_secrets(merge_values(has, part.differing() if part.found else part.wanted.config)),
         }

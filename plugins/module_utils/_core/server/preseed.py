@@ -35,16 +35,16 @@ def preseed(params: Mapping[str, Any]) -> dict[str, Any]:
     problems += [f"storage pool {name}: wipe: the device would not be checked first" for name in wiped]
     problems += [f"{key}: a preseed is kept in clear; set it afterwards" for key in wanted.config if is_secret(key)]
     if problems:
-        raise server.all_of(problems)
+        raise server.invalid_settings_error(problems)
     return {
-        "config": _said(wanted.config),
+        "config": _drop_unset(wanted.config),
         "storage_pools": [{**_named(pool), "driver": pool.driver} for pool in wanted.pools],
         "networks": [{**_named(network), "type": network.type} for network in wanted.networks],
     }
 
 
 def _named(each: Union[server_pools.PoolSpec, server_networks.NetworkSpec]) -> dict[str, Any]:
-    return {"name": each.name, "description": each.description or "", "config": _said(each.config)}
+    return {"name": each.name, "description": each.description or "", "config": _drop_unset(each.config)}
 
 
 def text(params: Mapping[str, Any]) -> str:
@@ -59,5 +59,5 @@ def _nulls(spec: server.ServerSpec) -> list[str]:
     return [f"{what}.{key}" for what, config in named for key, value in config.items() if value is None]
 
 
-def _said(config: Mapping[str, Optional[str]]) -> dict[str, str]:
+def _drop_unset(config: Mapping[str, Optional[str]]) -> dict[str, str]:
     return {key: value for key, value in sorted(config.items()) if value is not None}

@@ -33,7 +33,7 @@ def parse_server_spec(params: Mapping[str, Any]) -> ServerSpec:
         networks=server_networks.want(params.get("networks"), problems),
     )
     if problems:
-        raise all_of(problems)
+        raise invalid_settings_error(problems)
     return wanted
 
 
@@ -62,6 +62,6 @@ def secrets(params: Mapping[str, Any]) -> set[str]:
     return {value for each in maps if isinstance(each, Mapping) for value in server_settings.secrets(each)}
 
 
-def all_of(problems: list[str]) -> Invalid:
-    """Everything that is wrong, as one error."""
+def invalid_settings_error(problems: list[str]) -> Invalid:
+    """Return all problems as one error."""
     return Invalid(" -- ".join(problems), problems=list(problems))

@@ -31,14 +31,14 @@ NOWHERE = (
 )
 
 
-def kept(spec: TenantCertSpec, reading: TrustReading) -> tuple[CertificatePair, list[Change]]:
+def plan_key_files(spec: TenantCertSpec, reading: TrustReading) -> tuple[CertificatePair, list[Change]]:
     """The pair that is in force when the folder is in order, and what brings it there; no rotation."""
     if reading.brought is not None:
         return _brought(spec, reading, reading.brought)
     if reading.pair is not None:
         return reading.pair, []
     if reading.coming is not None and reading.folder is not None:
-        return reading.coming, [placed(spec, reading.folder, reading.coming)]
+        return reading.coming, [plan_new_pair(spec, reading.folder, reading.coming)]
     folder = find_lasting_folder(reading)
     if KEY in folder.files:
         raise errors.Conflict(
@@ -46,7 +46,7 @@ def kept(spec: TenantCertSpec, reading: TrustReading) -> tuple[CertificatePair, 
             "put its certificate back, or take the key away to have a new pair made",
         )
     new = CertificatePair.to_be_made(spec.key_type)
-    steps = (*_made(spec, folder), *_renamed(folder, (NEXT_KEY, NEXT_CERTIFICATE)))
+    steps = (*_generate_pair(spec, folder), *_renamed(folder, (NEXT_KEY, NEXT_CERTIFICATE)))
     return new, [Change("generate", "key pair", spec.name, steps, None, _view(folder, new))]
 
 
@@ -64,7 +64,7 @@ def _brought(
     if pair is not None and pair.private_key:
         return pair, []
     if reading.coming is not None and reading.coming.fingerprint == brought.fingerprint:
-        return brought, [placed(spec, folder, brought)]
+        return brought, [plan_new_pair(spec, folder, brought)]
     steps = (*_written(spec, folder, brought), *_renamed(folder, (NEXT_KEY, NEXT_CERTIFICATE)))
     return brought, [Change("write", "key pair", spec.name, steps, None, _view(folder, brought))]
 
@@ -81,11 +81,11 @@ def find_lasting_folder(reading: TrustReading) -> Folder:
 def put_down(spec: TenantCertSpec, folder: Folder, new: CertificatePair) -> Change:
     """The next pair on durable storage, before any server hears of it."""
     if isinstance(new.pem, Later):
-        return Change("generate", "next key pair", spec.name, _made(spec, folder), None, _view(folder, new))
+        return Change("generate", "next key pair", spec.name, _generate_pair(spec, folder), None, _view(folder, new))
     return Change("write", "next key pair", spec.name, _written(spec, folder, new), None, _view(folder, new))
 
 
-def placed(
+def plan_new_pair(
     spec: TenantCertSpec,
     folder: Folder,
     new: CertificatePair,
@@ -120,7 +120,7 @@ def secured(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) 
     return []
 
 
-def _made(spec: TenantCertSpec, folder: Folder) -> tuple[Step, ...]:
+def _generate_pair(spec: TenantCertSpec, folder: Folder) -> tuple[Step, ...]:
     if not spec.common_name:
         raise errors.Invalid("owner: it is required for the certificate's subject", "set owner or common_name")
     make = GenerateKeyPair("pair", spec.common_name, spec.key_type, spec.valid_for)

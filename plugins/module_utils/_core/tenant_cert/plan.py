@@ -45,10 +45,10 @@ def plan(spec: TenantCertSpec, reading: TrustReading) -> Decision:
 def _generated(spec: TenantCertSpec, reading: TrustReading) -> Decision:
     if reading.folder is None:
         raise errors.Invalid("directory: there is none to keep the key pair in", pair_files.NOWHERE)
-    pair, changes = pair_files.kept(spec, reading)
+    pair, changes = pair_files.plan_key_files(spec, reading)
     if not pair.private_key and reading.coming is not None:
         # A rotation was cut short between its two renames: the next key is in place, its certificate follows.
-        pair, changes = reading.coming, [pair_files.placed(spec, reading.folder, reading.coming)]
+        pair, changes = reading.coming, [pair_files.plan_new_pair(spec, reading.folder, reading.coming)]
     if not pair.private_key:
         raise errors.Conflict(
             f"{reading.folder.path}: its certificate has no private key beside it",
@@ -70,10 +70,10 @@ def _trusted(spec: TenantCertSpec, reading: TrustReading) -> Decision:
     if turn is not None:
         pair, changes, entry = turn.new, list(turn.changes), turn.entry
     else:
-        pair, changes = pair_files.kept(spec, reading)
+        pair, changes = pair_files.plan_key_files(spec, reading)
         _refuse_bad_times(reading, pair)
         changes += pair_files.secured(spec, reading, pair)
-        added, entry = trust.given(spec, reading, pair)
+        added, entry = trust.plan_trust(spec, reading, pair)
         changes += added
     changes += _retired(reading, pair, turn)
     strangers = trust.strangers(spec, reading, pair)
@@ -85,13 +85,13 @@ def _trusted(spec: TenantCertSpec, reading: TrustReading) -> Decision:
         if changes:
             changes.append(trust.plan_trust_check(spec, pair))
         else:
-            unverified = (_not_trusted(spec, reading, pair),)
+            unverified = (_not_trusted_error(spec, reading, pair),)
     return Decision(Plan(tuple(changes), warnings=warnings, unverified=unverified), pair, entry, turn, strangers)
 
 
-def _not_trusted(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> errors.TenantryError:
+def _not_trusted_error(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> errors.TenantryError:
     view = build_certificate_view(spec, pair, None, reading, proved=False)
-    return trust.refusal(spec, reading, str(pair.pem), certificate=view)
+    return trust.not_trusted_error(spec, reading, str(pair.pem), certificate=view)
 
 
 def _retired(reading: TrustReading, pair: CertificatePair, turn: Optional[rotation.RotationPlan]) -> list[Change]:

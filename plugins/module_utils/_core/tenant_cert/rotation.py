@@ -69,8 +69,8 @@ def resume_rotation(spec: TenantCertSpec, reading: TrustReading) -> Optional[Rot
     if old is None or new is None or folder is None or new.fingerprint not in reading.trusted:
         return None
     overlap = old.fingerprint in reading.trusted
-    place = pair_files.placed(spec, folder, new, old if overlap else None)
-    changes, entry = trust.given(spec, reading, new)
+    place = pair_files.plan_new_pair(spec, folder, new, old if overlap else None)
+    changes, entry = trust.plan_trust(spec, reading, new)
     proof = [] if changes else [trust.plan_proof(spec, new)]
     because = "an earlier run was cut short after the server had the new certificate"
     return RotationPlan(OVERLAP if overlap else SWAP, because, old, new, (*changes, place, *proof), entry)
@@ -163,11 +163,11 @@ def serves(spec: TenantCertSpec, reading: TrustReading, coming: CertificatePair)
 
 
 def _overlapping(spec: TenantCertSpec, reading: TrustReading, folder: Folder, turn: RotationPlan) -> RotationPlan:
-    changes, entry = trust.given(spec, reading, turn.new)
+    changes, entry = trust.plan_trust(spec, reading, turn.new)
     if not changes:
         changes = [trust.plan_proof(spec, turn.new)]
     known = turn.old.fingerprint in reading.trusted or reading.entry(turn.old) is not None
-    place = pair_files.placed(spec, folder, turn.new, turn.old if known else None, put=bool(turn.changes))
+    place = pair_files.plan_new_pair(spec, folder, turn.new, turn.old if known else None, put=bool(turn.changes))
     before = reading.former if reading.former and reading.former.fingerprint != turn.old.fingerprint else None
     earlier = plan_retirement(reading, before, folder, keep_file=True) if before else []
     last = plan_retirement(reading, turn.old, folder) if spec.retire and known else []
@@ -181,8 +181,8 @@ def _plan_waiting(spec: TenantCertSpec, reading: TrustReading, folder: Folder, t
             f"certificate {spec.name}: the next pair isn't there yet", "state: generated with rotate puts it down"
         )
     else:
-        missing = trust.refusal(spec, reading, str(turn.new.pem))
-    place = pair_files.placed(spec, folder, turn.new, turn.old, put=True)
+        missing = trust.not_trusted_error(spec, reading, str(turn.new.pem))
+    place = pair_files.plan_new_pair(spec, folder, turn.new, turn.old, put=True)
     view = {"name": spec.name, "restricted": spec.restricted, "projects": sorted(spec.projects or ())}
     changes = (place, trust.plan_proof(spec, turn.new))
     return dataclasses.replace(turn, changes=changes, entry=view, missing=(missing,))
@@ -196,11 +196,11 @@ def _swap(spec: TenantCertSpec, reading: TrustReading, folder: Folder, turn: Rot
             "ask its admin",
         )
     # An entry that isn't as wanted is refused here, before anything is replaced.
-    trust.given(spec, reading, turn.old)
+    trust.plan_trust(spec, reading, turn.old)
     patch = Request("PATCH", ("certificates", entry.fingerprint), body={"certificate": turn.new.pem}, etag=entry.etag)
     before, after = ({"fingerprint": pair.fingerprint} for pair in (turn.old, turn.new))
     swap = Change("replace", "certificate of trust entry", entry.name, (patch,), before, after, host=trust.OWN)
-    place = pair_files.placed(spec, folder, turn.new, put=bool(turn.changes))
+    place = pair_files.plan_new_pair(spec, folder, turn.new, put=bool(turn.changes))
     changes = (*turn.changes, swap, place, trust.plan_proof(spec, turn.new))
     return dataclasses.replace(turn, changes=changes, entry=trust.as_is(entry))
 

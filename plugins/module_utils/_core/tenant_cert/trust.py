@@ -21,7 +21,7 @@ OWN = "own"
 View = Optional[Mapping[str, Any]]
 
 
-def given(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> tuple[list[Change], View]:
+def plan_trust(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> tuple[list[Change], View]:
     """What makes the server trust this pair as wanted, and its entry then; nothing and None where nobody here may."""
     _check(spec, reading)
     entry = reading.entry(pair)
@@ -173,7 +173,7 @@ def plan_trust_check(spec: TenantCertSpec, pair: CertificatePair) -> Change:
     return Change("await trust in", "tenant certificate", spec.name, (Prove("trusted", about),))
 
 
-def refusal(spec: TenantCertSpec, reading: TrustReading, pem: str, **details: Any) -> errors.NotTrusted:
+def not_trusted_error(spec: TenantCertSpec, reading: TrustReading, pem: str, **details: Any) -> errors.NotTrusted:
     """Not trusted, and what a person may paste to change that."""
     return errors.NotTrusted(
         f"certificate {spec.name}: the server doesn't trust it yet",

@@ -121,12 +121,12 @@ def _check_attachment(
         # The host's own interfaces are listed too; they are a parent, and no network of LXD's.
         managed = {each for each, network in networks.items() if network.managed}
         if device["network"] not in managed:
-            raise _network_not_found(name, device["network"], managed, host)
+            raise _network_not_found_error(name, device["network"], managed, host)
     elif device.get("parent"):
         _check_parent(name, device, host, networks)
 
 
-def _network_not_found(name: str, network: str, there: Iterable[str], host: VmHostReading) -> TenantryError:
+def _network_not_found_error(name: str, network: str, there: Iterable[str], host: VmHostReading) -> TenantryError:
     hint = f"there: {', '.join(sorted(there)) or 'none'}"
     if network in restrictions.usable_bridges(host.project.config):
         hint = f"the project reaches it as a bridge: set parent: {network} with type: bridged instead of network"

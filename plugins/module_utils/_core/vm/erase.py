@@ -84,7 +84,7 @@ def plan_erase(spec: CommissionSpec, reading: EraseReading, place: ProjectPlace,
 def predict_erased(found: Instance, now: str) -> Instance:
     """The VM as it will be; its MAC addresses, which LXD had chosen and others may know it by, are said from now on."""
 
-    def kept(config: Mapping[str, str]) -> dict[str, str]:
+    def keep_config(config: Mapping[str, str]) -> dict[str, str]:
         own = {key: value for key, value in config.items() if not key.startswith(_OF_THE_DISK)}
         return {**own, COMMISSIONED: now, ERASED: _mark(found.name, now)}
 
@@ -95,8 +95,8 @@ def predict_erased(found: Instance, now: str) -> Instance:
             said[name] = {**device, "hwaddr": mac}
     return dataclasses.replace(
         found,
-        config=kept(found.config),
-        expanded_config=kept(found.expanded_config),
+        config=keep_config(found.config),
+        expanded_config=keep_config(found.expanded_config),
         devices={**found.devices, **said},
         expanded_devices={**found.expanded_devices, **said},
     )

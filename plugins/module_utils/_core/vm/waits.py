@@ -110,12 +110,12 @@ def proven_addresses(instance: Instance) -> list[str]:
     return found
 
 
-def late(wait: str, seconds: float, lacking: str) -> errors.TimedOut:
+def timeout_error(wait: str, seconds: float, lacking: str) -> errors.TimedOut:
     """The result of a wait that ran out."""
     return errors.TimedOut(f"{_NOT_THERE[wait]} after {seconds:g} s: {lacking}", _HINTS[wait])
 
 
-def without_agent() -> errors.Unsupported:
+def no_agent_error() -> errors.Unsupported:
     """The result of a wait for cloud-init in a guest that can't be asked."""
     return errors.Unsupported(
         f"cloud-init can't be queried: the guest has been on the network for {AGENT_GRACE} s and has no LXD agent",
@@ -123,7 +123,7 @@ def without_agent() -> errors.Unsupported:
     )
 
 
-def failed_cloud_init(status: CloudInitStatus) -> errors.OperationFailed:
+def cloud_init_error(status: CloudInitStatus) -> errors.OperationFailed:
     """What cloud-init itself calls an error."""
     return errors.OperationFailed(
         f"cloud-init failed: {'; '.join(status.errors) or 'it gives no reason'}",
@@ -131,7 +131,7 @@ def failed_cloud_init(status: CloudInitStatus) -> errors.OperationFailed:
     )
 
 
-def no_cloud_init() -> errors.Unsupported:
+def no_cloud_init_error() -> errors.Unsupported:
     """The result of a wait for cloud-init in a guest without it."""
     return errors.Unsupported("cloud-init isn't installed in the guest", "use an image that has it, or set wait: agent")
 

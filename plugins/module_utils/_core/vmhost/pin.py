@@ -58,10 +58,10 @@ def plan_pin(reading: PinReading, shown: Optional[tuple[str, str]]) -> Plan:
     # The pin first: a run that stops between the two still has what it is made from, or no longer needs it.
     steps = (write, gone) if shown else (Prove(SHOWN), write, gone)
     change = Change("pin", "server certificate", reading.host, steps, None, {"fingerprint": fingerprint})
-    return Plan((change,), unverified=() if reading.secret else (no_secret(reading),))
+    return Plan((change,), unverified=() if reading.secret else (no_secret_error(reading),))
 
 
-def no_secret(reading: PinReading) -> NotFound:
+def no_secret_error(reading: PinReading) -> NotFound:
     """Nothing tells this host from another."""
     return NotFound(
         f"{reading.host}: nothing is there to know it by: neither {SERVER_CERTIFICATE} nor {first_boot.FILE} is in "

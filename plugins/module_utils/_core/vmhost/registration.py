@@ -157,7 +157,7 @@ def _must_be(message: str, name: str, there: Sequence[str]) -> None:
         raise NotFound(message, f"there: {', '.join(sorted(there)) or 'none'}", there=sorted(there))
 
 
-def not_there(host: str, name: str, refused: Optional[TenantryError] = None) -> TenantryError:
+def project_not_found_error(host: str, name: str, refused: Optional[TenantryError] = None) -> TenantryError:
     """The tracked project can't be read: for a restricted certificate LXD doesn't tell missing from forbidden."""
     if refused is None:
         return NotFound(f"{host}: project {name} is not there", "make it with tenantry.lxd.lxd_project")

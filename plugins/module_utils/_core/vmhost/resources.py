@@ -124,9 +124,9 @@ def _node(member: str, node: NumaNodeFigures, read: Mapping[str, Any]) -> dict[s
         "cores": {
             "total": len(node.cores),
             "list": list(node.cores),
-            "ours": node.taken,
+            "ours": node.pinned_count,
             "others": None,
-            "free": len(node.cores) - node.taken,
+            "free": len(node.cores) - node.pinned_count,
         },
         "memory": {"total": read["memory"], "used": read["memory_used"]},
         "hugepages": read["hugepages"],

@@ -42,7 +42,7 @@ class PreflightJob:
             known = ", ".join(preflight.CHECKS)
             raise errors.Invalid(f"skip: {', '.join(unknown)} is no check", f"the checks are {known}")
         found = _machine(self._params)
-        asked, wrong = self._asked()
+        asked, wrong = self._parse_params()
         where, amiss = _where(self._params)
         of_server = [*wrong, *amiss, *(_obstacles(self._params) if found.root and not wrong else ())]
         bridges, of_bridges = host_bridges.read_bridges(self._params, found.ssh_interface, asked.wanted)
@@ -50,7 +50,7 @@ class PreflightJob:
         said = [str(problem) for problem in problems]
         method = preflight.method(found, self._params["package"])
         self._result = {
-            "machine": found.shown(),
+            "machine": found.to_result(),
             "method": method,
             "channel": snap_channel.whole(asked.channel),
             "switches": preflight.switches(found, asked.channel),
@@ -65,7 +65,7 @@ class PreflightJob:
             )
         return Plan(warnings=tuple(preflight.warnings(found)))
 
-    def _asked(self) -> tuple[preflight.PreflightSpec, list[str]]:
+    def _parse_params(self) -> tuple[preflight.PreflightSpec, list[str]]:
         params, wrong = self._params, []
         try:
             wanted = server.parse_server_spec(params)
@@ -117,7 +117,7 @@ def _where(params: Mapping[str, Any]) -> tuple[str, list[str]]:
     if not said:
         return "", []
     try:
-        host, port = cluster_address.found(said, "cluster_address", machine.ssh_address())
+        host, port = cluster_address.complete_address(said, "cluster_address", machine.ssh_address())
     except errors.Invalid as wrong:
         return "", [str(wrong)]
     listens = _ask_server(params, lambda asked: str(asked.server.config.get(server_settings.HTTPS_ADDRESS) or ""))

@@ -35,7 +35,7 @@ class TenantCertJob:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         token = trust_token.parse(params["trust_token"]) if params.get("trust_token") else None
-        self._wanted = _wanted(params, token)
+        self._wanted = _parse_params(params, token)
         self._token = token
         self._world = TrustReader(params, self._wanted, token)
         self._found: Optional[TrustReading] = None
@@ -90,7 +90,7 @@ class TenantCertJob:
     def _demand_trust(self, about: Mapping[str, Any], made: Mapping[str, Any]) -> None:
         pair = fill_in(about, made)
         if self._found is None or not self._world.own(pair["certificate"], pair["private_key"]).server.trusted:
-            raise trust.refusal(self._wanted, self._found or self._world.look(), pair["certificate"])
+            raise trust.not_trusted_error(self._wanted, self._found or self._world.look(), pair["certificate"])
 
     def _read_entry(self, about: Mapping[str, Any], made: Mapping[str, Any]) -> None:
         """What LXD made of our request: a server may ignore what it doesn't know, and a token says it all itself."""
@@ -128,7 +128,7 @@ class TenantCertJob:
         decision, found = self._decision, self._found
         if found is None:
             return {}
-        pair = decision.pair if outcome is None or decision.pair is None else self._made(decision.pair)
+        pair = decision.pair if outcome is None or decision.pair is None else self._read_new_pair(decision.pair)
         result: dict[str, Any] = {"certificate": self._view(plan, pair, found, outcome is None)}
         if pair is not None and self._wanted.state != "absent":
             later = isinstance(pair.pem, Later)
@@ -166,7 +166,7 @@ class TenantCertJob:
             proved = proved or (_proves(plan) and self._wanted.prove and bool(pair.private_key))
         return build_certificate_view(self._wanted, pair, entry, reading, proved)
 
-    def _made(self, pair: CertificatePair) -> CertificatePair:
+    def _read_new_pair(self, pair: CertificatePair) -> CertificatePair:
         """The pair that is there after the run, where only its key's generator could choose it before."""
         read = self._world.keys.read()
         there = read.pair or read.coming
@@ -191,7 +191,7 @@ class TenantCertJob:
         self._world.close()
 
 
-def _wanted(params: Mapping[str, Any], token: Optional[trust_token.TrustToken]) -> TenantCertSpec:
+def _parse_params(params: Mapping[str, Any], token: Optional[trust_token.TrustToken]) -> TenantCertSpec:
     row = find_row(params)
     if row.get("error"):
         raise errors.Invalid(row["error"]["message"], row["error"].get("hint", ""))

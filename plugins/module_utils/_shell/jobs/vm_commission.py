@@ -50,12 +50,12 @@ class CommissionJob:
         vmhost.check_project(self._target.name, project, self._wanted.owner)
         self._found = reader.instance(self._place.project, self._wanted.name)
         if vm_erasure.due(self._wanted, self._found, self._now):
-            planned = vm_erasure.plan_erase(self._wanted, self._seen(reader), self._place, self._now)
+            planned = vm_erasure.plan_erase(self._wanted, self._read_erasure(reader), self._place, self._now)
         else:
             planned = vm_commission.plan_commission(self._wanted, self._found, self._place, self._now)
         return dataclasses.replace(planned, changes=(*targets.plan_key_modes(self._target), *planned.changes))
 
-    def _seen(self, reader: Reader) -> vm_erasure.EraseReading:
+    def _read_erasure(self, reader: Reader) -> vm_erasure.EraseReading:
         """What an erasure has to know besides."""
         project, name, found = self._place.project, self._wanted.name, self._found
         stand_in = reader.instance(project, vm_erasure.stand_in(name))

@@ -60,7 +60,7 @@ class ComposeJob:
         self._refused = []
         failed: dict[str, errors.TenantryError] = {}
         self._sited = self._sites(failed)
-        wanted, warnings = self._wanted()
+        wanted, warnings = self._collect_specs()
         changes, waiting = self._planned(wanted, failed)
         self._raise_refused()
         if self._params["ignore_unreachable_hosts"]:
@@ -118,7 +118,7 @@ class ComposeJob:
         hosts, unsure = self._fleet.hosts, {**self._fleet.silent, **self._fleet.moving}
         for said in self._said:
             try:
-                sited.append(self._found(said, hosts, unsure))
+                sited.append(self._locate_vm(said, hosts, unsure))
             except errors.Unreachable as silence:
                 failed[said.group] = silence
             except errors.TenantryError as error:
@@ -132,7 +132,7 @@ class ComposeJob:
         self._fleet.read_needed(_by_host(each for each in chosen.sited if each.group not in known))
         return chosen.sited
 
-    def _found(
+    def _locate_vm(
         self, said: Assignment, hosts: Mapping[str, VmHostReading], unsure: Mapping[str, errors.TenantryError]
     ) -> Assignment:
         """Where a VM is, or may be made; `unsure`: the hosts that may have it all the same."""
@@ -161,7 +161,7 @@ class ComposeJob:
             raise next(iter(found.values()))
         return {name: error.message.partition(": ")[2] for name, error in found.items()}
 
-    def _wanted(self) -> tuple[dict[str, list[vm.VmSpec]], list[str]]:
+    def _collect_specs(self) -> tuple[dict[str, list[vm.VmSpec]], list[str]]:
         """The VMs to plan by host, those that are pruned among them, and what to warn of."""
         wanted = _by_host(self._sited)
         warnings: list[str] = []
@@ -231,7 +231,7 @@ class ComposeJob:
 
     def result(self, plan: Plan, outcome: Outcome | None) -> Mapping[str, Any]:
         """Every VM of the task that is or will be there, where it is, and what failed."""
-        hosts = self._waits.shown(self._fleet.hosts)
+        hosts = self._waits.update_hosts(self._fleet.hosts)
         result: dict[str, Any] = {
             "needs_restart": list(plan.needs_restart),
             "vms": vm_results.vms(self._sited, hosts, plan if outcome is None else None),

@@ -106,7 +106,7 @@ class PresentJob:
         """Prove the host as far as it can be, and decide."""
         self._missing = []
         self._found = self._read()
-        self._decision = vmhost.plan_registration(self._wanted, self._foreseen(), self._files())
+        self._decision = vmhost.plan_registration(self._wanted, self._predict_project(), self._files())
         planned = self._decision.plan
         if self._decision.pending:
             return planned
@@ -124,7 +124,7 @@ class PresentJob:
             self._missing.append(missing)
             return VmHostState(port.server)
 
-    def _foreseen(self) -> VmHostState:
+    def _predict_project(self) -> VmHostState:
         """What the plan is made from: on the host itself, a project that isn't there yet as it will be."""
         if self._found.project is not None or not self._target.local or self._port is None:
             return self._found

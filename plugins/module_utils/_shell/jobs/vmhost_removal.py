@@ -60,7 +60,7 @@ class AbsentJob:
             changes, self._left = self._vms()
         self._deleted = list(dict.fromkeys(change.name for change in changes if change.kind == "VM"))
         if not self._left:
-            changes += self._gone(there, bool(changes))
+            changes += self._plan_removal(there, bool(changes))
         return Plan(tuple(changes), warnings=tuple(str(error) for error in self._left.values()))
 
     # The VMs
@@ -104,7 +104,7 @@ class AbsentJob:
         try:
             project = reader.project(name)
         except errors.NotTrusted as refused:
-            raise vmhost.not_there(self._name, name, refused) from None
+            raise vmhost.project_not_found_error(self._name, name, refused) from None
         if project is None:
             return None
         vmhost.check_project(self._name, project, owner)
@@ -122,7 +122,7 @@ class AbsentJob:
 
     # The registry
 
-    def _gone(self, there: bool, after_vms: bool) -> list[Change]:
+    def _plan_removal(self, there: bool, after_vms: bool) -> list[Change]:
         folder = self._store.folder(self._name)
         names = vmhost_files.ALL_BUT_ENTRY if self._params["remove_files"] else ()
         files = [name for name in names if os.path.lexists(os.path.join(folder, name))]

@@ -109,7 +109,7 @@ class VmWaits:
             self._vms = [vm for vms in workers.map(_HostWait.carry_out, tasks) for vm in vms]
         return {f"{vm.host}/{vm.name}": vm.failure for vm in self._vms if vm.failure is not None}
 
-    def shown(self, hosts: Mapping[str, VmHostReading]) -> dict[str, VmHostReading]:
+    def update_hosts(self, hosts: Mapping[str, VmHostReading]) -> dict[str, VmHostReading]:
         """The hosts with their VMs as the wait saw them last, and after one for more than `running` their addresses."""
         seen: dict[str, dict[str, Instance]] = {}
         for vm in self._vms:
@@ -164,7 +164,7 @@ class _HostWait:
             return self._vms
         for vm in self._open():
             lacking = f"{vm.lacking}; and LXD didn't answer in the end: {outage.message}" if outage else vm.lacking
-            self._over(vm, waits.late(self._wait, self._seconds, lacking))
+            self._over(vm, waits.timeout_error(self._wait, self._seconds, lacking))
         return self._vms
 
     def _open(self) -> list[_Vm]:
@@ -188,7 +188,7 @@ class _HostWait:
             vm.lacking = waits.missing(self._wait, vm.seen, vm.cloud_init)
             if not vm.lacking:
                 ended = vm.cloud_init
-                self._over(vm, waits.failed_cloud_init(ended) if ended is not None and ended.failed else None)
+                self._over(vm, waits.cloud_init_error(ended) if ended is not None and ended.failed else None)
         return not self._open()
 
     def _has_failed(self, vm: _Vm, instance: Instance) -> bool:
@@ -218,7 +218,7 @@ class _HostWait:
             elif waits.proven_addresses(vm.seen):
                 vm.on_network = vm.on_network or time.monotonic()
                 if time.monotonic() - vm.on_network >= waits.AGENT_GRACE:
-                    self._over(vm, waits.without_agent())
+                    self._over(vm, waits.no_agent_error())
         if asked:
             with ThreadPoolExecutor(max_workers=_ASKED) as workers:
                 list(workers.map(self._ask, asked))
@@ -230,6 +230,6 @@ class _HostWait:
             # The agent went away, or LXD did: the next round says more.
             return
         if ran.code == cloud_init.NOT_INSTALLED:
-            self._over(vm, waits.no_cloud_init())
+            self._over(vm, waits.no_cloud_init_error())
             return
         vm.cloud_init = cloud_init.understood(ran.output)

@@ -71,9 +71,9 @@ def _project(reader: Reader, host: str, name: str) -> Project:
     try:
         found = reader.project(name)
     except errors.NotTrusted as refused:
-        raise vmhost.not_there(host, name, refused) from None
+        raise vmhost.project_not_found_error(host, name, refused) from None
     if found is None:
-        raise vmhost.not_there(host, name)
+        raise vmhost.project_not_found_error(host, name)
     return found
 
 

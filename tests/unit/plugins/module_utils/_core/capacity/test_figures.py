@@ -185,7 +185,7 @@ def test_limits_on_disk_cap_every_pool_and_their_own() -> None:
     raw = raw_host("kvm", machine(pools=pools), project=project, volumes=[volume], instances=[instance("a")])
     seen = counted(raw)
     assert {name: space.free for name, space in seen.pools.items()} == {"default": 44 * GIB, "fast": 15 * GIB}
-    assert seen.limits["instances"].left == 6
+    assert seen.limits["instances"].remaining == 6
 
 
 def test_hugepages_are_no_memory_to_others_and_are_never_overcommitted() -> None:
@@ -194,7 +194,7 @@ def test_hugepages_are_no_memory_to_others_and_are_never_overcommitted() -> None
     seen = counted(raw)
     assert (seen.hugepages.total, seen.hugepages.ours, seen.hugepages.free) == (2 * GIB, GIB, GIB)
     # One and a half times the 6 GiB that are no hugepages, less the 1 GiB of the VM that has none.
-    assert seen.memory.free == 8 * GIB and seen.memory.left == 10 * GIB
+    assert seen.memory.free == 8 * GIB and seen.memory.remaining == 10 * GIB
 
 
 def test_numa_nodes_count_pinned_vms_and_mapped_ones_only() -> None:

@@ -242,7 +242,7 @@ def test_a_token_is_read_as_it_was_written() -> None:
     ],
 )
 def test_a_port_alone_is_at_the_address_that_we_came_in_by(said: str, came_in_by: str, where: tuple[str, int]) -> None:
-    assert cluster_address.found(said, "cluster_address", came_in_by) == where
+    assert cluster_address.complete_address(said, "cluster_address", came_in_by) == where
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_port_alone_is_at_the_address_that_we_came_in_by(said: str, came_in_by
 )
 def test_members_are_told_no_address_that_leads_nowhere(said: str, came_in_by: str, words: str) -> None:
     with pytest.raises(Invalid, match=words):
-        cluster_address.found(said, "cluster_address", came_in_by)
+        cluster_address.complete_address(said, "cluster_address", came_in_by)
 
 
 def test_a_time_that_nobody_can_read_is_no_time() -> None:

@@ -12,12 +12,14 @@ import pytest
 from ansible_collections.tenantry.lxd.plugins.module_utils._core.inventory import cache
 
 NOW = 1_000_000.0
-QUESTION = cache.asked({"url": "https://kvm-01:8443", "project": "p", "owner": "us", "zone": "north"}, True)
+QUESTION = cache.build_cache_question(
+    {"url": "https://kvm-01:8443", "project": "p", "owner": "us", "zone": "north"}, True
+)
 
 
 def written(now: float) -> dict[str, Any]:
     """What a cache plugin gives back of an answer that was kept then."""
-    return dict(json.loads(json.dumps(cache.kept({"kvm-01": {"vms": []}}, {"kvm-01": QUESTION}, now))))
+    return dict(json.loads(json.dumps(cache.build_cache_entries({"kvm-01": {"vms": []}}, {"kvm-01": QUESTION}, now))))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_an_answer_counts_for_so_long(age: int, limit: int, counts: bool) -> Non
 
 def test_an_answer_is_as_old_as_it_was_read_whenever_it_was_written() -> None:
     first = cache.usable(written(NOW - 500), {"kvm-01": QUESTION}, NOW, 600)
-    again = {**first, **cache.kept({"kvm-02": {}}, {"kvm-02": QUESTION}, NOW)}
+    again = {**first, **cache.build_cache_entries({"kvm-02": {}}, {"kvm-02": QUESTION}, NOW)}
     both = {"kvm-01": QUESTION, "kvm-02": QUESTION}
     assert set(cache.usable(again, both, NOW, 600)) == {"kvm-01", "kvm-02"}
     assert set(cache.usable(again, both, NOW + 200, 600)) == {"kvm-02"}

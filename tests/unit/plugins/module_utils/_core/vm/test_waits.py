@@ -143,9 +143,9 @@ def test_what_can_never_come_is_not_waited_for() -> None:
 
 
 def test_a_wait_that_ran_out_names_what_it_was_for() -> None:
-    late = waits.late("address", 60, "it runs; no lease and no agent")
+    late = waits.timeout_error("address", 60, "it runs; no lease and no agent")
     assert (late.code, late.message) == ("timeout", "no address after 60 s: it runs; no lease and no agent")
-    assert all(waits.late(wait, 1, "x").hint for wait in waits.WAIT_KINDS if wait != "none")
+    assert all(waits.timeout_error(wait, 1, "x").hint for wait in waits.WAIT_KINDS if wait != "none")
 
 
 @pytest.mark.parametrize(

@@ -292,8 +292,8 @@ def test_an_unread_project_is_predicted_as_if_nothing_were_there() -> None:
 
 
 def test_a_project_missing_and_one_forbidden_say_what_to_do() -> None:
-    assert vmhost.not_there("h", "p").code == "not_found"
-    hidden = vmhost.not_there("h", "p", errors.NotTrusted("x"))
+    assert vmhost.project_not_found_error("h", "p").code == "not_found"
+    hidden = vmhost.project_not_found_error("h", "p", errors.NotTrusted("x"))
     assert hidden.code == "not_trusted" and "lxd_project" in hidden.hint
 
 
