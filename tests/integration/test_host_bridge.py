@@ -215,7 +215,7 @@ def test_a_change_that_was_cut_short_is_taken_up_by_the_next_run_with_a_port_tha
     # mark tells that the files were not taken up.
     declare(site, machines, lambda _place: [{"name": "br0", "interface": "eth1"}])
     cut = play(site, callbacks="collect,cut_short", ends=ENDED)
-    assert "cut short after: Have the files" in cut.output, cut.output
+    assert "cut short after: Write the files" in cut.output, cut.output
     play(site)
     for name, machine in machines.items():
         links = links_of(machine)
