@@ -85,7 +85,7 @@ def _wait(process: subprocess.Popen[bytes], end: float, seconds: float) -> Probe
     assert process.stderr is not None
     text = b""
     while time.monotonic() < end:
-        ready, _, _ = select.select([process.stderr], [], [], max(0.0, end - time.monotonic()))
+        (ready, *_others) = select.select([process.stderr], [], [], max(0.0, end - time.monotonic()))
         chunk = os.read(process.stderr.fileno(), 4096) if ready else b""
         text += chunk
         if b"internal error" in text and b"\n" in text:
