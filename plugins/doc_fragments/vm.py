@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a virtual machine is said: the options of each entry of `vms`, and of `defaults`."""
+"""How a virtual machine is declared: the options of each entry of `vms`, and of `defaults`."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def certify(folder: str, said: dict[str, Any]) -> bool:
     )
     os.unlink(settings)
     os.chmod(certificate + ".new", 0o644)
-    # While one of the two is missing, LXD makes both anew: it never starts with halves that don't belong together.
+    # While one of the two is missing, LXD makes both again: it never starts with halves that don't belong together.
     if os.path.exists(certificate):
         os.unlink(certificate)
     os.replace(key + ".new", key)

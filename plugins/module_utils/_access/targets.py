@@ -21,7 +21,7 @@ from .requirements import check_cryptography, check_pylxd
 
 
 class Unusable(errors.NotTrusted):
-    """The key pair at hand is no good, whatever the server says; a rotation earlier in the same play may mend it."""
+    """The key pair at hand is no good, whatever the server says; a rotation earlier in the same play may repair it."""
 
     code = errors.Invalid.code
 
@@ -152,7 +152,7 @@ def connect(to: Target) -> Port:
 def open_trusted(to: Target) -> Port:
     """An open port over which the server knows us: what every tenant module needs.
 
-    After a rotation that was cut short either pair may be the trusted one; the spare is tried second.
+    After a rotation that was interrupted either pair may be the trusted one; the spare is tried second.
     """
     for connection in (to.connection, to.spare):
         if connection is None:

@@ -26,7 +26,7 @@ _MAY_NOT = (errno.EACCES, errno.EPERM)
 
 
 def read_pool_devices(pools: Iterable[PoolSpec], member: str) -> dict[str, BlockDevice]:
-    """The devices that storage pools would be made of, by what was said; a directory that btrfs takes is none."""
+    """The devices that storage pools would be made of, by what was declared; a directory that btrfs takes is none."""
     looked = {pool.device(member): (pool, read_device(pool.device(member))) for pool in pools if pool.device(member)}
     return {
         source: found
@@ -36,7 +36,7 @@ def read_pool_devices(pools: Iterable[PoolSpec], member: str) -> dict[str, Block
 
 
 def read_device(path: str) -> BlockDevice:
-    """One device by the path that was said."""
+    """One device by the path that was declared."""
     real = os.path.realpath(path)
     try:
         mode = os.stat(real).st_mode

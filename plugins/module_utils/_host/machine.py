@@ -105,7 +105,7 @@ def masters() -> dict[str, str]:
 
 
 def ssh_interface(known: dict[str, tuple[str, ...]]) -> str:
-    """The interface that our own connection comes in by, else that of the default route."""
+    """The interface that Ansible's connection comes in by, else that of the default route."""
     ours, at, scope = ssh_address().partition("%")
     if at and scope in known:
         return scope

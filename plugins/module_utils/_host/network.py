@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network of this machine: what keeps it, its interfaces, and what is said of them in the manager's files."""
+"""The network of this machine: what keeps it, its interfaces, and what is declared of them in the manager's files."""
 
 from __future__ import annotations
 

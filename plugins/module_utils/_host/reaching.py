@@ -12,7 +12,7 @@ _SECONDS = 3.0
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether somebody takes a connection there; nothing is said to it."""
+    """Whether somebody takes a connection there; nothing is sent."""
     try:
         with socket.create_connection((host, port), timeout=_SECONDS):
             return True

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a project has promised beside its instances, read in one way for everybody who says what is free."""
+"""What a project has allocated beside its instances, read in one way for everybody who says what is free."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_volumes(reader: Reader, project: str, pools: Iterable[str]) -> dict[tup
         try:
             found.update({(pool, volume.name): volume for volume in reader.volumes(project, pool)})
         except errors.NotFound:
-            # A pool that isn't there is said by name with the disk that asks for it.
+            # A pool that isn't there is reported by name with the disk that asks for it.
             continue
     return found
 

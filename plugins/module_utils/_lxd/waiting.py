@@ -38,7 +38,7 @@ def watch(
     """List the project's instances until `look` at them says that it has seen enough, or until `end`.
 
     A server that doesn't answer, or fails a listing, is asked again in the next round: LXD restarts in seconds, and the
-    VMs go on meanwhile. Returns what the last round met in place of a listing. Raises what a later round can't mend,
+    VMs go on meanwhile. Returns what the last round met in place of a listing. Raises what a later round can't repair,
     and Unreachable for a server that stays silent.
     """
     outage: errors.TenantryError | None = None

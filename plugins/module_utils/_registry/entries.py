@@ -33,7 +33,7 @@ _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One VM host as declared; None and () are unsaid."""
+    """One VM host as declared; None and () are not set."""
 
     name: str
     urls: tuple[str, ...]
@@ -84,7 +84,7 @@ def parse(name: str, data: object) -> Entry:
 
 
 def to_data(entry: Entry) -> dict[str, Any]:
-    """An entry as data for its file, in the order in which people read it, and only what is said."""
+    """An entry as data for its file, in the order in which people read it, and only what is declared."""
     values: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(entry), "tags": list(entry.tags)}
     if len(entry.urls) == 1:
         values["url"] = entry.urls[0]

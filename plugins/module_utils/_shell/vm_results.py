@@ -35,7 +35,7 @@ def vms(
 
 
 def placements(sited: Sequence[Assignment], hosts: Mapping[str, VmHostReading]) -> list[dict[str, Any]]:
-    """Where each VM of the task is or goes, why there, and what speaks against the other candidates."""
+    """Where each VM of the task is or goes, why there, and the problems of the other candidates."""
     return [
         {
             "name": each.wanted.name,

@@ -53,7 +53,7 @@ def compute_allocation(
     page: int = 0,
     volumes: Optional[Mapping[tuple[str, str], Volume]] = None,
 ) -> Allocation:
-    """What an instance is promised; LXD takes a percentage of `machine_memory`; `page` is the size of a hugepage."""
+    """What an instance is allocated; LXD takes a percentage of `machine_memory`; `page` is the size of a hugepage."""
     config = instance.expanded_config
     limit, memory = (
         config.get("limits.cpu"),
@@ -72,7 +72,7 @@ def compute_allocation(
 
 
 def get_volume_size(volume: Volume) -> int:
-    """The bytes that a custom volume may grow to; a filesystem without a size is promised nothing."""
+    """The bytes that a custom volume may grow to; a filesystem without a size is allocated nothing."""
     default = _VM_DISK if volume.content_type == "block" else None
     return parse_limit_size(volume.config.get("size") or default) or 0
 
@@ -112,7 +112,7 @@ def _disks(instance: Instance, volumes: Mapping[tuple[str, str], Volume]) -> Map
         if device.get("type") != "disk" or not pool:
             continue
         if device.get("path") == "/":
-            # A container's disk without a size may grow until the pool is full: only what is said is promised.
+            # A container's disk without a size may grow until the pool is full: only what is declared is allocated.
             count = parse_limit_size(device.get("size") or (_VM_DISK if instance.is_vm else None)) or 0
         else:
             volume = volumes.get((pool, device.get("source", "")))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a VM host has, what of it is promised, and what is free: the one place where any of it is counted."""
+"""What a VM host has, what of it is allocated, and what is free: the one place where any of it is counted."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class CapacityInput:
     ratios: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def most_in_storage(self, total: int) -> int:
-        """How much may be promised in a storage pool of this size."""
+        """How much may be allocated in a storage pool of this size."""
         return compute_capacity(total, self.ratios.get("storage") or DEFAULT_RATIO)
 
 
 @dataclasses.dataclass(frozen=True)
 class ResourceFigure:
-    """One resource: `most` may be promised of `total`, `ours` is. What nobody can know is None.
+    """One resource: `most` may be allocated of `total`, `ours` is. What nobody can know is None.
 
     `others`: at least so much is used by others; it takes nothing from `free`, since it is another number a moment
-    later, and what others were promised is told to nobody but the admin: the ratio says how much of it is for us.
+    later, and what others were allocated is told to nobody but the admin: the ratio says how much of it is for us.
     """
 
     total: Optional[int] = None
@@ -62,7 +62,7 @@ class ResourceFigure:
 
     @property
     def overcommitted(self) -> Optional[int]:
-        """By how much more is promised than there is."""
+        """By how much more is allocated than there is."""
         return None if self.total is None or self.ours is None else max(0, self.ours - self.total)
 
 
@@ -138,7 +138,7 @@ def parse_ratio(text: str, what: str) -> Fraction:
 
 
 def compute_capacity(total: int, ratio_text: str) -> int:
-    """How much may be promised of `total`: exact, rounded down."""
+    """How much may be allocated of `total`: exact, rounded down."""
     return int(Fraction(ratio_text) * total)
 
 

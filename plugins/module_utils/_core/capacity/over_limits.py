@@ -18,7 +18,7 @@ SKEW = 10 * 10**9
 
 
 def format_limit(limit: ProjectLimit, count: int) -> str:
-    """So much of what is limited, as people say it."""
+    """So much of what is limited, as people write it."""
     return format_size(count) if limit.key.startswith(("limits.memory", "limits.disk")) else str(count)
 
 

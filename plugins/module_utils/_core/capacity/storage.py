@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The space in storage pools: what is promised in it, what is really used, and what is free of both."""
+"""The space in storage pools: what is allocated in it, what is really used, and what is free of both."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SAME = 1024
 class PoolSpace:
     """A storage pool at one place, in bytes; what nobody told is None.
 
-    `beside`: other pools on the same filesystem, whose space is the same and counts once. `ours`: what is promised in
-    this pool alone. `others`: at least so much of what is used is not ours. `left`: what is neither promised in any
+    `beside`: other pools on the same filesystem, whose space is the same and counts once. `ours`: what is allocated in
+    this pool alone. `others`: at least so much of what is used is not ours. `left`: what is neither allocated in any
     pool of the filesystem nor used. `free`: that, under the project's limits.
     """
 
@@ -45,7 +45,7 @@ class PoolSpace:
 
 
 def sum_storage_allocations(promises: Iterable[Allocation], volumes: Iterable[Volume]) -> dict[str, int]:
-    """Bytes promised in each pool: root disks, and the custom volumes that were read."""
+    """Bytes allocated in each pool: root disks, and the custom volumes that were read."""
     found: dict[str, int] = {}
     for promise in promises:
         for pool, count in promise.disks.items():
@@ -58,7 +58,7 @@ def sum_storage_allocations(promises: Iterable[Allocation], volumes: Iterable[Vo
 def build_pool_spaces(
     pools: Sequence[StoragePool], ours: Optional[Mapping[str, int]], most: Callable[[int], int]
 ) -> dict[str, PoolSpace]:
-    """Every pool of one place by its name; `ours` None: nobody could see the project. `most`: what may be promised."""
+    """Every pool of one place by its name; `ours` None: nobody could see the project. `most`: what may be allocated."""
     found = {}
     for group in _filesystems(pools):
         for pool in group:
@@ -105,7 +105,7 @@ def _sum(known: Sequence[Optional[int]]) -> Optional[int]:
 def _compute_free_space(
     total: Optional[int], most: Callable[[int], int], used: Optional[int], ours: Optional[int]
 ) -> tuple[Optional[int], Optional[int]]:
-    """What others use at least, and what is free: a thin pool promises more than is used, others use unpromised."""
+    """What others use at least, and what is free: a thin pool allocates more than is used, others use unallocated."""
     if total is None or used is None:
         return None, None
     others = None if ours is None else max(0, used - ours)

@@ -26,7 +26,9 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
 
 @dataclasses.dataclass(frozen=True)
 class ClusterMemberSpec:
-    """One member. `pools`, `networks`: what it has of its own in each, for joining. `token`: None where it's unsaid."""
+    """One member. `pools`, `networks`: what it has of its own in each, for joining. `token`: None where it's
+    not set.
+    """
 
     name: str
     state: str

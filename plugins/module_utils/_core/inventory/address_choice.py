@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which of a VM's addresses to connect to: by network, subnet and family, in the order in which they were said."""
+"""Which of a VM's addresses to connect to: by network, subnet and family, in the order in which they were declared."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _reachable(text: str) -> Union[ipaddress.IPv4Address, ipaddress.IPv6Address,
 
 
 def _place(found: Sequence[Any], order: Sequence[Any]) -> Optional[int]:
-    """How far in front the first of what was found is; None where it isn't in an order that was said."""
+    """How far in front the first of what was found is; None where it isn't in an order that was declared."""
     if not order:
         return 0
     return min((order.index(each) for each in found if each in order), default=None)

@@ -22,7 +22,7 @@ _TAKERS = ("macvlan", "macvtap", "ipvlan", "ipvtap")
 
 
 def find_bridge_problems(wanted: Sequence[BridgeSpec], found: HostNetwork, server: Server) -> list[tuple[str, str]]:
-    """Everything that speaks against them, each with what to do."""
+    """Every problem, each with what to do."""
     if not wanted:
         return []
     if not found.manager:
@@ -131,7 +131,7 @@ def _of_reaching(bridge: BridgeSpec, found: HostNetwork) -> Iterator[tuple[str, 
 
 
 def _keeps(bridge: BridgeSpec, link: Link, found: HostNetwork) -> bool:
-    """Whether the bridge keeps the address that our connection comes in by."""
+    """Whether the bridge keeps the address that Ansible's connection comes in by."""
     has = [each for each in link.addresses if each.split("/")[0] == found.ssh_address]
     return bool(set(has) & (link.leased if bridge.dhcp else same_addresses(bridge.addresses)))
 

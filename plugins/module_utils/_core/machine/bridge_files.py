@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What each network manager keeps a bridge by: files of ours alone, and the commands by which it takes them up."""
+"""What each network manager keeps a bridge by: managed files alone, and the commands by which it takes them up."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def bring_up(bridge: BridgeSpec, found: HostNetwork) -> Commands:
     profile = f"tenantry-{bridge.name}"
     return {
         "networkd": [["networkctl", "reconfigure", bridge.interface, *([bridge.name] if inside else [])]],
-        # Activating it anew would let go of what is plugged into it.
+        # Activating it again would let go of what is plugged into it.
         "NetworkManager": [["nmcli", "device", "reapply", name] for name in (bridge.interface, bridge.name)]
         if inside
         else [["nmcli", "--wait", "30", "connection", "up", f"{profile}-port"]],

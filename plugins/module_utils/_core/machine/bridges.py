@@ -25,7 +25,7 @@ Interface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 
 @dataclasses.dataclass(frozen=True)
 class BridgeSpec:
-    """One bridge as it was said. `addresses` with their prefix lengths; an mtu of 0 is unsaid."""
+    """One bridge as it was declared. `addresses` with their prefix lengths; an mtu of 0 is not set."""
 
     name: str
     interface: str
@@ -62,7 +62,7 @@ class Link:
 class HostNetwork:
     """The network of a machine as it was found.
 
-    `ssh_interface`: the one that our connection comes in by, else that of the default route. `default_routes`: the
+    `ssh_interface`: the one that Ansible's connection comes in by, else the default route's. `default_routes`: the
     gateways by interface; `routed`: the interfaces that are used of them, one for each family. `ours`: the bridges
     that we made, and over which card. `claimed`: names that a file of somebody else's makes, and the file. `fixed`:
     cards that the manager would not give us, and why. `unheard`: why it would not read our files as it should.

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A machine that is to become a VM host: what was found of it, and everything that speaks against it."""
+"""A machine that is to become a VM host: what was found of it, and every problem."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CHECKS = ("root", "os", "virtualisation", "memory", "time", "package", "kernel",
 
 
 class Problem(NamedTuple):
-    """What speaks against a machine. `check`: by which name it can be left out."""
+    """The problem of a machine. `check`: by which name it can be left out."""
 
     check: str
     message: str
@@ -60,8 +60,8 @@ class Machine:
     `snap info lxd` says, None without snapd. `tracking`, `version`: the channel that an installed snap follows, and
     what it has got from there; `held`: whether its updates wait. `apt_lists`: whether apt knows any package, which in a
     fresh image it doesn't; `candidate`: the version of LXD that it would install.
-    `lxd`: how one is there already, `snap` or `apt`. `ssh_interface`: the one that our connection comes in by, else
-    that of the default route.
+    `lxd`: how one is there already, `snap` or `apt`. `ssh_interface`: the one that Ansible's connection comes in
+    by, else that of the default route.
     """
 
     root: bool
@@ -129,7 +129,7 @@ def problems(
     skip: Collection[str],
     of_bridges: Collection[tuple[str, str]] = (),
 ) -> list[Problem]:
-    """Everything that speaks against it. `of_server`: what LXD, the disks and the addresses said of the declaration.
+    """Every problem. `of_server`: what LXD, the disks and the addresses said of the declaration.
 
     `of_bridges`: what the host's network said of bridges over its cards, and what to do.
     """

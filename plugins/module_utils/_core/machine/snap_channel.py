@@ -17,7 +17,7 @@ _ARROWS = ("^", "\N{UPWARDS ARROW}")
 
 
 def whole(said: str) -> str:
-    """Track, risk and where it is said branch: "5.21" is 5.21/stable, "edge" is latest/edge. Empty if it is none."""
+    """Track, risk and, if given, branch: "5.21" is 5.21/stable, "edge" is latest/edge. Empty if it is none."""
     parts = said.split("/")
     if not all(_PART.fullmatch(part) for part in parts):
         return ""

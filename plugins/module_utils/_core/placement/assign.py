@@ -22,7 +22,7 @@ from .search import PlacementChoice, place_vms
 class Assignment:
     """One VM of the task. `host` is None until it is known; it may then be made on one of `free`.
 
-    `reason`: why there. `against`: what speaks against other VM hosts, each reason with their names.
+    `reason`: why there. `against`: the problems of other VM hosts, each reason with their names.
     """
 
     wanted: VmSpec
@@ -37,7 +37,7 @@ class Assignment:
         return f"{self.host or ''}/{self.wanted.name}"
 
     def places(self, hosts: Mapping[str, VmHostReading]) -> tuple[str, ...]:
-        """Where it is or is said to be, or where it may be made, as far as that could be read."""
+        """Where it is or is declared to be, or where it may be made, as far as that could be read."""
         names = self.free if self.host is None else (self.host,)
         return tuple(name for name in names if name in hosts and not hosts[name].unread)
 

@@ -26,7 +26,7 @@ class HostLabels:
 
 @dataclasses.dataclass(frozen=True)
 class HostFilters:
-    """What the task says of the VM hosts it is for; None is unsaid. Every tag must be there."""
+    """What the task says of the VM hosts it is for; None is not set. Every tag must be there."""
 
     vmhosts: Optional[tuple[str, ...]] = None
     pool: Optional[str] = None
@@ -114,7 +114,7 @@ def locate_vm(
 
 
 def check_elsewhere(name: str, said: str, names: Collection[str], hosts: Mapping[str, VmHostReading]) -> None:
-    """Raise Conflict where a VM that is said to be on one host is ours on another candidate of the task."""
+    """Raise Conflict where a VM that is declared to be on one host is ours on another candidate of the task."""
     for other in sorted(names):
         instance = hosts[other].instances.get(name) if other in hosts and other != said else None
         if instance is not None and instance.owner == hosts[other].owner:

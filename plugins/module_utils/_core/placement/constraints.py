@@ -27,7 +27,7 @@ class Objection:
 
 
 def find_host_objection(ask: Demand, book: HostLedger, several: bool) -> Optional[Objection]:
-    """What speaks against a whole VM host; None: nothing. `several`: there are other VM hosts to choose from."""
+    """The problem of a whole VM host; None: nothing. `several`: there are other VM hosts to choose from."""
     host = book.host
     text = ask.filters.against(HostLabels(host.name, host.zone, host.pool, host.tags))
     if text:
@@ -78,7 +78,7 @@ def _lacking(ask: Demand, book: HostLedger) -> Optional[Objection]:
 
 
 def find_machine_objection(ask: Demand, place: MachineLedger) -> Optional[Objection]:
-    """What speaks against one machine of a VM host; None: nothing."""
+    """The problem of one machine of a VM host; None: nothing."""
     if place.room is None:
         return None
     for check in (_member, _machine, _cores, _pools):

@@ -28,9 +28,9 @@ class Demand:
     """One VM to be placed, or (`at`: VM host and member) one that is there and grows by these amounts.
 
     `key` tells it from the others of the task. `hugepages`: the part of `memory` (bytes) that is of hugepages.
-    `pinned`: the cores that are said; `pinning`: so many are to be chosen; `own`: those that it has. `disks`: bytes by
-    storage pool, None for the VM host's default one. `networks`: names that must be there. `target`: a member or
-    "@group". `percent`: its memory is said as a percentage. `image`: one of the server's own, by alias or
+    `pinned`: the cores that are declared; `pinning`: so many are to be chosen; `own`: those that it has. `disks`: bytes
+    by storage pool, None for the VM host's default one. `networks`: names that must be there. `target`: a member or
+    "@group". `percent`: its memory is declared as a percentage. `image`: one of the server's own, by alias or
     fingerprint. `filters`, `architecture`: who is asked.
     """
 
@@ -61,8 +61,8 @@ def compute_demand(
 ) -> Optional[Demand]:
     """What a VM asks; None where it asks for nothing, or where its own plan says why not.
 
-    `hosts`: the one that it is on or is said to be on, or those that it may be made on. Share one `filters` among the
-    VMs that may go to the same hosts. Where profiles of one name say different things on different hosts, it is the
+    `hosts`: the one that it is on or is declared to be on, or those that it may be made on. Share one `filters` among
+    the VMs that may go to the same hosts. Where profiles of one name say different things on different hosts, it is the
     most of them.
     """
     if spec.state == "absent" or not hosts:
@@ -140,7 +140,7 @@ def _memory_of(instance: Instance, host: VmHostReading) -> Optional[int]:
 def _promise(
     spec: VmSpec, instance: Optional[Instance], host: VmHostReading, machine_memory: Optional[int] = None
 ) -> Allocation:
-    """What the VM will be promised, disks aside."""
+    """What the VM will be allocated, disks aside."""
     if instance is None:
         instance = _blank(spec.name, InheritedKeys.of(spec.profiles or (), host).config)
     elif spec.profiles not in (None, instance.profiles) and host.listings is not None:
@@ -164,7 +164,7 @@ def _networks(spec: VmSpec) -> frozenset[str]:
 
 
 def _new_disks(spec: VmSpec, hosts: Sequence[VmHostReading], only: Optional[VmHostReading]) -> dict[Optional[str], int]:
-    """The disks of a VM that is to be made; a volume that is there already is promised already."""
+    """The disks of a VM that is to be made; a volume that is there already is allocated already."""
     found: dict[Optional[str], int] = {}
     roots = [_inherited_root(spec, host) for host in hosts]
     pool = spec.disks[0].pool if spec.disks else roots[0].get("pool")

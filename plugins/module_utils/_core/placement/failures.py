@@ -39,7 +39,7 @@ def no_room_error(ask: Demand, reasons: Sequence[tuple[str, Objection]]) -> Tena
 
 
 class FailureLedger:
-    """What each place had free before anything of this task was promised, for the refusals to tell beside what is left.
+    """What each place had free before anything of this task was allocated, which refusals show beside what is left.
 
     VMs of one group share the figures of their candidates: many VMs without room on many hosts are told in little.
     """
@@ -56,7 +56,7 @@ class FailureLedger:
         full: Mapping[int, str],
         others: Sequence[tuple[str, Objection]],
     ) -> TenantryError:
-        """Every candidate lacks something (`full`); `others`: what speaks against those that are none."""
+        """Every candidate lacks something (`full`); `others`: the problems of those that are none."""
         hosts = self._shared.setdefault(id(places), [self._row(place) for place in places])
         said = [f"{place.label}: {self._short(ask, place, full[place.index])}" for place in places[:_MOST]]
         said += [f"{label}: {against.text}" for label, against in others[: max(0, _MOST - len(said))]]
@@ -94,7 +94,7 @@ def _format_count(key: str, count: Optional[int]) -> str:
     if key == COUNT:
         return f"{count} more instance{'' if count == 1 else 's'}"
     what = {MEMORY: "memory", HUGEPAGES: "hugepages"}.get(key, f"in {key}")
-    # Cut and not rounded: what is said to be free is.
+    # Cut and not rounded: what is declared to be free is.
     return f"{count * 100 // 2**30 / 100:.2f} GiB {what}"
 
 

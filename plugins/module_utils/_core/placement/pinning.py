@@ -21,8 +21,8 @@ def choose_cores(
 ) -> Optional[tuple[int, ...]]:
     """The cores for a VM, by fewest VMs pinned to a core, then by those it has (`own`), then by number.
 
-    `pins`: how many other VMs are pinned to each core. Where no node is said, the one whose cores are used least; where
-    none has as many cores, they are of several. None: there are not so many, or the node doesn't exist.
+    `pins`: how many other VMs are pinned to each core. Where no node is declared, the one whose cores are used least;
+    where none has as many cores, they are of several. None: there are not so many, or the node doesn't exist.
     """
 
     def best(cores: Iterable[int]) -> tuple[int, ...]:
@@ -40,7 +40,7 @@ def choose_cores(
 
 
 def satisfies_pinning(said: PinningSpec, has: Collection[int], nodes: Sequence[NumaNodeFigures]) -> bool:
-    """Whether a VM that is pinned to these cores has what is said already."""
+    """Whether a VM that is pinned to these cores has what is declared already."""
     if len(has) != said.count:
         return False
     return said.node is None or any(node.number == said.node and set(has) <= set(node.cores) for node in nodes)
@@ -76,7 +76,7 @@ def apply_pinning(spec: VmSpec, cores: Sequence[int], instance: Optional[Instanc
 
 
 def _without_mark(spec: VmSpec, instance: Optional[Instance]) -> VmSpec:
-    """Cores that are said themselves leave nothing of an earlier choice."""
+    """Cores that are declared themselves leave nothing of an earlier choice."""
     if instance is None or "limits.cpu" not in spec.config or PINNED not in instance.config:
         return spec
     return dataclasses.replace(spec, config={**spec.config, PINNED: None})

@@ -156,7 +156,7 @@ class MachineLedger:
         return beside[0] if beside else Budget(space.left)
 
     def share(self) -> int:
-        """How much of what may be promised is, of cores or of memory, whichever is more."""
+        """How much of what may be allocated is, of cores or of memory, whichever is more."""
         cores = self.used_cores * _SCALE // self.most_cores if self.most_cores else 0
         memory = self.used_memory * _SCALE // self.most_memory if self.most_memory else 0
         return max(cores, memory)
@@ -185,7 +185,7 @@ class MachineLedger:
         return True
 
     def take(self, ask: Demand) -> tuple[int, ...]:
-        """Promise it; returns the cores that were chosen for it."""
+        """Allocate it; returns the cores that were chosen for it."""
         book = self.book
         self.cores, book.cores = self.cores - ask.cores, book.cores - ask.cores
         self.memory, book.memory = self.memory - ask.memory, book.memory - ask.memory

@@ -4,7 +4,7 @@
 """Which machine each VM goes to: one answer for the whole list, the same each time, with its reasons.
 
 The order in which hosts and VMs are given has no part in it: the largest VM goes first, then by name, and VM hosts are
-taken by how much of them is promised, then by name. What one VM is promised is not there for the next. If somebody
+taken by how much of them is allocated, then by name. What one VM is allocated is not there for the next. If somebody
 would go without room that way, a few other orders are tried before the list is refused.
 """
 
@@ -79,7 +79,7 @@ class _Shape:
 
 
 def place_vms(asks: Sequence[Demand], hosts: Sequence[VmHostReading], strategy: str = "spread") -> Placements:
-    """Choose a place for every VM. `spread`: where the least is promised; `pack`: where the most is and it fits.
+    """Choose a place for every VM. `spread`: where the least is allocated; `pack`: where the most is and it fits.
 
     Everything that is refused is refused at once: NoRoom with the figures of each VM host, or what stands against all
     of them. Raises Invalid for a strategy that is none.
@@ -244,7 +244,7 @@ def _grouped(ask: Demand, asked: Sequence[HostLedger]) -> _Group:
 
 
 def _rank(place_: MachineLedger, way: str) -> tuple[int, int, int]:
-    """The next place to try comes first: by what is promised there, by how many instances, by name."""
+    """The next place to try comes first: by what is allocated there, by how many instances, by name."""
     share = place_.share()
     return (-share, -place_.vms, place_.index) if way == "pack" else (share, place_.vms, place_.index)
 

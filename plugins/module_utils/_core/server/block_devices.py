@@ -37,7 +37,7 @@ class BlockDevice:
 
 
 def find_device_problem(device: BlockDevice, wipe: bool) -> str:
-    """Why it can't become a storage pool; empty when it can. In use is in use, whatever was said of wiping."""
+    """Why it can't become a storage pool; empty when it can. In use is in use, whatever was declared of wiping."""
     if not device.there:
         return "there is no such device"
     if not device.is_block:

@@ -65,8 +65,8 @@ class ServerReading:
     """A server. `unread`: nobody could look, and the plan predicts as if nothing were there.
 
     `members`: none where it isn't clustered. `here`: the member that runs on this machine. `devices`: by the paths that
-    were said, `datasets`: of zfs, by the names that were said, where there are any. `resolved`: where paths lead here.
-    `obstacle`: why the address that was said can't be listened on.
+    were declared, `datasets`: of zfs, by the names that were declared, where there are any. `resolved`: where paths
+    lead here. `obstacle`: why the address that was declared can't be listened on.
     """
 
     server: Server

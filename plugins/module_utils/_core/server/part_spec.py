@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is said of a storage pool and of a network alike: a name, LXD's keys, and what each member has of its own."""
+"""What is declared of a storage pool and of a network alike: a name, LXD's keys, and what each member has of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ _Said = TypeVar("_Said", bound="PartSpec")
 
 @dataclasses.dataclass(frozen=True)
 class PartSpec:
-    """One storage pool or network as said; None is unsaid and kept, and as a value in `config` removes the key.
+    """One storage pool or network as said; None is not set and kept, and as a value in `config` removes the key.
 
     `members`: in a cluster, what each has of its own, by its name.
     """
@@ -31,7 +33,7 @@ class PartSpec:
     members: Mapping[str, Mapping[str, Optional[str]]]
 
     def on(self, member: str) -> dict[str, str | None]:
-        """The keys that one member has of its own; what is said for all holds for each that says nothing else."""
+        """The keys that one member has of its own; what is declared for all holds for each that says nothing else."""
         shared = {key: value for key, value in self.config.items() if key in self.MEMBER_KEYS}
         return {**shared, **self.members.get(member, {})}
 
@@ -45,19 +47,19 @@ class PartSpec:
         return dataclasses.replace(self, config={**self.common, **self.on(member)}, members={})
 
     def among(self: _Said, members: Collection[str]) -> _Said:
-        """Without what is said for others."""
+        """Without what is declared for others."""
         said = {name: values for name, values in self.members.items() if name in members}
         return dataclasses.replace(self, members=said)
 
     def check_members(self, what: str, problems: list[str]) -> None:
-        """A key that the whole cluster shares can't be said for one member."""
+        """A key that the whole cluster shares can't be declared for one member."""
         foreign = sorted({key for values in self.members.values() for key in values if key not in self.MEMBER_KEYS})
         if foreign:
             problems.append(f"{what}: members: {', '.join(foreign)} is the same on all members; set it in config")
 
 
 def of_members(said: Any, what: str, problems: list[str]) -> dict[str, dict[str, str | None]]:
-    """What is said for each member, in LXD's words."""
+    """What is declared for each member, in LXD's words."""
     found = {}
     for member, values in (said or {}).items():
         if isinstance(values, Mapping):
@@ -68,7 +70,7 @@ def of_members(said: Any, what: str, problems: list[str]) -> dict[str, dict[str,
 
 
 def check_once(parts: Iterable[PartSpec], what: str, problems: list[str]) -> None:
-    """Nothing may be said twice in one list."""
+    """Nothing may be declared twice in one list."""
     names = [part.name for part in parts]
     problems.extend(f"{what}: {name} is declared twice" for name in sorted({n for n in names if names.count(n) > 1}))
 

@@ -127,7 +127,7 @@ def _create(part: Part, reading: ServerReading, host: str) -> Change:
 
 
 def _wipe(part: Part, member: str, reading: ServerReading) -> dict[str, str]:
-    """LXD wipes where we can't: the device of the member that runs here is looked at, and wiped, before."""
+    """LXD wipes where we can't: the device of the member that runs here is read, and wiped, before."""
     wiped = isinstance(part.wanted, PoolSpec) and part.wanted.wipe and part.wanted.device(member)
     return {WIPE: "true"} if wiped and member != reading.here and reading.server.has(WIPES) else {}
 

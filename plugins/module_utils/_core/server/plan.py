@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A server as wanted and as found, and the plan between them; nothing is ever deleted or made anew."""
+"""A server as wanted and as found, and the plan between them; nothing is ever deleted or replaced."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def _parts(spec: ServerSpec, reading: ServerReading) -> list[Part]:
 
 
 def _find_renamed_device(part: Part, reading: ServerReading) -> Part:
-    """A pool that was made of the device that is said now: LXD may keep it under another name, which then counts."""
+    """A pool that was made of the device that is declared now: LXD may keep it under another name, which then
+    counts.
+    """
     pool, there = part.wanted, part.found
     if there is None or part.begun or not isinstance(pool, PoolSpec):
         return part

@@ -16,9 +16,9 @@ from .part_spec import PartSpec, check_name, check_once, of_members, texts
 SOURCE, SIZE, WIPE = "source", "size", "source.wipe"
 INITIAL_SOURCE = "volatile.initial_source"
 WIPES = "storage_pool_source_wipe"
-# LXD would have to make the pool anew for these.
+# LXD would have to make the pool again for these.
 FIXED_KEYS = (SOURCE, "lvm.vg_name", "zfs.pool_name")
-# Drivers that take a block device, and make a loop file where no source is said.
+# Drivers that take a block device, and make a loop file where no source is declared.
 _ON_DEVICES = ("btrfs", "lvm", "zfs")
 _LONGEST_NAME = 63
 

@@ -37,7 +37,7 @@ def secrets(said: Mapping[str, Any] | None) -> set[str]:
 
 
 def want(params: Mapping[str, Any], problems: list[str]) -> dict[str, str | None]:
-    """All keys that are said, by LXD's names; null removes. What is wrong is added to `problems`."""
+    """All keys that are declared, by LXD's names; null removes. What is wrong is added to `problems`."""
     said: dict[str, str | None] = {}
     for option in ("config", "secret_config"):
         for key, value in (params.get(option) or {}).items():

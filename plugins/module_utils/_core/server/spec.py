@@ -53,7 +53,7 @@ def seen_by(spec: ServerSpec, member: str, members: Collection[str]) -> ServerSp
 
 
 def secrets(params: Mapping[str, Any]) -> set[str]:
-    """The values among the options that must not be shown, wherever they are said, and whatever else is wrong."""
+    """The values among the options that must not be shown, wherever they are declared, and whatever else is wrong."""
     lists = [each for each in (params.get("storage_pools"), params.get("networks")) if isinstance(each, list)]
     maps = [params.get("config")]
     for part in (each for parts in lists for each in parts if isinstance(each, Mapping)):

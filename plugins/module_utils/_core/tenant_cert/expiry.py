@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is said of a certificate that ends soon, or has ended: the same words wherever it is used."""
+"""What is declared of a certificate that ends soon, or has ended: the same words wherever it is used."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A key pair on disk: made, brought or half put away by a run that was cut short; every step may be the last one.
+"""A key pair on disk: made, brought or half put away by a run that was interrupted; every step may be the last one.
 
 A pair comes in two moves: whole under the names `.next` first, which nothing relies on, then renamed, key first.
 """
@@ -79,7 +79,7 @@ def find_lasting_folder(reading: TrustReading) -> Folder:
 
 
 def put_down(spec: TenantCertSpec, folder: Folder, new: CertificatePair) -> Change:
-    """The next pair on durable storage, before any server hears of it."""
+    """The next pair on durable storage, before any server learns of it."""
     if isinstance(new.pem, Later):
         return Change("generate", "next key pair", spec.name, _generate_pair(spec, folder), None, _view(folder, new))
     return Change("write", "next key pair", spec.name, _written(spec, folder, new), None, _view(folder, new))

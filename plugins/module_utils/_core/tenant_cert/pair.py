@@ -29,7 +29,7 @@ KnownPairs = Union[str, Later]
 
 @dataclasses.dataclass(frozen=True)
 class TenantCertSpec:
-    """One task's words; None is unsaid."""
+    """One task's words; None is not set."""
 
     name: str
     name_said: bool
@@ -197,7 +197,9 @@ def _check_numbers(params: Mapping[str, Any]) -> None:
 
 
 def find_trust_differences(spec: TenantCertSpec, entry: TrustEntry) -> dict[str, tuple[Any, Any]]:
-    """What the server's entry says otherwise than the task: found and wanted, by field; unsaid is not compared."""
+    """What the server's entry says otherwise than the task: found and wanted, by field; what is not set is not
+    compared.
+    """
     found: dict[str, tuple[Any, Any]] = {}
     if entry.name != spec.name:
         found["name"] = (entry.name, spec.name)

@@ -47,7 +47,7 @@ def _generated(spec: TenantCertSpec, reading: TrustReading) -> Decision:
         raise errors.Invalid("directory: there is none to keep the key pair in", pair_files.NOWHERE)
     pair, changes = pair_files.plan_key_files(spec, reading)
     if not pair.private_key and reading.coming is not None:
-        # A rotation was cut short between its two renames: the next key is in place, its certificate follows.
+        # A rotation was interrupted between its two renames: the next key is in place, its certificate follows.
         pair, changes = reading.coming, [pair_files.plan_new_pair(spec, reading.folder, reading.coming)]
     if not pair.private_key:
         raise errors.Conflict(

@@ -64,7 +64,7 @@ def due(spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair) -> s
 
 
 def resume_rotation(spec: TenantCertSpec, reading: TrustReading) -> Optional[RotationPlan]:
-    """The rest of a rotation that was cut short after the server had learned of the new certificate."""
+    """The rest of a rotation that was interrupted after the server had learned of the new certificate."""
     old, new, folder = reading.pair, reading.coming, reading.folder
     if old is None or new is None or folder is None or new.fingerprint not in reading.trusted:
         return None
@@ -147,7 +147,9 @@ def following(
 def put_down(
     spec: TenantCertSpec, reading: TrustReading, pair: CertificatePair
 ) -> tuple[Optional[CertificatePair], tuple[Change, ...]]:
-    """The next pair on disk before any server hears of it: what is due, or what a run that was cut short left there."""
+    """The next pair on disk before any server learns of it: what is due, or what a run that was interrupted
+    left there.
+    """
     coming = reading.coming
     under_way = coming is not None and coming.fingerprint != pair.fingerprint and serves(spec, reading, coming)
     if spec.rotate == "never" or not (under_way or due(spec, reading, pair)):

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The server's side of a tenant certificate: its entry in the trust store, added, mended, removed and proven."""
+"""The server's side of a tenant certificate: its entry in the trust store, added, repaired, removed and proven."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def _check_interfaces(
 
 
 def find_forbidding_hosts(spec: VmSpec, hosts: Mapping[str, VmHostReading]) -> dict[str, TenantryError]:
-    """The hosts whose project forbids what is said of a VM that isn't there yet: more room wouldn't help it."""
+    """The hosts whose project forbids what is declared of a VM that isn't there yet: more room wouldn't help it."""
     found: dict[str, TenantryError] = {}
     config = vm_nics.drop_unset_keys(spec.config)
     said = {
@@ -107,7 +107,7 @@ def find_duplicate_addresses(host: str, wanted: Iterable[VmSpec]) -> list[Tenant
 
 
 def _with_macs(instance: Instance) -> list[Mapping[str, str]]:
-    """A VM's interfaces with the MACs that LXD chose where none was said."""
+    """A VM's interfaces with the MACs that LXD chose where none was declared."""
     return [
         {"hwaddr": instance.config.get(f"volatile.{name}.hwaddr", ""), **device}
         for name, device in vm_nics.select_nics(instance.expanded_devices).items()

@@ -31,7 +31,9 @@ class PinningSpec:
 
 
 def build_cores_config(spec: Mapping[str, Any]) -> dict[str, Optional[str]]:
-    """`limits.cpu` of `cores` or a list of `pinned_cores`; nothing where neither is said, or cores are to be chosen."""
+    """`limits.cpu` of `cores` or a list of `pinned_cores`; nothing where neither is declared, or cores are to be
+    chosen.
+    """
     cores, pinned = spec.get("cores"), spec.get("pinned_cores")
     if cores is not None and pinned is not None:
         raise Invalid("cores: it can't be combined with pinned_cores", "set one of them")
@@ -48,7 +50,7 @@ def build_cores_config(spec: Mapping[str, Any]) -> dict[str, Optional[str]]:
 
 
 def parse_pinning(spec: Mapping[str, Any]) -> Optional[PinningSpec]:
-    """`pinned_cores` as a map; None where it is a list, or unsaid."""
+    """`pinned_cores` as a map; None where it is a list, or not set."""
     said = spec.get("pinned_cores")
     if not isinstance(said, Mapping):
         return None

@@ -80,7 +80,7 @@ def _new_devices(
         interfaces = vm_devices.parse_interfaces([_default_interface(host)])
     roots = [name for name, device in inherited.items() if device.get("path") == "/"]
     said: dict[str, Mapping[str, str | None]] = {
-        # A VM has one root disk: what is said of it goes over a profile's, whatever that one is called.
+        # A VM has one root disk: what is declared of it goes over a profile's, whatever that one is called.
         **{
             roots[0] if disk.root and roots else disk.name: disk.device(pool_of(disk, host))
             for disk in disks or ()
@@ -144,7 +144,7 @@ def _boot_order(boot: str | None, devices: Mapping[str, Mapping[str, str]]) -> d
 
 
 def build_update(spec: VmSpec, instance: Instance, host: VmHostReading) -> InstanceBody:
-    """What differs between a VM and what was said of it."""
+    """What differs between a VM and what was declared of it."""
     inherited, then = None, instance
     if spec.profiles not in (None, instance.profiles) and host.listings is not None:
         inherited = InheritedKeys.of(spec.profiles or (), host)

@@ -129,7 +129,7 @@ def _nic(name: str, said: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _nic_config(where: str, said: Mapping[str, Any]) -> dict[str, str | None]:
     config = units.to_texts(said, f"{where}: config")
-    # A null takes away what an option once said: unsaid, it would be kept.
+    # A null takes away what an option once said: not set, it would be kept.
     taken = sorted(key for key, value in config.items() if key in _NIC_KEYS and value is not None)
     if taken:
         raise Invalid(f"{where}: config: {taken[0]} has an option of its own", "use that option")
@@ -229,7 +229,7 @@ def is_same_device(found: Device, said: Mapping[str, str | None]) -> bool:
 
 
 def changed_device(found: Device | None, said: Mapping[str, str | None]) -> dict[str, str]:
-    """The device with what was said put over what was found; null removes a key."""
+    """The device with what was declared put over what was found; null removes a key."""
     both: dict[str, str | None] = {**(found or {}), **said}
     return {key: value for key, value in both.items() if value is not None}
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An enlisted VM made anew with nothing on its disk: same name, config, devices and MAC addresses.
+"""An enlisted VM that is replaced by one with an empty disk: same name, config, devices and MAC addresses.
 
 LXD 5.0 can't empty a disk. So an empty VM of the same definition is made beside it, under a name that tells; only when
 that is there the old one goes, and the new one takes its name. Cut short anywhere, one of the two is whole, and the
@@ -31,7 +31,7 @@ _LXDS_OWN = ("cloud-init:config", "agent:config")
 
 @dataclasses.dataclass(frozen=True)
 class EraseReading:
-    """What there is: the VM, what stands in for it since a run was cut short, and what else holds the disk's content.
+    """What there is: the VM, what stands in for it since a run was interrupted, and what else holds the disk's content.
 
     `member`: of a cluster, where the VM is.
     """
@@ -82,7 +82,9 @@ def plan_erase(spec: CommissionSpec, reading: EraseReading, place: ProjectPlace,
 
 
 def predict_erased(found: Instance, now: str) -> Instance:
-    """The VM as it will be; its MAC addresses, which LXD had chosen and others may know it by, are said from now on."""
+    """The VM as it will be; its MAC addresses, which LXD had chosen and others may know it by, are declared from
+    now on.
+    """
 
     def keep_config(config: Mapping[str, str]) -> dict[str, str]:
         own = {key: value for key, value in config.items() if not key.startswith(_OF_THE_DISK)}

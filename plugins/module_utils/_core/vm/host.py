@@ -79,7 +79,7 @@ def find_reading_needs(wanted: Sequence[VmSpec], host: VmHostReading) -> HostRea
     for vm in wanted:
         instance = host.instances.get(vm.name)
         if vm.state == "absent":
-            # Volumes of a VM whose deletion was cut short may lie in any pool.
+            # Volumes of a VM whose deletion was interrupted may lie in any pool.
             everywhere = True
             continue
         listings = listings or instance is None or not instance.is_complete or _refers_to_new_objects(vm, instance)

@@ -140,7 +140,7 @@ def drop_unset_keys(device: Mapping[str, Optional[str]]) -> dict[str, str]:
 
 
 def get_attachment(device: Device) -> str:
-    """The network or parent that an interface is on; a bridge of LXD's may be said as either."""
+    """The network or parent that an interface is on; a bridge of LXD's may be declared as either."""
     return device.get("network") or device.get("parent") or ""
 
 

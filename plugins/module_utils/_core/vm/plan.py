@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From wanted and found to the plan of one VM: made, mended, powered, or gone."""
+"""From wanted and found to the plan of one VM: made, repaired, powered, or gone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def plan_vm(spec: VmSpec, host: VmHostReading, policy: RestartPolicy) -> VmPlan:
         if instance is None:
             return VmPlan(_plan_create(spec, host, policy))
         if not instance.is_complete:
-            # A create that was cut short: never started, and nothing in it that anybody could miss.
+            # A create that was interrupted: never started, and nothing in it that anybody could miss.
             return VmPlan(
                 (
                     *_plan_remove_instance(instance, host, "half made by an interrupted run"),
@@ -169,7 +169,7 @@ def _takes(host: VmHostReading, instance: Instance, before: Instance | None = No
 
 
 def _remove_lock(body: dict[str, Any]) -> dict[str, Any]:
-    """A create without LXD's lock: one that is cut short could never be removed again."""
+    """A create without LXD's lock: one that is interrupted could never be removed again."""
     return {**body, "config": {key: value for key, value in body["config"].items() if key != LXD_PROTECTED}}
 
 

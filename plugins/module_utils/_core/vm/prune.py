@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which VMs of ours a task may delete because it doesn't list them: few, tagged, unprotected, on hosts it names."""
+"""Which managed VMs a task may delete because it doesn't list them: few, tagged, unprotected, on hosts it names."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class ImageSource:
 
 @dataclasses.dataclass(frozen=True)
 class VmSpec:
-    """One VM as said; None is unsaid and kept. In `config`, None as a value removes the key.
+    """One VM as said; None is not set and kept. In `config`, None as a value removes the key.
 
     `pinning`: so many cores of its own, which ones is for the placement to choose (`pinning.pinned_as`).
     """
@@ -81,7 +81,7 @@ class VmSpec:
 
 
 def merge_defaults(defaults: Mapping[str, Any] | None, vm: Mapping[str, Any]) -> dict[str, Any]:
-    """A VM's options over the defaults; maps are merged by key, lists are not, and unsaid is None in both."""
+    """A VM's options over the defaults; maps are merged by key, lists are not, and not set is None in both."""
     result = {key: value for key, value in (defaults or {}).items() if value is not None}
     for one, other in (_EITHER, _EITHER[::-1]):
         if vm.get(one) is not None and vm.get(other) is None:
@@ -90,7 +90,7 @@ def merge_defaults(defaults: Mapping[str, Any] | None, vm: Mapping[str, Any]) ->
         if value is None:
             result.setdefault(key, None)
         elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
-            # A null removes a key of config; of cloud_init, whose keys are options, it is what Ansible has for unsaid.
+            # A null removes a key of config; of cloud_init, whose keys are options, it is what Ansible has for not set.
             said = {k: v for k, v in value.items() if v is not None} if key == "cloud_init" else value
             result[key] = {**result[key], **said}
         else:
@@ -205,7 +205,7 @@ def _marks(spec: Mapping[str, Any]) -> dict[str, str | None]:
                 raise Invalid(f"tags: {tag!r:.80} can't be a tag", f"not empty, no comma; {_PLAIN_HINT}")
         config[f"{MARK}tags"] = ",".join(sorted(set(spec["tags"]))) or None
     if spec.get("protected") is not None:
-        # LXD changes its own lock only while the VM is stopped; ours holds from the moment it is said.
+        # LXD changes its own lock only while the VM is stopped; ours holds from the moment it is declared.
         config[PROTECTED] = "true" if spec["protected"] else None
         config[LXD_PROTECTED] = "true" if spec["protected"] else None
     return config

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The volumes behind a VM's further disks: named after the VM, marked as ours, never deleted unless that was said."""
+"""The volumes behind a VM's further disks: named after the VM, marked as managed, and deleted only if asked to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .host import VmHostReading
 from .spec import VmSpec
 
 VM = f"{MARK}vm"
-# A volume that still carries COMPOSING was cut short and never held data.
+# A volume that still carries COMPOSING was interrupted and never held data.
 
 # What LXD gives a block volume without a size.
 _DEFAULT_SIZE = "10GiB"
@@ -187,7 +187,7 @@ def plan_updates(spec: VmSpec, instance: Instance, host: VmHostReading) -> tuple
 
 
 def plan_deletes(spec: VmSpec, devices: Mapping[str, Mapping[str, str]], host: VmHostReading) -> tuple[Change, ...]:
-    """The volumes of absent disks that were said to go with them."""
+    """The volumes of absent disks that were declared to go with them."""
     gone = [disk for disk in spec.disks or () if disk.absent and disk.delete_volume]
     found = [
         volume for disk in gone for volume in _find_disk_volumes(disk, devices.get(disk.name, {}), spec.name, host)
@@ -196,7 +196,7 @@ def plan_deletes(spec: VmSpec, devices: Mapping[str, Mapping[str, str]], host: V
 
 
 def _find_disk_volumes(disk: DiskSpec, device: Mapping[str, str], vm: str, host: VmHostReading) -> list[Volume]:
-    """A disk's volume in the pool that is said; else wherever it is, since a detached one says no pool any more."""
+    """A disk's volume in the pool that is declared; else wherever it is, since a detached one says no pool any more."""
     pools = {disk.pool, device.get("pool") if device.get("source") == disk.volume else None}
     named = [each for each in host.volumes.values() if each.name == disk.volume]
     found = [each for each in named if each.pool in pools or (not disk.pool and _is_of(each, vm, host))]

@@ -98,7 +98,7 @@ def proven_addresses(instance: Instance) -> list[str]:
 
     With an agent: those of the VM's own interfaces, and not of a bridge that the guest made for itself. Without one LXD
     tells leases and its neighbours, and two things that prove nothing: an IPv6 address that it works out from the MAC,
-    and a lease that the guest had before it was started anew. So there the guest must have been heard since.
+    and a lease that the guest had before it was started again. So there the guest must have been heard since.
     """
     found = []
     agent = agent_answers(instance)
@@ -153,7 +153,7 @@ def _networks(instance: Instance) -> Iterator[Mapping[str, Any]]:
 
 def _heard(network: Mapping[str, Any]) -> bool:
     counters = network.get("counters") or {}
-    # From the guest's side, and anew at each start. What isn't counted can't be demanded.
+    # From the guest's side, and again at each start. What isn't counted can't be demanded.
     return all(int(counters.get(f"packets_{way}") or 0) > 0 for way in ("sent", "received")) if counters else True
 
 

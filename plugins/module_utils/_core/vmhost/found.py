@@ -15,7 +15,7 @@ from ..model import Instance, Machine, Network, Project, Server, StoragePool, Vo
 
 @dataclasses.dataclass(frozen=True)
 class VmHostState:
-    """One VM host as found; what could not be looked at is None, or empty beside a `project` of None.
+    """One VM host as found; what could not be read is None, or empty beside a `project` of None.
 
     `admin`: this connection may write projects. `restricted`: whether the server restricts the certificate that the
     registry has for this host; None where nobody tells. `pools` carry their space where it could be read. `state`:
@@ -36,7 +36,7 @@ class VmHostState:
 
 
 def find_pools_with_volumes(project: Project, instances: Collection[Instance]) -> list[str]:
-    """The storage pools that hold custom volumes of ours, as the project and its instances tell."""
+    """The storage pools that hold custom managed volumes, as the project and its instances tell."""
     pools = set()
     for url in project.used_by:
         parts = [unquote(part) for part in urlsplit(url).path.strip("/").split("/")]
@@ -53,6 +53,6 @@ def find_pools_with_volumes(project: Project, instances: Collection[Instance]) -
 def select_counted_volumes(
     project: Project, volumes: Mapping[tuple[str, str], Volume]
 ) -> dict[tuple[str, str], Volume]:
-    """The volumes that count as promised: all of a project with volumes of its own, else those with our mark."""
+    """The volumes that count as allocated: all of a project with volumes of its own, else those with our mark."""
     own = project.has_own("storage.volumes")
     return {place: each for place, each in volumes.items() if own or each.owner == project.owner}

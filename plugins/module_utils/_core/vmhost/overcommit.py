@@ -87,7 +87,7 @@ def list_pending_limits(keys: Mapping[str, tuple[Optional[str], str]], ratios: R
 
 
 def check_room(host: str, ratios: RatioSpec, reading: VmHostState, keys: Mapping[str, Any]) -> None:
-    """Raise NoRoom for a ratio that would make less than is promised already; one that stays as it is is no news."""
+    """Raise NoRoom for a ratio that would make less than is allocated already; one that stays as it is is no news."""
     if reading.project is None:
         return
     for kind in KINDS:

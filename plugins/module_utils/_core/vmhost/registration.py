@@ -17,7 +17,7 @@ from . import overcommit as vmhost_limits
 from .found import VmHostState
 from .overcommit import RatioSpec
 
-# Without these nothing of the collection works as it promises; every LXD since 5.0.0 has them.
+# Without these nothing of the collection works as it documents; every LXD since 5.0.0 has them.
 NEEDED = ("virtual-machines", "projects", "certificate_project", "custom_block_volumes", "cloud_init")
 
 _TEXTS = ("zone", "pool", "default_storage_pool", "default_network")
@@ -42,7 +42,7 @@ class RegistrationSpec:
 
     @property
     def ratios(self) -> RatioSpec:
-        """What is said of overcommit, and what was before."""
+        """What is declared of overcommit, and what was before."""
         return RatioSpec(
             said={kind: self.after[key] for key, kind in _RATIOS.items() if key in self.said and self.after.get(key)},
             before={kind: self.before[key] for key, kind in _RATIOS.items() if self.before and key in self.before},
@@ -62,7 +62,9 @@ class RegistrationPlan:
 def merge_entry(
     name: str, before: Optional[Mapping[str, Any]], params: Mapping[str, Any], urls: Sequence[str]
 ) -> dict[str, Any]:
-    """The entry's data with what the task says; unsaid is kept, empty is taken out. `urls`: said, and https ones."""
+    """The entry's data with what the task says; what is not set is kept, what is empty is removed. `urls`: said, and
+    https ones.
+    """
     data = dict(before or {"name": name})
     if urls:
         data.pop("url", None)
@@ -126,7 +128,7 @@ def check_project(host: str, project: Project, owner: str) -> None:
 
 
 def check_places(spec: RegistrationSpec, reading: VmHostState) -> None:
-    """Raise NotFound for a default that is said and that VMs of the project could not use."""
+    """Raise NotFound for a default that is declared and that VMs of the project could not use."""
     if reading.project is None:
         return
     pool, network = spec.after.get("default_storage_pool"), spec.after.get("default_network")

@@ -15,7 +15,7 @@ from .found import VmHostState
 
 
 def count_resources(reading: VmHostState, ratios: Optional[Mapping[str, str]] = None) -> HostFigures:
-    """The figures of a VM host as it was found; `ratios` by "cpu", "memory" and "storage", each 1 where unsaid."""
+    """The figures of a VM host as it was found; `ratios` by "cpu", "memory" and "storage", each 1 where not set."""
     return capacity.count_capacity(
         CapacityInput(
             project=reading.project,

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A machine's user data: what makes it an LXD server with a project of ours at first boot, as one cloud-config.
+"""A machine's user data: what makes it an LXD server with a managed project at first boot, as one cloud-config.
 
 What it should hold is decided here, by the same code that decides it for a server that runs; the program that goes with
 it (plugin_utils/first_boot.py) carries it out on the machine, and decides nothing.

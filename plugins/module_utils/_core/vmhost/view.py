@@ -21,7 +21,7 @@ _KEYS = ("project", "owner", "zone", "pool", "default_storage_pool", "default_ne
 
 
 def build_entry_view(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry with every key, the unsaid ones null and a ratio's default in its place."""
+    """The entry with every key, null for those that aren't set and a ratio's default in its place."""
     urls = list(data.get("urls") or ([data["url"]] if data.get("url") else []))
     return {
         "name": name,

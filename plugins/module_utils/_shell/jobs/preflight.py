@@ -29,14 +29,14 @@ _MODULES = ("btrfs", "zfs", "dm_mod", "dm_thin_pool", "vhost_vsock")
 
 
 class PreflightJob:
-    """Everything that speaks against a declaration; nothing is changed."""
+    """Every problem of a declaration; nothing is changed."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._params = params
         self._result: dict[str, Any] = {}
 
     def plan(self) -> Plan:
-        """Look at all of it; raises everything that speaks against the machine as one error, if that is asked."""
+        """Look at all of it; raises every problem of the machine as one error, if that is asked."""
         unknown = sorted(set(self._params["skip"]) - set(preflight.CHECKS))
         if unknown:
             known = ", ".join(preflight.CHECKS)
@@ -112,7 +112,7 @@ def _obstacles(params: Mapping[str, Any]) -> list[str]:
 
 
 def _where(params: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Where other members of a cluster would reach this machine, and what speaks against that."""
+    """Where other members of a cluster would reach this machine, and the problems of that."""
     said = params["cluster_address"]
     if not said:
         return "", []

@@ -102,7 +102,8 @@ class TenantCertJob:
             check_trusted(port)
         entry = Reader(port).trust_entry(fingerprint)
         if entry is None or (self._found and trust.differs(self._wanted, self._found, entry)):
-            # Planned anew: our own connection may have the right to mend it, or else the next plan says what is wrong.
+            # Planned again: Ansible's connection may have the right to repair it, or else the next plan says what is
+            # wrong.
             raise errors.Stale(
                 f"certificate {self._wanted.name}: the server has not made of it what was asked",
                 revoke_command(fingerprint),

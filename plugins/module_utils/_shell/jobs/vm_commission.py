@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Commissioning one enlisted VM: read it in a project of ours, plan its mark, and tell it."""
+"""Commissioning one enlisted VM: read it in a managed project, plan its mark, and tell it."""
 
 from __future__ import annotations
 

@@ -229,9 +229,9 @@ class PresentJob:
 
 
 class _Pair:
-    """The tenant certificate of this host: the one that was said, or the folder's own.
+    """The tenant certificate of this host: the given one, or the folder's own.
 
-    A pair that was said and that the server doesn't restrict is an admin's: where the folder has a pair, the admin's is
+    A given pair that the server doesn't restrict is an admin's: where the folder has a pair, the admin's is
     used for this run and never kept.
     """
 
@@ -267,7 +267,7 @@ class _Pair:
         return self._checked.certificate.pem if self._kept else str(self._row.get("certificate") or "")
 
     def changes(self, name: str, folder: str, store: file_store.FileStore) -> list[Change]:
-        """What puts a pair that was said into the folder; a vaulted key isn't replaced by a plain one."""
+        """What puts a given pair into the folder; a vaulted key isn't replaced by a plain one."""
         if not self._kept:
             return []
         found = pem.fingerprint(self._row["certificate"]) if self._row.get("certificate") else None

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Tenantry contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Unregistering a VM host: its entry goes, and where that was said first our VMs on it, each for itself."""
+"""Unregistering a VM host: its entry goes, and before it, if asked for, the managed VMs on it, each for itself."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class AbsentJob:
         self._certificate = self._store.text(self._name, file_store.CERTIFICATE_FILE) or ""
 
     def plan(self) -> Plan:
-        """Our VMs first, if they are to go; the entry only where none of them is left."""
+        """The managed VMs first, if they are to go; the entry only where none of them is left."""
         self._left = {}
         there = self._store.text(self._name, file_store.ENTRY_FILE) is not None
         changes: list[Change] = []
@@ -66,14 +66,14 @@ class AbsentJob:
     # The VMs
 
     def _vms(self) -> tuple[list[Change], dict[str, errors.TenantryError]]:
-        """What makes our VMs and their volumes go, and why some of them can't."""
+        """What makes the managed VMs and their volumes go, and why some of them can't."""
         host = self._read(self._target())
         changes: list[Change] = []
         left: dict[str, errors.TenantryError] = {}
         if host is None:
             return changes, left
         ours = {name for name, each in host.instances.items() if each.is_unreachable or each.owner == host.owner}
-        # Where a run was cut short, volumes remember a VM that is gone.
+        # Where a run was interrupted, volumes remember a VM that is gone.
         traces = {volume.config.get(VM) or "" for volume in host.volumes.values() if volume.owner == host.owner}
         for name in sorted(ours | (traces - set(host.instances) - {""})):
             try:

@@ -23,7 +23,7 @@ from ..._lxd.reader import Reader
 def read_bridges(
     params: Mapping[str, Any], ssh_interface: str, declared: server.ServerSpec
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """The bridges that were said, for the result, and everything that speaks against them with what to do."""
+    """The bridges that were declared, for the result, and every problem with what to do."""
     wrong: list[str] = []
     wanted = host_bridges.parse_bridge_specs(params["host_bridges"], wrong)
     found = _read_network(params, wanted, ssh_interface)

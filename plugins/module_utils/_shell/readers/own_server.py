@@ -19,7 +19,7 @@ UNREAD = Server.from_api({})
 
 
 class OwnServer:
-    """What the jobs on it share: one port, opened when it is first wanted, and what couldn't be looked at."""
+    """What the jobs on it share: one port, opened when it is first wanted, and what couldn't be read."""
 
     def __init__(self, params: Mapping[str, Any], why: str) -> None:
         self._target = targets.parse_target({**params, "url": params.get("url") or ["unix:"]})

@@ -99,7 +99,7 @@ class TrustReader:
         if said:
             brought = key_pair_checked(said, key, now) if key else describe_pair(said)
             if not key:
-                # A public half that is said is the subject; what is in a folder is not touched.
+                # A public half that is declared is the subject; what is in a folder is not touched.
                 return TrustReading(now, pair=brought)
         else:
             brought = self._subject_of_connection()

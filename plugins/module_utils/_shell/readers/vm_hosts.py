@@ -24,7 +24,7 @@ from ..._lxd.machines import read_machines
 from ..._lxd.port import Answer, Port
 from ..._lxd.reader import Reader
 
-# Without these a VM can't be composed as this module promises; every LXD since 5.0.0 has them.
+# Without these a VM can't be composed as this module documents; every LXD since 5.0.0 has them.
 _NEEDED = ("virtual-machines", "projects", "custom_block_volumes", "cloud_init")
 
 # How long another run's create of the same VM may take before we stop waiting for its end.
@@ -236,7 +236,7 @@ def _read_instances(port: Port, reader: Reader, opened: OpenVmHost) -> dict[str,
 
 
 def _with_room(reader: Reader, host: VmHostReading) -> VmHostReading:
-    """What a VM host has and what of it is promised, as the info modules read it: their figures are the same."""
+    """What a VM host has and what of it is allocated, as the info modules read it: their figures are the same."""
     host = _with_listings(reader, host)
     if host.machines or host.listings is None:
         return host
