@@ -293,7 +293,7 @@ def test_what_is_refused(checkout: Path, bare: Path) -> None:
     key.unlink()
     for options, message in (
         ({"remote": "https://me:secret@git.example.com/x.git"}, "password"),
-        ({"vmhosts": []}, "none is said"),
+        ({"vmhosts": []}, "none is set"),
     ):
         with pytest.raises(errors.Invalid, match=message):
             pushed(checkout, **options)

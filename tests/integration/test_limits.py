@@ -188,7 +188,7 @@ def test_what_somebody_started_meanwhile_is_left_and_told(held: Held, monkeypatc
     assert result["changed"] and result["actions"] == ["create volume default/late-data", "create VM late: cut short"]
     again = held.compose(bare("theirs"), _ansible_check_mode=True)
     (warning,) = held.warned(again)
-    assert not again["changed"] and "limits.cpu is 6" in warning and "promised 7" in warning, warning
+    assert not again["changed"] and "limits.cpu is 6" in warning and "7 are allocated" in warning, warning
 
 
 def test_a_lost_answer_while_taking_back_changes_nothing(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,5 +253,5 @@ def test_growth_that_another_run_leaves_no_room_for_is_warned_of(held: Held, mon
     result = held.compose(bare("small", cores=2))
     assert not result.get("failed") and result["actions"] == ["update VM small: limits.cpu"], result
     (warning,) = held.warned(result)
-    assert "limits.cpu is 8" in warning and "promised 9" in warning, warning
+    assert "limits.cpu is 8" in warning and "9 are allocated" in warning, warning
     assert held.instance("small")["config"]["limits.cpu"] == "2"

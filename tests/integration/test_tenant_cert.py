@@ -780,7 +780,7 @@ BAD_OPTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
         "not_found",
         "its private key isn't there",
     ),
-    "no owner": ({"owner": None}, "invalid", "owner: it isn't said"),
+    "no owner": ({"owner": None}, "invalid", "owner: it is required"),
 }
 
 

@@ -228,13 +228,13 @@ def bad(code: str, words: str, lxd: str, *nics: dict[str, Any]) -> Bad:
 BAD = [
     bad("not_found", "network 'nothing' is not there", "create", {"network": "nothing"}),
     bad("not_found", "network 'FAR' is not there or isn't one this project may use", "create", {"network": "FAR"}),
-    bad("unsupported", "parent nothing: the project is confined", "create", {"parent": "nothing", "type": "macvlan"}),
+    bad("unsupported", "as its parent: the project is confined", "create", {"parent": "nothing", "type": "macvlan"}),
     bad("invalid", "eth0: bridged wants a bridge for a parent", "start", {"parent": "CARD", "type": "bridged"}),
     bad("invalid", "eth0: sriov wants a network card", "start", {"parent": "CARD", "type": "sriov"}),
     bad("invalid", "eth0: physical wants a network card", "start", {"parent": "BR", "type": "physical"}),
     bad("invalid", "ipv4: 192.0.2.5 is not in NET.0/24", "create", {"network": "BRIDGE", "ipv4": "192.0.2.5"}),
     bad("invalid", "NET.1 is the address of network", "create", {"network": "BRIDGE", "ipv4": "NET.1"}),
-    bad("invalid", "NET.255 is no address of one", "", {"network": "BRIDGE", "ipv4": "NET.255"}),
+    bad("invalid", "NET.255 can't be the address of an interface", "", {"network": "BRIDGE", "ipv4": "NET.255"}),
     bad("invalid", "ipv4: none goes with ipv4_filter", "create", {"network": "BRIDGE", "ipv4": "none"}),
     bad("invalid", "gives no static IPv6", "create", {"network": "BRIDGE", "ipv6": "fd00::5"}),
     bad("invalid", "ipv6: fd00::5 is not in SUBNET/64", "create", {"network": "NETWORK", "ipv6": "fd00::5"}),
@@ -343,7 +343,7 @@ def test_two_vms_of_one_task_get_no_address_twice(tenant: Tenant) -> None:
     nic = {"network": tenant.lxd.bridge, "mac": "00:16:3e:aa:00:03"}
     refused = roomy(tenant).compose([bare("a", nic), bare("b", nic), bare("c")], fails=True)
     assert refused["code"] == "conflict" and "VM b on kvm-01: interface eth0: mac 00:16:3e:aa:00:03" in refused["msg"]
-    assert "said for VM a too" in refused["msg"] and tenant.instances() == {}
+    assert "is also set for VM a" in refused["msg"] and tenant.instances() == {}
 
 
 def pid(tenant: Tenant, name: str) -> int:
@@ -424,7 +424,7 @@ def test_an_interface_takes_no_place_that_another_leaves_in_the_same_run(opened:
     other = {"network": opened.lxd.bridge}
     for first in ({"network": wires.network}, {"state": "absent"}):
         refused = opened.compose([bare("vm", first, other)], fails=True)
-        assert refused["code"] == "invalid" and "eth1 takes the place of interface eth0" in refused["msg"]
+        assert refused["code"] == "invalid" and "eth1 would replace interface eth0" in refused["msg"]
         found = opened.instance("vm")
         nic = found["devices"]["eth0"]
         kept = {} if "state" in first else {"eth0": {**nic, "network": wires.network}}

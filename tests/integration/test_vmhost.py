@@ -602,7 +602,7 @@ def test_a_ratio_below_what_is_in_use_is_refused_with_the_figures(host: Host) ->
     host.compose(vms)
     before = host.disk()
     refused = host.run(cpu_overcommit=1, fails=True)
-    assert refused["code"] == "no_room" and f"have {cores + 1} cores" in refused["msg"]
+    assert refused["code"] == "no_room" and f"{cores + 1} cores are allocated" in refused["msg"]
     assert refused["total"] == cores and refused["promised"] == cores + 1
     assert host.disk() == before
     exact = (cores + 1) / cores
